@@ -1,0 +1,1 @@
+# tests: what is built from this folder.
