@@ -1,1 +1,76 @@
-# bench: what is built from this folder.
+# bench: programs that only `make bench` builds and runs; they link nothing but libc.
+
+bench_programs = \
+	bench/big_blocks \
+	bench/churn \
+	bench/larson \
+	bench/launch \
+	bench/mixed \
+	bench/pair_lifo \
+	bench/pair_mixed \
+	bench/prodcons \
+	bench/realloc_growth \
+	bench/short_threads \
+	bench/sparse \
+	bench/strings \
+	bench/tree
+
+# The compiler may otherwise remove a malloc whose block it can do without. No sanitizer here:
+# it would bring an allocator of its own.
+bench_cflags = $(PM_CFLAGS) -O2 -pthread -fno-builtin-malloc -fno-builtin-calloc \
+	-fno-builtin-realloc -fno-builtin-free
+
+bench_big_blocks_SOURCES = bench/big_blocks.c
+bench_big_blocks_CFLAGS = $(bench_cflags)
+bench_big_blocks_LDFLAGS =
+bench_churn_SOURCES = bench/churn.c
+bench_churn_CFLAGS = $(bench_cflags)
+bench_churn_LDFLAGS =
+bench_larson_SOURCES = bench/larson.c
+bench_larson_CFLAGS = $(bench_cflags)
+bench_larson_LDFLAGS =
+bench_launch_SOURCES = bench/launch.c
+bench_launch_CFLAGS = $(bench_cflags)
+bench_launch_LDFLAGS =
+bench_mixed_SOURCES = bench/mixed.c
+bench_mixed_CFLAGS = $(bench_cflags)
+bench_mixed_LDFLAGS =
+bench_pair_lifo_SOURCES = bench/pair_lifo.c
+bench_pair_lifo_CFLAGS = $(bench_cflags)
+bench_pair_lifo_LDFLAGS =
+bench_pair_mixed_SOURCES = bench/pair_mixed.c
+bench_pair_mixed_CFLAGS = $(bench_cflags)
+bench_pair_mixed_LDFLAGS =
+bench_prodcons_SOURCES = bench/prodcons.c
+bench_prodcons_CFLAGS = $(bench_cflags)
+bench_prodcons_LDFLAGS =
+bench_realloc_growth_SOURCES = bench/realloc_growth.c
+bench_realloc_growth_CFLAGS = $(bench_cflags)
+bench_realloc_growth_LDFLAGS =
+bench_short_threads_SOURCES = bench/short_threads.c
+bench_short_threads_CFLAGS = $(bench_cflags)
+bench_short_threads_LDFLAGS =
+bench_sparse_SOURCES = bench/sparse.c
+bench_sparse_CFLAGS = $(bench_cflags)
+bench_sparse_LDFLAGS =
+bench_strings_SOURCES = bench/strings.c
+bench_strings_CFLAGS = $(bench_cflags)
+bench_strings_LDFLAGS =
+bench_tree_SOURCES = bench/tree.c
+bench_tree_CFLAGS = $(bench_cflags)
+bench_tree_LDFLAGS =
+
+EXTRA_PROGRAMS += $(bench_programs)
+CLEANFILES += $(bench_programs)
+EXTRA_DIST += bench/README.md bench/allocators.py bench/instructions bench/run
+
+# BENCHFLAGS goes to bench/run: make bench BENCHFLAGS='--rounds 3 --only churn'
+bench: $(bench_programs) $(lib_LTLIBRARIES)
+	$(top_srcdir)/bench/run --build-dir $(top_builddir) $(BENCHFLAGS)
+
+bench-instructions: bench/launch bench/pair_lifo bench/pair_mixed $(lib_LTLIBRARIES)
+	$(top_srcdir)/bench/instructions --build-dir $(top_builddir) $(BENCHFLAGS)
+
+bench-programs: $(bench_programs)
+
+.PHONY: bench bench-instructions bench-programs

@@ -139,10 +139,11 @@ typedef struct {
 /*
  * PyObject_SetArenaAllocator: every arena taken from now on comes from
  *   `*allocator`; an arena goes back to the allocator that gave it.  `alloc`
- *   returns zeroed memory or NULL.  The functions are called with no lock
- *   held and may themselves allocate: what they allocate comes from the
- *   operating system's arenas.
+ *   returns memory of any content and alignment, or NULL.  The functions are
+ *   called by one thread at a time and may themselves allocate: what they
+ *   allocate comes from the operating system's arenas.
  * PyObject_GetArenaAllocator: writes the present one to `*allocator`.
+ * Not thread-safe against any other call: use them before threads start.
  */
 void PyObject_GetArenaAllocator(PyObjectArenaAllocator *allocator);
 void PyObject_SetArenaAllocator(PyObjectArenaAllocator *allocator);

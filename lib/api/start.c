@@ -1,0 +1,47 @@
+/*
+ * start.c - what happens when the library is loaded and when the process ends.
+ * Calls before this are served with the defaults.
+ */
+#include "arena/arena.h"
+#include "arena/purge.h"
+#include "os/options.h"
+#include "os/os.h"
+#include "os/text.h"
+
+#include <pymem/pymem.h>
+#include <pymem/stats.h>
+
+enum { STANDARD_ERROR = 2 };
+
+static bool print_stats;
+
+static void say_hello(void)
+{
+    struct pm_text text;
+    pm_text_clear(&text);
+    pm_text_add(&text, "pymem: version ");
+    pm_text_add(&text, pymem_version());
+    pm_text_add(&text, ", page size ");
+    pm_text_add_number(&text, pm_os_page_size());
+    pm_text_add(&text, "\n");
+    pm_text_write(&text, STANDARD_ERROR);
+}
+
+__attribute__((constructor)) static void start(void)
+{
+    struct pm_options options;
+    pm_options_read(&options);
+    pm_purge_set_decay(options.decay_ms);
+    pm_arena_set_max(options.arena_size);
+    print_stats = options.stats;
+    if (options.verbose)
+        say_hello();
+    if (options.confirm_conf)
+        pm_options_print(&options);
+}
+
+__attribute__((destructor)) static void finish(void)
+{
+    if (print_stats)
+        pymem_stats_print(STANDARD_ERROR);
+}

@@ -1,0 +1,116 @@
+/*
+ * arena.h - arenas: large pieces of address space, dealt out in spans.
+ *
+ * A slice of an arena is in one of four states, written in three bitmaps:
+ *
+ *   taken                  part of a span in use
+ *   free and clean         reads as zero and is not resident
+ *   free and dirty         was used; its pages are still resident
+ *   free, dirty and aged   dirty since before the last tick of purge.c
+ *
+ * and moves
+ *
+ *   clean -> taken -> dirty -> aged -> clean   (purge.c gives the pages back)
+ *                     dirty, aged -> taken     (reused while still resident)
+ *
+ * Spans are taken from the lowest address that fits, so that the arenas at the
+ * end of the list run empty and can be given back whole.
+ *
+ * A block too large to share an arena gets one of its own ("dedicated"): one
+ * mapping, remapped when the block grows and unmapped when it is freed.
+ */
+#ifndef PM_ARENA_ARENA_H
+#define PM_ARENA_ARENA_H
+
+#include "arena/provider.h"
+#include "arena/span.h"
+#include "os/lock.h"
+
+/* A block from this size on has an arena to itself. */
+#define PM_DEDICATED_MIN (32 * PM_MIB)
+
+struct pm_arena {
+    struct pm_arena *next; /* by rising address; under pm_arena_lock */
+    uintptr_t base;        /* of slice 0; a multiple of the slice unless dedicated */
+    size_t slices;
+    bool dedicated;
+
+    /* The mapping that base lies in, and where it goes back to. */
+    uintptr_t map_start;
+    size_t map_size;
+    struct pm_provider provider;
+
+    /* Under pm_arena_lock. */
+    size_t taken_count;
+    size_t dirty_count;
+    size_t search_from; /* no slice below it is free */
+    size_t no_run;      /* no run of this many free slices exists; SIZE_MAX: not known */
+    uint64_t *taken;
+    uint64_t *dirty;
+    uint64_t *aged;
+};
+
+extern struct pm_lock pm_arena_lock;
+
+/* The list's head; under pm_arena_lock. */
+extern struct pm_arena *pm_arena_list;
+
+/* The largest arena taken at one time, in bytes (option arena_size). */
+void pm_arena_set_max(size_t bytes);
+
+/*
+ * Fills `span` with `slices` slices whose first address is a multiple of
+ * `align` bytes (a power of two, at least the slice).  The span is not in the
+ * owner map yet.  False when memory runs out.
+ */
+bool pm_arena_take(struct pm_span *span, size_t slices, size_t align);
+
+/* As pm_arena_take(), in an arena of its own of just `bytes` (whole pages). */
+bool pm_arena_take_dedicated(struct pm_span *span, size_t bytes, size_t align);
+
+/* Takes the span out of the owner map and frees its slices. */
+void pm_arena_give(struct pm_span *span);
+
+/* Makes `span` longer where it is; false when the slices after it are not free. */
+bool pm_arena_extend(struct pm_span *span, size_t slices);
+
+/* Frees the slices of `span` from the `slices`th on. */
+void pm_arena_cut(struct pm_span *span, size_t slices);
+
+/*
+ * Moves `span`, contents and all, to a dedicated arena of `bytes` by
+ * remapping pages; its start may change, and the owner map follows: the entry
+ * is cleared first, and the caller enters the span again.  False when the
+ * pages cannot be remapped: size and contents are as before.
+ */
+bool pm_arena_remap(struct pm_span *span, size_t used_bytes, size_t bytes);
+
+/* Bytes of the span that exist: a dedicated arena ends with a page, not a slice. */
+size_t pm_arena_span_bytes(const struct pm_span *span);
+
+/* Unmaps arenas without a span, keeping `keep` bytes of them; returns bytes unmapped. */
+size_t pm_arena_release_empty(size_t keep);
+
+/*
+ * For purge.c, under pm_arena_lock: holds the first dirty (or aged) run from
+ * slice `from` on as if it were taken, so that it may be purged without the
+ * lock; returns its length in slices, 0 when there is none.  The arena cannot
+ * go away until pm_arena_unlock_run() frees the run again, `clean` or still dirty.
+ */
+size_t pm_arena_lock_dirty_run(struct pm_arena *arena, bool aged_only, size_t from, size_t *first);
+void pm_arena_unlock_run(struct pm_arena *arena, size_t first, size_t count, bool clean);
+
+/* Is `address` inside any arena?  For messages only: takes the lock and walks. */
+bool pm_arena_contains(const void *address);
+
+struct pm_arena_totals {
+    size_t arenas;
+    size_t mapped; /* bytes */
+    size_t taken;
+    size_t dirty;
+    size_t peak_taken;
+};
+
+void pm_arena_totals(struct pm_arena_totals *totals);
+
+#endif /* PM_ARENA_ARENA_H */

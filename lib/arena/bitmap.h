@@ -1,0 +1,61 @@
+/*
+ * bitmap.h - sets of small numbers: one bit each, 64 to a word.
+ */
+#ifndef PM_ARENA_BITMAP_H
+#define PM_ARENA_BITMAP_H
+
+#include "os/compiler.h"
+
+#define PM_BITMAP_WORDS(bits) (((bits) + 63) / 64)
+
+PM_INLINE bool pm_bitmap_test(const uint64_t *map, size_t bit)
+{
+    return (map[bit / 64] >> (bit % 64)) & 1;
+}
+
+/* The bits of word `word` that lie in [first, end). */
+PM_INLINE uint64_t pm_bitmap_mask(size_t word, size_t first, size_t end)
+{
+    uint64_t mask = ~(uint64_t)0;
+    if (word == first / 64)
+        mask &= ~(uint64_t)0 << (first % 64);
+    if (word == end / 64)
+        mask &= ((uint64_t)1 << (end % 64)) - 1;
+    return mask;
+}
+
+PM_INLINE void pm_bitmap_set(uint64_t *map, size_t first, size_t count)
+{
+    size_t end = first + count;
+    for (size_t word = first / 64; word * 64 < end; word++)
+        map[word] |= pm_bitmap_mask(word, first, end);
+}
+
+PM_INLINE void pm_bitmap_clear(uint64_t *map, size_t first, size_t count)
+{
+    size_t end = first + count;
+    for (size_t word = first / 64; word * 64 < end; word++)
+        map[word] &= ~pm_bitmap_mask(word, first, end);
+}
+
+/* How many of [first, first + count) are in the set. */
+PM_INLINE size_t pm_bitmap_count(const uint64_t *map, size_t first, size_t count)
+{
+    size_t end = first + count, found = 0;
+    for (size_t word = first / 64; word * 64 < end; word++)
+        found += (size_t)__builtin_popcountll(map[word] & pm_bitmap_mask(word, first, end));
+    return found;
+}
+
+/* The first bit in [first, end) that is in the set (`set`) or not in it; else `end`. */
+PM_INLINE size_t pm_bitmap_next(const uint64_t *map, size_t first, size_t end, bool set)
+{
+    for (size_t word = first / 64; word * 64 < end; word++) {
+        uint64_t bits = (set ? map[word] : ~map[word]) & pm_bitmap_mask(word, first, end);
+        if (bits != 0)
+            return word * 64 + (size_t)__builtin_ctzll(bits);
+    }
+    return end;
+}
+
+#endif /* PM_ARENA_BITMAP_H */

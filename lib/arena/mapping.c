@@ -1,0 +1,157 @@
+/*
+ * mapping.c - see mapping.h.
+ */
+#include "arena/mapping.h"
+
+#include <stdatomic.h>
+
+#include "arena/bitmap.h"
+#include "arena/meta.h"
+#include "arena/ownermap.h"
+#include "os/fatal.h"
+#include "os/os.h"
+
+#define ARENA_MIN (4 * PM_MIB)
+
+static _Atomic size_t arena_max = 256 * PM_MIB;
+
+void pm_arena_set_max(size_t bytes)
+{
+    bytes = pm_align_up(bytes, PM_SLICE);
+    atomic_store_explicit(&arena_max, bytes < PM_SLICE ? PM_SLICE : bytes, memory_order_relaxed);
+}
+
+static size_t descriptor_size(size_t slices, bool dedicated)
+{
+    size_t maps = dedicated ? 0 : 3 * PM_BITMAP_WORDS(slices) * sizeof(uint64_t);
+    return sizeof(struct pm_arena) + maps;
+}
+
+/* Unmaps what lies outside [base, base + bytes) of a mapping of the system's. */
+static void trim(struct pm_arena *arena, uintptr_t base, size_t bytes)
+{
+    uintptr_t end = arena->map_start + arena->map_size;
+    size_t before = base - arena->map_start, after = end - (base + bytes);
+    if (before != 0 && pm_os_memory.unmap((void *)arena->map_start, before)) {
+        arena->map_start += before;
+        arena->map_size -= before;
+    }
+    if (after != 0 && pm_os_memory.unmap((void *)(base + bytes), after))
+        arena->map_size -= after;
+}
+
+static bool obtain_mapping(struct pm_arena *arena, size_t size)
+{
+    arena->map_start = (uintptr_t)pm_provider_obtain(size, &arena->provider);
+    arena->map_size = size;
+    return arena->map_start != 0;
+}
+
+/* Finds `bytes` aligned to `align`: as they come, or out of a larger mapping. */
+static bool obtain(struct pm_arena *arena, size_t bytes, size_t align)
+{
+    if (!obtain_mapping(arena, bytes))
+        return false;
+    if (arena->map_start % align != 0) {
+        pm_provider_release(&arena->provider, (void *)arena->map_start, arena->map_size);
+        if (bytes > SIZE_MAX - align || !obtain_mapping(arena, bytes + align))
+            return false;
+    }
+    arena->base = pm_align_up(arena->map_start, align);
+    if (pm_provider_is_system(&arena->provider))
+        trim(arena, arena->base, bytes);
+    if (pm_ownermap_prepare(arena->base, bytes))
+        return true;
+    pm_provider_release(&arena->provider, (void *)arena->map_start, arena->map_size);
+    return false;
+}
+
+static struct pm_arena *new_arena(size_t bytes, size_t align, bool dedicated)
+{
+    size_t slices = pm_div_up(bytes, PM_SLICE);
+    size_t size = descriptor_size(slices, dedicated);
+    struct pm_arena *arena = pm_meta_alloc(size);
+    if (arena == NULL)
+        return NULL;
+    if (!obtain(arena, bytes, align)) {
+        pm_meta_free(arena, size);
+        return NULL;
+    }
+    arena->slices = slices;
+    arena->dedicated = dedicated;
+    arena->no_run = SIZE_MAX;
+    if (!dedicated) {
+        arena->taken = (uint64_t *)(arena + 1);
+        arena->dirty = arena->taken + PM_BITMAP_WORDS(slices);
+        arena->aged = arena->dirty + PM_BITMAP_WORDS(slices);
+    }
+    return arena;
+}
+
+struct pm_arena *pm_mapping_new(size_t bytes, size_t mapped)
+{
+    size_t max = atomic_load_explicit(&arena_max, memory_order_relaxed);
+    size_t size = pm_align_up(mapped / 4, PM_MIB);
+    if (size < ARENA_MIN)
+        size = ARENA_MIN;
+    if (size > max)
+        size = max;
+    for (; size > bytes; size = pm_align_up(size / 2, PM_SLICE)) {
+        struct pm_arena *arena = new_arena(size, PM_SLICE, false);
+        if (arena != NULL || size == PM_SLICE)
+            return arena;
+    }
+    return new_arena(bytes, PM_SLICE, false);
+}
+
+struct pm_arena *pm_mapping_new_dedicated(size_t bytes, size_t align)
+{
+    return new_arena(bytes, align, true);
+}
+
+struct pm_arena *pm_mapping_new_from(uintptr_t start, size_t used_bytes, size_t bytes)
+{
+    size_t size = descriptor_size(0, true);
+    struct pm_arena *arena = pm_meta_alloc(size);
+    if (arena == NULL)
+        return NULL;
+    pm_provider_get(&arena->provider);
+    if (!pm_provider_is_system(&arena->provider) || !pm_ownermap_reserve())
+        goto refused;
+    void *moved = pm_os_memory.move((void *)start, used_bytes);
+    if (moved == NULL)
+        goto refused;
+    arena->dedicated = true;
+    arena->map_start = arena->base = (uintptr_t)moved;
+    arena->map_size = used_bytes;
+    arena->slices = pm_div_up(used_bytes, PM_SLICE);
+    /* Too late to refuse: without room to grow the block stays as large as it was. */
+    if (!pm_mapping_resize(arena, bytes) && !pm_ownermap_prepare(arena->base, 1))
+        pm_fatal_broken("the owner map has room for a block that was moved", moved);
+    return arena;
+refused:
+    pm_meta_free(arena, size);
+    return NULL;
+}
+
+bool pm_mapping_resize(struct pm_arena *arena, size_t bytes)
+{
+    if (!pm_ownermap_reserve())
+        return false;
+    void *moved = pm_os_memory.resize((void *)arena->map_start, arena->map_size, bytes);
+    if (moved == NULL)
+        return false;
+    arena->map_start = arena->base = (uintptr_t)moved;
+    arena->map_size = bytes;
+    arena->slices = pm_div_up(bytes, PM_SLICE);
+    pm_os_name(moved, bytes, "pymem: arena");
+    if (!pm_ownermap_prepare(arena->base, 1))
+        pm_fatal_broken("the owner map has room for a block that was moved", moved);
+    return true;
+}
+
+void pm_mapping_delete(struct pm_arena *arena)
+{
+    pm_provider_release(&arena->provider, (void *)arena->map_start, arena->map_size);
+    pm_meta_free(arena, descriptor_size(arena->slices, arena->dedicated));
+}

@@ -1,0 +1,32 @@
+/*
+ * mapping.h - makes arenas out of mappings and unmakes them.  An arena made
+ * here is in no list yet; its descriptor and bitmaps are metadata.
+ */
+#ifndef PM_ARENA_MAPPING_H
+#define PM_ARENA_MAPPING_H
+
+#include "arena/arena.h"
+
+/*
+ * An arena with at least `bytes` in whole slices; larger the more is mapped
+ * already (`mapped`), so that their number stays small, but never larger than
+ * the system grants.  NULL when not even `bytes` are granted.
+ */
+struct pm_arena *pm_mapping_new(size_t bytes, size_t mapped);
+
+/* A dedicated arena of just `bytes` (whole pages), aligned to `align`. */
+struct pm_arena *pm_mapping_new_dedicated(size_t bytes, size_t align);
+
+/*
+ * A dedicated arena of `bytes` whose first `used_bytes` are the pages now at
+ * `start`, moved; those read as zero afterwards.  NULL: nothing has happened.
+ */
+struct pm_arena *pm_mapping_new_from(uintptr_t start, size_t used_bytes, size_t bytes);
+
+/* Grows or shrinks a dedicated arena, which may move.  False: nothing has happened. */
+bool pm_mapping_resize(struct pm_arena *arena, size_t bytes);
+
+/* Gives the mapping back where it came from, and the descriptor with it. */
+void pm_mapping_delete(struct pm_arena *arena);
+
+#endif /* PM_ARENA_MAPPING_H */

@@ -1,0 +1,93 @@
+/*
+ * meta.c - see meta.h.  Pieces are cut in cache lines from chunks; a freed
+ * piece waits on the list of its size.
+ */
+#include "arena/meta.h"
+
+#include <string.h>
+
+#include "os/os.h"
+
+enum {
+    CHUNK = 256 * 1024,
+    /* The largest piece that is recycled by size: the header of the fullest pool. */
+    LISTED_LINES = 160,
+};
+
+struct piece {
+    struct piece *next;
+};
+
+struct pm_lock pm_meta_lock = PM_LOCK_INIT;
+
+/* All under pm_meta_lock. */
+static struct piece *lists[LISTED_LINES + 1]; /* by size in lines, last freed first */
+static char *chunk;
+static size_t chunk_left;
+
+static _Atomic size_t mapped;
+
+size_t pm_meta_mapped(void)
+{
+    return atomic_load_explicit(&mapped, memory_order_relaxed);
+}
+
+void *pm_meta_map(size_t size)
+{
+    size = pm_align_up(size, pm_os_page_size());
+    void *start = pm_os_memory.map(size);
+    if (start == NULL)
+        return NULL;
+    pm_os_name(start, size, "pymem: metadata");
+    atomic_fetch_add_explicit(&mapped, size, memory_order_relaxed);
+    return start;
+}
+
+/* A large piece has a mapping of its own; what is left of the chunk is kept. */
+static void *cut(size_t size)
+{
+    if (size > CHUNK / 4)
+        return pm_meta_map(size);
+    if (size > chunk_left) {
+        char *fresh = pm_meta_map(CHUNK);
+        if (fresh == NULL)
+            return NULL;
+        chunk = fresh;
+        chunk_left = CHUNK;
+    }
+    void *piece = chunk;
+    chunk += size;
+    chunk_left -= size;
+    return piece;
+}
+
+void *pm_meta_alloc(size_t size)
+{
+    size_t lines = pm_div_up(size, PM_CACHE_LINE);
+    struct piece *piece = NULL;
+
+    pm_lock(&pm_meta_lock);
+    if (lines <= LISTED_LINES)
+        piece = lists[lines];
+    if (piece != NULL)
+        lists[lines] = piece->next;
+    void *fresh = piece == NULL ? cut(lines * PM_CACHE_LINE) : NULL;
+    pm_unlock(&pm_meta_lock);
+
+    if (piece != NULL)
+        memset(piece, 0, lines * PM_CACHE_LINE);
+    return piece != NULL ? piece : fresh;
+}
+
+void pm_meta_free(void *freed, size_t size)
+{
+    size_t lines = pm_div_up(size, PM_CACHE_LINE);
+    if (lines > LISTED_LINES) {
+        lines = LISTED_LINES; /* the tail of such a rare piece is let go */
+    }
+    struct piece *piece = freed;
+    pm_lock(&pm_meta_lock);
+    piece->next = lists[lines];
+    lists[lines] = piece;
+    pm_unlock(&pm_meta_lock);
+}

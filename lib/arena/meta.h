@@ -1,0 +1,29 @@
+/*
+ * meta.h - memory for the engine's own tables: descriptors of spans and
+ * arenas, headers of pools, heaps.  It lies apart from user memory, so a
+ * program that overruns its blocks does not reach it.
+ *
+ * Pieces are never given back to the system, only to each other, so a stale
+ * pointer to one may read nonsense but does not fault.
+ */
+#ifndef PM_ARENA_META_H
+#define PM_ARENA_META_H
+
+#include "os/compiler.h"
+#include "os/lock.h"
+
+/* `size` bytes, zeroed, aligned to a cache line; NULL when memory runs out. */
+void *pm_meta_alloc(size_t size);
+
+/* `size` as it was asked for. */
+void pm_meta_free(void *piece, size_t size);
+
+/* Bytes mapped for metadata so far, the owner map's included. */
+size_t pm_meta_mapped(void);
+
+/* `size` bytes mapped for a table that is never given back; NULL when refused. */
+void *pm_meta_map(size_t size);
+
+extern struct pm_lock pm_meta_lock;
+
+#endif /* PM_ARENA_META_H */

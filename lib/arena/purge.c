@@ -1,0 +1,105 @@
+/*
+ * purge.c - see purge.h.
+ */
+#include "arena/purge.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include "arena/arena.h"
+#include "arena/bitmap.h"
+#include "os/os.h"
+
+/* Empty arenas kept mapped, though purged, so that a steady program does not remap them. */
+#define EMPTY_KEEP (64 * PM_MIB)
+
+/* Relaxed throughout: a late or doubled purge is harmless. */
+static _Atomic int64_t decay_ms = 1000;
+static _Atomic uint64_t next_tick_ms, last_free_ms;
+static _Atomic uint64_t total;
+static atomic_bool suspended;
+
+void pm_purge_set_decay(int64_t milliseconds)
+{
+    atomic_store_explicit(&decay_ms, milliseconds, memory_order_relaxed);
+}
+
+void pm_purge_suspend(bool suspend)
+{
+    atomic_store_explicit(&suspended, suspend, memory_order_relaxed);
+}
+
+uint64_t pm_purge_total(void)
+{
+    return atomic_load_explicit(&total, memory_order_relaxed);
+}
+
+/* Purges the arena's dirty (or only its aged) runs; the lock is released around each call. */
+static size_t purge_arena(struct pm_arena *arena, bool aged_only)
+{
+    size_t purged = 0, first, count;
+    for (size_t from = 0;
+         (count = pm_arena_lock_dirty_run(arena, aged_only, from, &first)) != 0;) {
+        size_t bytes = count << PM_SLICE_SHIFT;
+        pm_unlock(&pm_arena_lock);
+        bool clean = pm_os_memory.purge((void *)(arena->base + (first << PM_SLICE_SHIFT)), bytes);
+        pm_lock(&pm_arena_lock);
+        /* The arena must outlive this step, and `from` moves on even when refused. */
+        pm_arena_unlock_run(arena, first, count, clean);
+        purged += clean ? bytes : 0;
+        from = first + count;
+    }
+    return purged;
+}
+
+static size_t purge_arenas(bool aged_only)
+{
+    size_t purged = 0;
+    pm_lock(&pm_arena_lock);
+    for (struct pm_arena *arena = pm_arena_list; arena != NULL; arena = arena->next) {
+        if (arena->dedicated || !pm_provider_is_system(&arena->provider))
+            continue;
+        if (arena->dirty_count != 0)
+            purged += purge_arena(arena, aged_only);
+        memcpy(arena->aged, arena->dirty, PM_BITMAP_WORDS(arena->slices) * sizeof *arena->aged);
+    }
+    pm_unlock(&pm_arena_lock);
+    atomic_fetch_add_explicit(&total, purged, memory_order_relaxed);
+    return purged;
+}
+
+size_t pm_purge_all(void)
+{
+    size_t purged = purge_arenas(false);
+    pm_arena_release_empty(0);
+    return purged;
+}
+
+void pm_purge_tick(void)
+{
+    int64_t decay = atomic_load_explicit(&decay_ms, memory_order_relaxed);
+    if (decay <= 0 || atomic_load_explicit(&suspended, memory_order_relaxed))
+        return;
+    uint64_t now = pm_os_clock_ms();
+    uint64_t due = atomic_load_explicit(&next_tick_ms, memory_order_relaxed);
+    if (now < due || !atomic_compare_exchange_strong_explicit(
+                         &next_tick_ms, &due, now + (uint64_t)decay / 2, memory_order_relaxed,
+                         memory_order_relaxed))
+        return;
+    uint64_t last = atomic_load_explicit(&last_free_ms, memory_order_relaxed);
+    purge_arenas(now - last < (uint64_t)decay);
+    pm_arena_release_empty(EMPTY_KEEP);
+}
+
+void pm_purge_before_free(void)
+{
+    pm_purge_tick();
+    atomic_store_explicit(&last_free_ms, pm_os_clock_ms(), memory_order_relaxed);
+}
+
+void pm_purge_after_free(void)
+{
+    if (PM_UNLIKELY(atomic_load_explicit(&decay_ms, memory_order_relaxed) == 0) &&
+        !atomic_load_explicit(&suspended, memory_order_relaxed))
+        pm_purge_all();
+}

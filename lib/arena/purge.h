@@ -1,0 +1,34 @@
+/*
+ * purge.h - when the pages of free spans go back to the system.
+ *
+ * Free slices stay resident for a while, because most programs want them again
+ * soon.  Every half decay time, on the occasion of some call, those that were
+ * already dirty the last time are purged; after a quiet time as long as the
+ * whole decay the next call purges them all.  So a steady loop that reuses its
+ * memory never pays, and no thread of our own is needed.
+ */
+#ifndef PM_ARENA_PURGE_H
+#define PM_ARENA_PURGE_H
+
+#include "os/compiler.h"
+
+/* Option decay_ms: 0 purges at every free, negative never. */
+void pm_purge_set_decay(int64_t milliseconds);
+
+/* Around every freeing of slices, without pm_arena_lock. */
+void pm_purge_before_free(void);
+void pm_purge_after_free(void);
+
+/* On other occasions: cheap unless something is due. */
+void pm_purge_tick(void);
+
+/* While suspended nothing is purged but by pm_purge_all(), and no arena goes away. */
+void pm_purge_suspend(bool suspended);
+
+/* Purges every free page at once; returns the bytes given back. */
+size_t pm_purge_all(void);
+
+/* Bytes given back so far. */
+uint64_t pm_purge_total(void);
+
+#endif /* PM_ARENA_PURGE_H */

@@ -1,0 +1,37 @@
+/*
+ * span.h - a run of slices inside an arena, and the words for its size.
+ *
+ * A slice is the unit in which arenas are dealt out and in which addresses
+ * are mapped to owners: 64 KiB, the largest page that Linux knows, so that a
+ * span is whole pages everywhere.
+ */
+#ifndef PM_ARENA_SPAN_H
+#define PM_ARENA_SPAN_H
+
+#include "os/compiler.h"
+
+#define PM_SLICE_SHIFT 16
+#define PM_SLICE ((size_t)1 << PM_SLICE_SHIFT)
+
+struct pm_arena;
+
+enum pm_span_kind {
+    PM_SPAN_POOL = 1, /* blocks of one size class: struct pm_pool */
+    PM_SPAN_LARGE,    /* one block: struct pm_large */
+};
+
+/* Written while nobody else can see the span; constant until it is given back. */
+struct pm_span {
+    uintptr_t start; /* the first byte; a multiple of the slice unless remapped */
+    struct pm_arena *arena;
+    uint32_t slices;
+    uint8_t kind; /* enum pm_span_kind */
+    bool zeroed;  /* when taken: no byte has been written since the system gave it */
+};
+
+PM_INLINE size_t pm_span_bytes(const struct pm_span *span)
+{
+    return (size_t)span->slices << PM_SLICE_SHIFT;
+}
+
+#endif /* PM_ARENA_SPAN_H */

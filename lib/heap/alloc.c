@@ -1,0 +1,164 @@
+/*
+ * alloc.c - the slow half of alloc.h: everything a call does that is not
+ * popping or pushing a block of the thread's own current pools.
+ */
+#include "heap/alloc.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "arena/ownermap.h"
+#include "heap/large.h"
+#include "heap/misuse.h"
+#include "heap/remote.h"
+#include "heap/thread.h"
+
+static void *out_of_memory(void)
+{
+    errno = ENOMEM;
+    return NULL;
+}
+
+static void *alloc_in_heap(struct pm_heap *heap, size_t size)
+{
+    unsigned class = pm_class_of(size);
+    struct pm_pool *pool = heap->bin[class].current;
+    if (PM_UNLIKELY(pool->free == PM_LINK_NONE)) {
+        pool = pm_heap_refill(heap, class);
+        if (pool == NULL)
+            return NULL;
+    }
+    return pm_pool_pop(pool);
+}
+
+/* For a thread that has ended as far as we are concerned, yet allocates. */
+static void *alloc_late(size_t size)
+{
+    struct pm_heap *heap = pm_thread_lock_late_heap();
+    void *block = heap == NULL ? NULL : alloc_in_heap(heap, size);
+    pm_thread_unlock_late_heap();
+    return block;
+}
+
+void *pm_alloc_slow(struct pm_heap *heap, size_t size)
+{
+    void *block;
+    if (size > PM_POOL_SIZE_MAX) {
+        block = pm_large_alloc(size, PM_GRANULE, false);
+    } else if (PM_LIKELY(pm_thread_has_heap(heap))) {
+        block = alloc_in_heap(heap, size);
+    } else if (heap == &pm_heap_ended) {
+        block = alloc_late(size);
+    } else {
+        heap = pm_thread_begin();
+        block = heap == NULL ? NULL : alloc_in_heap(heap, size);
+    }
+    return PM_LIKELY(block != NULL) ? block : out_of_memory();
+}
+
+/* The pool is another thread's, nobody's, or ours but not in the table. */
+static bool free_in_pool(struct pm_heap *heap, struct pm_pool *pool, void *address,
+                         const char *call)
+{
+    uint64_t block = pm_pool_block_at(pool, address);
+    if (block >= pool->limit || pm_link_get(pool, block) != PM_LINK_LIVE)
+        return false;
+    if (atomic_load_explicit(&pool->owner, memory_order_relaxed) != heap) {
+        pm_remote_free(heap, pool, block, call);
+        return true;
+    }
+    pm_heap_tlb_enter(heap, address, pool);
+    if (pm_pool_push(pool, block))
+        pm_heap_partial_to_gone(heap, pool);
+    return true;
+}
+
+void pm_free_slow(struct pm_heap *heap, void *address, const char *call)
+{
+    if (address == NULL)
+        return;
+    struct pm_span *span = pm_ownermap_get(address);
+    if (span != NULL && span->kind == PM_SPAN_POOL &&
+        free_in_pool(heap, pm_pool_of_span(span), address, call))
+        return;
+    if (span != NULL && span->kind == PM_SPAN_LARGE && span->start == (uintptr_t)address) {
+        pm_large_free(pm_large_of_span(span), call);
+        return;
+    }
+    if (span == NULL && pm_foreign.free != NULL && pm_foreign.free(address))
+        return;
+    pm_misuse(address, call);
+}
+
+void *pm_alloc_zeroed(size_t size)
+{
+    if (size > PM_POOL_SIZE_MAX) {
+        void *block = pm_large_alloc(size, PM_GRANULE, true);
+        return block != NULL ? block : out_of_memory();
+    }
+    void *block = pm_alloc(size);
+    return block != NULL ? memset(block, 0, size != 0 ? size : 1) : NULL;
+}
+
+void *pm_alloc_aligned(size_t size, size_t align)
+{
+    if (align <= PM_GRANULE)
+        return pm_alloc(size);
+    unsigned class = pm_class_of_aligned(size, align);
+    if (class < PM_CLASS_COUNT)
+        return pm_alloc(pm_class_size(class));
+    void *block = pm_large_alloc(size > PM_POOL_SIZE_MAX ? size : PM_POOL_SIZE_MAX + 1, align, false);
+    return block != NULL ? block : out_of_memory();
+}
+
+static void *copy_to_new(void *block, size_t old_size, size_t size, const char *call)
+{
+    void *copy = pm_alloc(size);
+    if (copy == NULL)
+        return NULL;
+    memcpy(copy, block, old_size < size ? old_size : size);
+    pm_free(block, call);
+    return copy;
+}
+
+static void *realloc_foreign(void *address, size_t size, const char *call)
+{
+    size_t old_size = pm_foreign.usable_size != NULL ? pm_foreign.usable_size(address) : 0;
+    if (old_size == 0)
+        pm_misuse(address, call);
+    return copy_to_new(address, old_size, size, call);
+}
+
+void *pm_realloc(void *address, size_t size, const char *call)
+{
+    if (address == NULL)
+        return pm_alloc(size);
+    struct pm_block block;
+    if (!pm_block_find(address, &block)) {
+        if (pm_ownermap_get(address) == NULL)
+            return realloc_foreign(address, size, call);
+        pm_misuse(address, call);
+    }
+    /* A block that would be at least half full stays: shrinking by moving gains little. */
+    if (block.pool != NULL && size <= block.usable && size >= block.usable / 2)
+        return address;
+    if (block.large != NULL) {
+        void *resized = pm_large_resize(block.large, size);
+        if (resized != NULL)
+            return resized;
+    }
+    return copy_to_new(address, block.usable, size, call);
+}
+
+size_t pm_usable_size(const void *address, const char *call)
+{
+    struct pm_block block;
+    if (pm_block_find(address, &block))
+        return block.usable;
+    if (pm_ownermap_get(address) == NULL && pm_foreign.usable_size != NULL) {
+        size_t size = pm_foreign.usable_size(address);
+        if (size != 0)
+            return size;
+    }
+    pm_misuse(address, call);
+}

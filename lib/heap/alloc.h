@@ -1,0 +1,63 @@
+/*
+ * alloc.h - the fast path: what every malloc and free runs.
+ *
+ * malloc: size -> current pool -> first free block.
+ * free:   address -> pool of one's own -> block number -> back on its list.
+ * Anything else (a first call, a full pool, a large block, somebody else's
+ * pool, a wrong pointer) is answered by the slow functions of alloc.c.
+ *
+ * One comparison tells free that the address is the start of a block in a pool
+ * this thread owns (pool.h says why), a second that the block is live.
+ */
+#ifndef PM_HEAP_ALLOC_H
+#define PM_HEAP_ALLOC_H
+
+#include "heap/heap.h"
+#include "os/tls.h"
+
+/*
+ * In all of these: NULL with errno ENOMEM when memory runs out or `size` is
+ * above PTRDIFF_MAX; `call` is the public function's name, for the message
+ * that ends the process when the pointer is not a live block.
+ */
+void *pm_alloc_slow(struct pm_heap *heap, size_t size);
+void pm_free_slow(struct pm_heap *heap, void *block, const char *call);
+
+/* `size` bytes, zeroed; pages known to be zero are not touched. */
+void *pm_alloc_zeroed(size_t size);
+
+/* `align` is a power of two. */
+void *pm_alloc_aligned(size_t size, size_t align);
+
+/* NULL as `block` allocates; a zero `size` is one byte. On failure the block is intact. */
+void *pm_realloc(void *block, size_t size, const char *call);
+
+/* The bytes that may be used at `block`. */
+size_t pm_usable_size(const void *block, const char *call);
+
+PM_INLINE void *pm_alloc(size_t size)
+{
+    struct pm_heap *heap = pm_tls_heap;
+    if (PM_LIKELY(size <= PM_DIRECT_MAX)) {
+        struct pm_pool *pool = heap->direct[(size + PM_GRANULE - 1) / PM_GRANULE];
+        if (PM_LIKELY(pool->free != PM_LINK_NONE))
+            return pm_pool_pop(pool);
+    }
+    return pm_alloc_slow(heap, size);
+}
+
+PM_INLINE void pm_free(void *address, const char *call)
+{
+    struct pm_heap *heap = pm_tls_heap;
+    struct pm_pool *pool = heap->tlb[((uintptr_t)address >> PM_SLICE_SHIFT) % PM_TLB_SLOTS];
+    uint64_t block = pm_pool_block_at(pool, address);
+    if (PM_UNLIKELY(block >= pool->limit) ||
+        PM_UNLIKELY(pm_link_get(pool, block) != PM_LINK_LIVE)) {
+        pm_free_slow(heap, address, call);
+        return;
+    }
+    if (PM_UNLIKELY(pm_pool_push(pool, block)))
+        pm_heap_partial_to_gone(heap, pool);
+}
+
+#endif /* PM_HEAP_ALLOC_H */

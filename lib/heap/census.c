@@ -1,0 +1,51 @@
+/*
+ * census.c - see census.h.
+ */
+#include "heap/census.h"
+
+#include "arena/arena.h"
+#include "arena/ownermap.h"
+#include "heap/large.h"
+#include "pool/pool.h"
+
+static PM_RACY_READ void count_pool(struct pm_census *census, const struct pm_pool *pool)
+{
+    uint32_t used = pool->used;
+    if (pool->state == PM_POOL_CURRENT && used > 0)
+        used--;
+    uint64_t word = atomic_load_explicit(&pool->remote, memory_order_relaxed);
+    uint32_t remote = PM_REMOTE_COUNT(word);
+    size_t live = used > remote ? used - remote : 0;
+    census->pools++;
+    census->live_blocks += live;
+    census->allocated += live * pool->size;
+}
+
+static void count_span(struct pm_census *census, struct pm_span *span)
+{
+    if (span->kind == PM_SPAN_POOL) {
+        count_pool(census, pm_pool_of_span(span));
+        return;
+    }
+    size_t usable = pm_large_of_span(span)->usable;
+    census->large_blocks++;
+    census->live_blocks++;
+    census->large += usable;
+    census->allocated += usable;
+}
+
+void pm_census_take(struct pm_census *census)
+{
+    *census = (struct pm_census){0};
+    pm_lock(&pm_arena_lock); /* a span found in the owner map stays until it is released */
+    for (struct pm_arena *arena = pm_arena_list; arena != NULL; arena = arena->next) {
+        for (size_t i = 0; i < arena->slices;) {
+            struct pm_span *span =
+                pm_ownermap_get((void *)(arena->base + (i << PM_SLICE_SHIFT)));
+            if (span != NULL)
+                count_span(census, span);
+            i += span != NULL ? span->slices : 1;
+        }
+    }
+    pm_unlock(&pm_arena_lock);
+}

@@ -1,0 +1,110 @@
+/*
+ * floating.c - see floating.h.
+ */
+#include "heap/floating.h"
+
+struct pm_lock pm_floating_lock[PM_CLASS_COUNT];
+
+/* The shared lists, each under the lock of its class; last listed first. */
+static struct pm_pool *lists[PM_CLASS_COUNT];
+
+static void list_locked(struct pm_pool *pool)
+{
+    struct pm_pool **head = &lists[pool->class];
+    pool->prev = NULL;
+    pool->next = *head;
+    if (*head != NULL)
+        (*head)->prev = pool;
+    *head = pool;
+    pool->listed = true;
+}
+
+static void unlist_locked(struct pm_pool *pool)
+{
+    if (pool->prev != NULL)
+        pool->prev->next = pool->next;
+    else
+        lists[pool->class] = pool->next;
+    if (pool->next != NULL)
+        pool->next->prev = pool->prev;
+    pool->listed = false;
+}
+
+/* The caller has claimed the pool: only it changes `listed` now. */
+static void set_listed(struct pm_pool *pool, bool listed)
+{
+    if (pool->listed == listed)
+        return;
+    pm_lock(&pm_floating_lock[pool->class]);
+    if (listed)
+        list_locked(pool);
+    else
+        unlist_locked(pool);
+    pm_unlock(&pm_floating_lock[pool->class]);
+}
+
+static bool worth_listing(const struct pm_pool *pool, bool offer)
+{
+    uint32_t available = pm_pool_available(pool);
+    return available > 0 && (offer || available >= (uint32_t)(pool->limit - 1) / 8);
+}
+
+/* Gives up the claim; false when blocks came back since the last collection. */
+static bool unclaim(struct pm_pool *pool)
+{
+    uint64_t expected = PM_REMOTE_OWNED;
+    /* release pairs with the acquire of the next claim: remote.c: push(), try_claim() */
+    return atomic_compare_exchange_strong_explicit(&pool->remote, &expected, 0,
+                                                   memory_order_release, memory_order_relaxed);
+}
+
+bool pm_floating_release(struct pm_pool *pool, bool offer, bool keep)
+{
+    pool->state = PM_POOL_FLOATING;
+    for (;;) {
+        if (pm_pool_collect(pool) && keep)
+            return false;
+        if (pool->used == 0) {
+            set_listed(pool, false);
+            pm_pool_destroy(pool);
+            return true;
+        }
+        atomic_store_explicit(&pool->owner, NULL, memory_order_relaxed);
+        set_listed(pool, worth_listing(pool, offer));
+        if (unclaim(pool))
+            return true;
+    }
+}
+
+bool pm_floating_claimed(struct pm_pool *pool, const struct pm_heap *heap)
+{
+    pm_pool_collect(pool);
+    if (pool->used == 0 || pool->origin != heap) {
+        pm_floating_release(pool, false, false);
+        return false;
+    }
+    set_listed(pool, false);
+    return true;
+}
+
+static bool try_claim(struct pm_pool *pool)
+{
+    uint64_t word = atomic_load_explicit(&pool->remote, memory_order_relaxed);
+    /* acquire pairs with the release in unclaim() and remote.c: push() */
+    return (word & PM_REMOTE_OWNED) == 0 &&
+           atomic_compare_exchange_strong_explicit(&pool->remote, &word, word | PM_REMOTE_OWNED,
+                                                   memory_order_acquire, memory_order_relaxed);
+}
+
+struct pm_pool *pm_floating_take(unsigned class)
+{
+    pm_lock(&pm_floating_lock[class]);
+    struct pm_pool *pool = lists[class];
+    while (pool != NULL && !try_claim(pool))
+        pool = pool->next;
+    if (pool != NULL)
+        unlist_locked(pool);
+    pm_unlock(&pm_floating_lock[class]);
+    return pool;
+}
+

@@ -1,0 +1,34 @@
+/*
+ * floating.h - pools that no heap owns: full ones, and those left behind by
+ * threads that ended.
+ *
+ * Whoever wants to change such a pool claims it (one bit in `remote`).  Those
+ * with a fair share of free blocks stand on a shared list of their class, from
+ * which any thread takes them before it asks for fresh memory; so nothing is
+ * stranded when its thread goes.
+ */
+#ifndef PM_HEAP_FLOATING_H
+#define PM_HEAP_FLOATING_H
+
+#include "os/lock.h"
+#include "pool/pool.h"
+
+extern struct pm_lock pm_floating_lock[PM_CLASS_COUNT];
+
+/*
+ * The owner lets go of a pool that it has in no list.  With `offer` it goes on
+ * the shared list whatever it has free; else only with an eighth or more.
+ * A pool that holds nothing any more is destroyed.
+ * False when blocks came back meanwhile and `keep` was asked for: then the
+ * pool is still the caller's, with a block on `free`.
+ */
+bool pm_floating_release(struct pm_pool *pool, bool offer, bool keep);
+
+/* The pool's `remote` word was just claimed by a free; takes in what is there.
+ * Returns true when the pool is now `heap`'s to adopt (its last owner). */
+bool pm_floating_claimed(struct pm_pool *pool, const struct pm_heap *heap);
+
+/* A claimed pool of `class` with free blocks from the shared list; NULL when there is none. */
+struct pm_pool *pm_floating_take(unsigned class);
+
+#endif /* PM_HEAP_FLOATING_H */

@@ -1,0 +1,250 @@
+/*
+ * heap.c - heaps off the fast path: which pool a thread allocates from next,
+ * and what becomes of pools that fill up or run empty.
+ */
+#include "heap/heap.h"
+
+#include "arena/ownermap.h"
+#include "arena/purge.h"
+#include "heap/floating.h"
+#include "os/fatal.h"
+
+#include "config.h"
+
+enum {
+    TICK_REFILLS = 64,         /* refills between two looks at the clock */
+    DEBUG_CHECK_REFILLS = 256, /* refills between two full checks in debug builds */
+};
+
+/* Filled in by the compiler, because the first call may come before any code of ours. */
+struct pm_heap pm_heap_none = {
+    .direct = {[0 ... PM_DIRECT_COUNT - 1] = &pm_pool_none},
+    .tlb = {[0 ... PM_TLB_SLOTS - 1] = &pm_pool_none},
+};
+
+void pm_heap_clear(struct pm_heap *heap)
+{
+    for (size_t i = 0; i < PM_DIRECT_COUNT; i++)
+        heap->direct[i] = &pm_pool_none;
+    for (size_t i = 0; i < PM_TLB_SLOTS; i++)
+        heap->tlb[i] = &pm_pool_none;
+    for (unsigned class = 0; class < PM_CLASS_COUNT; class ++)
+        heap->bin[class] = (struct pm_bin){&pm_pool_none, NULL, NULL};
+}
+
+static void tlb_forget(struct pm_heap *heap, struct pm_pool *pool)
+{
+    size_t slice = pool->span.start >> PM_SLICE_SHIFT;
+    for (size_t i = 0; i < pool->span.slices; i++) {
+        struct pm_pool **slot = &heap->tlb[(slice + i) % PM_TLB_SLOTS];
+        if (*slot == pool)
+            *slot = &pm_pool_none;
+    }
+}
+
+static void bin_append(struct pm_bin *bin, struct pm_pool *pool)
+{
+    pool->next = NULL;
+    pool->prev = bin->last;
+    if (bin->last != NULL)
+        bin->last->next = pool;
+    else
+        bin->first = pool;
+    bin->last = pool;
+}
+
+static void bin_remove(struct pm_bin *bin, struct pm_pool *pool)
+{
+    if (pool->prev != NULL)
+        pool->prev->next = pool->next;
+    else
+        bin->first = pool->next;
+    if (pool->next != NULL)
+        pool->next->prev = pool->prev;
+    else
+        bin->last = pool->prev;
+}
+
+/* Makes `pool` the one that direct[] names for every size of the class. */
+static void set_direct(struct pm_heap *heap, unsigned class, struct pm_pool *pool)
+{
+    size_t largest = pm_class_size(class);
+    size_t smaller = class == 0 ? 0 : pm_class_size(class - 1) + PM_GRANULE;
+    for (size_t size = smaller; size <= largest && size <= PM_DIRECT_MAX; size += PM_GRANULE)
+        heap->direct[size / PM_GRANULE] = pool;
+}
+
+static void to_current(struct pm_heap *heap, struct pm_pool *pool)
+{
+    pool->state = PM_POOL_CURRENT;
+    pool->used++; /* as if one block more were live: it never looks empty */
+    pool->origin = heap;
+    atomic_store_explicit(&pool->owner, heap, memory_order_relaxed);
+    heap->bin[pool->class].current = pool;
+    set_direct(heap, pool->class, pool);
+}
+
+static void from_current(struct pm_heap *heap, struct pm_pool *pool)
+{
+    pool->used--;
+    heap->bin[pool->class].current = &pm_pool_none;
+    set_direct(heap, pool->class, &pm_pool_none);
+}
+
+/* False when blocks came back just now: the pool stays current. */
+static bool current_to_floating(struct pm_heap *heap, struct pm_pool *pool)
+{
+    from_current(heap, pool);
+    tlb_forget(heap, pool);
+    if (pm_floating_release(pool, false, true))
+        return true;
+    to_current(heap, pool);
+    return false;
+}
+
+static bool has_block(struct pm_pool *pool)
+{
+    return pool->free != PM_LINK_NONE || pm_pool_collect(pool) || pm_pool_carve(pool);
+}
+
+static struct pm_pool *next_pool(struct pm_heap *heap, unsigned class)
+{
+    struct pm_bin *bin = &heap->bin[class];
+    struct pm_pool *pool = bin->first;
+    if (pool != NULL)
+        bin_remove(bin, pool);
+    else
+        pool = pm_floating_take(class);
+    return pool != NULL ? pool : pm_pool_create(class, heap);
+}
+
+static void on_refill(struct pm_heap *heap)
+{
+    heap->refills++;
+    if (heap->refills % TICK_REFILLS == 0)
+        pm_purge_tick();
+    if (PM_DEBUG && heap->refills % DEBUG_CHECK_REFILLS == 0)
+        pm_heap_check(heap);
+}
+
+struct pm_pool *pm_heap_refill(struct pm_heap *heap, unsigned class)
+{
+    on_refill(heap);
+    struct pm_pool *pool = heap->bin[class].current;
+    if (pool != &pm_pool_none) {
+        if (has_block(pool) || !current_to_floating(heap, pool))
+            return pool;
+    }
+    pool = next_pool(heap, class);
+    if (pool == NULL)
+        return NULL;
+    to_current(heap, pool);
+    /* Each source gives a pool with a free block, if only after collecting. */
+    if (!has_block(pool))
+        pm_fatal_broken("a pool that becomes current has a free block", pool);
+    return pool;
+}
+
+void pm_heap_adopt(struct pm_heap *heap, struct pm_pool *pool)
+{
+    pool->state = PM_POOL_PARTIAL;
+    atomic_store_explicit(&pool->owner, heap, memory_order_relaxed);
+    bin_append(&heap->bin[pool->class], pool);
+}
+
+void pm_heap_partial_to_gone(struct pm_heap *heap, struct pm_pool *pool)
+{
+    bin_remove(&heap->bin[pool->class], pool);
+    tlb_forget(heap, pool);
+    pm_pool_destroy(pool);
+}
+
+/* Lets the current pool go when nothing in it is live. */
+static void collect_current(struct pm_heap *heap, struct pm_pool *pool)
+{
+    pm_pool_collect(pool);
+    if (pool->used > 1)
+        return;
+    from_current(heap, pool);
+    tlb_forget(heap, pool);
+    pm_pool_destroy(pool);
+}
+
+void pm_heap_collect(struct pm_heap *heap)
+{
+    for (unsigned class = 0; class < PM_CLASS_COUNT; class ++) {
+        struct pm_bin *bin = &heap->bin[class];
+        if (bin->current != &pm_pool_none)
+            collect_current(heap, bin->current);
+        for (struct pm_pool *pool = bin->first, *next; pool != NULL; pool = next) {
+            next = pool->next;
+            if (pm_pool_collect(pool) && pool->used == 0)
+                pm_heap_partial_to_gone(heap, pool);
+        }
+    }
+}
+
+void pm_heap_abandon(struct pm_heap *heap)
+{
+    for (unsigned class = 0; class < PM_CLASS_COUNT; class ++) {
+        struct pm_bin *bin = &heap->bin[class];
+        if (bin->current != &pm_pool_none) {
+            struct pm_pool *pool = bin->current;
+            from_current(heap, pool);
+            pm_floating_release(pool, true, false);
+        }
+        while (bin->first != NULL) {
+            struct pm_pool *pool = bin->first;
+            bin_remove(bin, pool);
+            pm_floating_release(pool, true, false);
+        }
+    }
+    pm_heap_clear(heap);
+}
+
+static void check_owned(struct pm_heap *heap, struct pm_pool *pool, unsigned class, unsigned state)
+{
+    if (atomic_load_explicit(&pool->owner, memory_order_relaxed) != heap)
+        pm_fatal_broken("a heap's pools are owned by it", pool);
+    if (pool->class != class || pool->state != state || pool->listed)
+        pm_fatal_broken("a pool is in the bin of its class and state", pool);
+    if (pool->used == 0)
+        pm_fatal_broken("an owned pool is in use", pool);
+    pm_pool_check(pool);
+}
+
+static void check_bin(struct pm_heap *heap, unsigned class)
+{
+    struct pm_bin *bin = &heap->bin[class];
+    struct pm_pool *previous = NULL;
+    if (bin->current != &pm_pool_none)
+        check_owned(heap, bin->current, class, PM_POOL_CURRENT);
+    for (struct pm_pool *pool = bin->first; pool != NULL; pool = pool->next) {
+        check_owned(heap, pool, class, PM_POOL_PARTIAL);
+        if (pool->prev != previous)
+            pm_fatal_broken("a bin's list is linked both ways", pool);
+        previous = pool;
+    }
+    if (bin->last != previous)
+        pm_fatal_broken("a bin's list ends at its last pool", bin);
+}
+
+void pm_heap_check(struct pm_heap *heap)
+{
+    for (unsigned class = 0; class < PM_CLASS_COUNT; class ++)
+        check_bin(heap, class);
+    for (size_t size = 0; size <= PM_DIRECT_MAX; size += PM_GRANULE) {
+        if (heap->direct[size / PM_GRANULE] != heap->bin[pm_class_of(size)].current)
+            pm_fatal_broken("direct[] names the current pool", heap);
+    }
+    for (size_t slot = 0; slot < PM_TLB_SLOTS; slot++) {
+        struct pm_pool *pool = heap->tlb[slot];
+        if (pool == &pm_pool_none)
+            continue;
+        if (atomic_load_explicit(&pool->owner, memory_order_relaxed) != heap)
+            pm_fatal_broken("tlb[] names pools of its own heap", pool);
+        size_t first = pool->span.start >> PM_SLICE_SHIFT;
+        if ((slot - first) % PM_TLB_SLOTS >= pool->span.slices)
+            pm_fatal_broken("tlb[] names a pool in a slot of its slices", pool);
+    }
+}

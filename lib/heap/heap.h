@@ -1,0 +1,83 @@
+/*
+ * heap.h - a heap: the pools of one owner, by size class.  Every thread that
+ * allocates has one.
+ *
+ * A heap is read and written by its owner only.  What others may touch (the
+ * `remote` word of its pools) is in pool.h.
+ */
+#ifndef PM_HEAP_HEAP_H
+#define PM_HEAP_HEAP_H
+
+#include "pool/pool.h"
+
+/* Sizes up to this find their pool by one table look-up. */
+#define PM_DIRECT_MAX ((size_t)1024)
+#define PM_DIRECT_COUNT (PM_DIRECT_MAX / PM_GRANULE + 1)
+
+/* Slots of the table that finds a pool of one's own from an address. */
+#define PM_TLB_SLOTS ((size_t)256)
+
+struct pm_bin {
+    struct pm_pool *current; /* pm_pool_none when there is none */
+    struct pm_pool *first;   /* partial pools, longest waiting first */
+    struct pm_pool *last;
+};
+
+struct pm_heap {
+    /* The current pool for each size in granules; never NULL. */
+    struct pm_pool *direct[PM_DIRECT_COUNT];
+    /*
+     * Pools of this heap by the low bits of their slice's number, as a TLB
+     * caches a page table: an entry may be missing, or be another slice's, but
+     * a pool found here is owned by this heap.  Never NULL.
+     */
+    struct pm_pool *tlb[PM_TLB_SLOTS];
+    struct pm_bin bin[PM_CLASS_COUNT];
+
+    uint32_t refills; /* so far; for what is done every so many of them */
+
+    /* thread.c's, under its lock but for end_rounds, which is the thread's own. */
+    struct pm_heap *next;      /* of all heaps ever made */
+    struct pm_heap *next_idle; /* of those without a thread */
+    bool in_use;
+    uint8_t end_rounds; /* calls of the thread's end handler so far */
+};
+
+/* What a thread without a heap points to: it serves nothing, so every call is slow. */
+extern struct pm_heap pm_heap_none;
+
+/* Fills in the tables of a heap without pools. */
+void pm_heap_clear(struct pm_heap *heap);
+
+/* A pool of `class` with a block on `free`, current from now on; NULL: no memory. */
+struct pm_pool *pm_heap_refill(struct pm_heap *heap, unsigned class);
+
+/* A pool that `heap` has claimed, with free blocks, waits to become current. */
+void pm_heap_adopt(struct pm_heap *heap, struct pm_pool *pool);
+
+/* The last live block of a partial pool is free. */
+void pm_heap_partial_to_gone(struct pm_heap *heap, struct pm_pool *pool);
+
+/* Remembers the pool for the slice of `address`. */
+PM_INLINE void pm_heap_tlb_enter(struct pm_heap *heap, const void *address, struct pm_pool *pool)
+{
+    heap->tlb[((uintptr_t)address >> PM_SLICE_SHIFT) % PM_TLB_SLOTS] = pool;
+}
+
+/* Takes in remote frees everywhere and lets go of pools that hold nothing. */
+void pm_heap_collect(struct pm_heap *heap);
+
+/* Leaves every pool behind, floating or gone. */
+void pm_heap_abandon(struct pm_heap *heap);
+
+/*
+ * The heap's invariants, asserted by its owner (aborts with a message):
+ *   current and partial pools are owned by this heap, in that state, of their
+ *   bin's class, and hold their own invariants (pm_pool_check)
+ *   partial pools have used > 0
+ *   direct[] names the current pool of its size's class
+ *   every pool in tlb[] is owned by this heap and covers its slot
+ */
+void pm_heap_check(struct pm_heap *heap);
+
+#endif /* PM_HEAP_HEAP_H */

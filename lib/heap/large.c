@@ -1,0 +1,103 @@
+/*
+ * large.c - see large.h.
+ */
+#include "heap/large.h"
+
+#include <string.h>
+
+#include "arena/arena.h"
+#include "arena/meta.h"
+#include "arena/ownermap.h"
+#include "os/fatal.h"
+#include "os/os.h"
+#include "pool/sizeclass.h"
+
+/* Usable sizes are multiples of this on every machine, so waste stays below an eighth. */
+#define UNIT ((size_t)4096)
+
+/* From this size on a block that grows is worth moving to a mapping of its own. */
+#define REMAP_MIN (1 * PM_MIB)
+
+static bool take(struct pm_large *large, size_t usable, size_t align)
+{
+    if (align < PM_SLICE)
+        align = PM_SLICE;
+    if (usable < PM_DEDICATED_MIN)
+        return pm_arena_take(&large->span, pm_div_up(usable, PM_SLICE), align);
+    return pm_arena_take_dedicated(&large->span, pm_align_up(usable, pm_os_page_size()), align);
+}
+
+static void enter(struct pm_large *large)
+{
+    large->span.kind = PM_SPAN_LARGE;
+    pm_ownermap_set(large->span.start, 1, &large->span);
+}
+
+void *pm_large_alloc(size_t size, size_t align, bool zero)
+{
+    if (size > PTRDIFF_MAX - PM_SLICE || align > PTRDIFF_MAX / 2)
+        return NULL;
+    struct pm_large *large = pm_meta_alloc(sizeof *large);
+    if (large == NULL)
+        return NULL;
+    size_t usable = pm_align_up(size, UNIT);
+    if (!take(large, usable, align)) {
+        pm_meta_free(large, sizeof *large);
+        return NULL;
+    }
+    large->usable = usable;
+    void *block = (void *)large->span.start;
+    if (zero && !large->span.zeroed)
+        memset(block, 0, size);
+    enter(large);
+    return block;
+}
+
+void pm_large_free(struct pm_large *large, const char *call)
+{
+    uintptr_t start = large->span.start;
+    if (pm_ownermap_take(start) != &large->span)
+        pm_fatal_free(call, (void *)start);
+    pm_arena_give(&large->span);
+    pm_meta_free(large, sizeof *large);
+}
+
+/* Moves the pages to a mapping of their own, which grows without ever copying. */
+static void *remap(struct pm_large *large, size_t usable)
+{
+    size_t page = pm_os_page_size();
+    bool moved = pm_arena_remap(&large->span, pm_align_up(large->usable, page),
+                                pm_align_up(usable, page));
+    enter(large);
+    if (!moved)
+        return NULL;
+    large->usable = usable;
+    return (void *)large->span.start;
+}
+
+static void *shrink(struct pm_large *large, size_t usable)
+{
+    if (large->span.arena->dedicated)
+        return usable >= REMAP_MIN ? remap(large, usable) : NULL;
+    pm_arena_cut(&large->span, pm_div_up(usable, PM_SLICE));
+    large->usable = usable;
+    return (void *)large->span.start;
+}
+
+void *pm_large_resize(struct pm_large *large, size_t size)
+{
+    if (size <= PM_POOL_SIZE_MAX || size > PTRDIFF_MAX - PM_SLICE)
+        return NULL;
+    size_t usable = pm_align_up(size, UNIT);
+    if (usable == large->usable)
+        return (void *)large->span.start;
+    if (usable < large->usable)
+        return shrink(large, usable);
+    size_t slices = pm_div_up(usable, PM_SLICE);
+    bool shared = !large->span.arena->dedicated;
+    if (shared && (slices == large->span.slices || pm_arena_extend(&large->span, slices))) {
+        large->usable = usable;
+        return (void *)large->span.start;
+    }
+    return large->usable >= REMAP_MIN ? remap(large, usable) : NULL;
+}

@@ -1,0 +1,34 @@
+/*
+ * large.h - blocks above PM_POOL_SIZE_MAX: a span each, found through the
+ * owner map by their first address.  They belong to no heap; any thread frees
+ * and resizes them.
+ */
+#ifndef PM_HEAP_LARGE_H
+#define PM_HEAP_LARGE_H
+
+#include "arena/span.h"
+#include "os/compiler.h"
+
+struct pm_large {
+    struct pm_span span;
+    size_t usable; /* bytes the program may use; at most the span's */
+};
+
+PM_INLINE struct pm_large *pm_large_of_span(struct pm_span *span)
+{
+    return (struct pm_large *)((char *)span - offsetof(struct pm_large, span));
+}
+
+/* `align` is a power of two.  `zero`: every byte is to be zero.  NULL: no memory. */
+void *pm_large_alloc(size_t size, size_t align, bool zero);
+
+/* `call` names the public function should another thread free the block as well. */
+void pm_large_free(struct pm_large *large, const char *call);
+
+/*
+ * Resizes without copying: in place, or by moving pages.  Returns the block's
+ * address now, NULL when it takes a copy (nothing has changed then).
+ */
+void *pm_large_resize(struct pm_large *large, size_t size);
+
+#endif /* PM_HEAP_LARGE_H */

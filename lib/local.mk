@@ -1,0 +1,57 @@
+# lib/local.mk: the library in its three shapes.
+#
+#   libpymem_core  everything but the libc and C++ names, with internal symbols
+#                  within reach: for the unit tests, and for libpymem.a
+#   libpymem.so    core and those names, exported by map: preloaded or linked
+#   libpymem.a     core alone: for programs that keep their malloc
+
+pm_core_sources = \
+	lib/os/compiler.h lib/os/os.h lib/os/os_linux.c \
+	lib/os/lock.h lib/os/lock.c lib/os/tls.h \
+	lib/os/text.h lib/os/text.c lib/os/fatal.h lib/os/fatal.c \
+	lib/os/options.h lib/os/options.c \
+	lib/arena/span.h lib/arena/bitmap.h \
+	lib/arena/meta.h lib/arena/meta.c \
+	lib/arena/ownermap.h lib/arena/ownermap.c \
+	lib/arena/provider.h lib/arena/provider.c \
+	lib/arena/mapping.h lib/arena/mapping.c \
+	lib/arena/arena.h lib/arena/arena.c \
+	lib/arena/purge.h lib/arena/purge.c \
+	lib/pool/sizeclass.h lib/pool/pool.h lib/pool/pool.c \
+	lib/heap/heap.h lib/heap/heap.c \
+	lib/heap/floating.h lib/heap/floating.c \
+	lib/heap/remote.h lib/heap/remote.c \
+	lib/heap/large.h lib/heap/large.c \
+	lib/heap/registry.h lib/heap/registry.c \
+	lib/heap/thread.h lib/heap/thread.c \
+	lib/heap/fork.h lib/heap/fork.c \
+	lib/heap/misuse.h lib/heap/misuse.c \
+	lib/heap/census.h lib/heap/census.c \
+	lib/heap/alloc.h lib/heap/alloc.c \
+	lib/api/pymem.c lib/api/own.c lib/api/start.c
+
+pm_libc_sources = \
+	lib/api/malloc.h lib/api/malloc.c lib/api/libc_stats.c \
+	lib/api/cxx.c lib/api/foreign.c
+
+# Hidden unless exported; and no assumption about what malloc does, for we are it.
+pm_lib_cflags = $(AM_CFLAGS) -fvisibility=hidden -fno-builtin-malloc -fno-builtin-calloc \
+	-fno-builtin-realloc -fno-builtin-free -fno-semantic-interposition -fexceptions
+
+noinst_LTLIBRARIES += libpymem_core.la
+libpymem_core_la_SOURCES = $(pm_core_sources)
+libpymem_core_la_CFLAGS = $(pm_lib_cflags)
+
+lib_LTLIBRARIES += libpymem.la
+libpymem_la_SOURCES = $(pm_libc_sources)
+libpymem_la_CFLAGS = $(pm_lib_cflags)
+libpymem_la_LIBADD = libpymem_core.la
+libpymem_la_LDFLAGS = $(AM_LDFLAGS) -shared -version-info 0:0:0 -Wl,-z,nodelete -Wl,-z,now \
+	-Wl,--version-script=$(top_srcdir)/lib/pymem.map
+libpymem_la_DEPENDENCIES = libpymem_core.la lib/pymem.map
+
+lib_LIBRARIES += libpymem.a
+libpymem_a_SOURCES = $(pm_core_sources)
+libpymem_a_CFLAGS = $(pm_lib_cflags) -fPIC
+
+EXTRA_DIST += lib/README.md lib/pymem.map lib/exports.list

@@ -1,0 +1,54 @@
+/*
+ * compiler.h - what we ask of the compiler, and arithmetic that every layer
+ * uses.  Knows nothing of the allocator.
+ */
+#ifndef PM_OS_COMPILER_H
+#define PM_OS_COMPILER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PM_LIKELY(x) __builtin_expect(!!(x), 1)
+#define PM_UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define PM_INLINE static inline __attribute__((always_inline))
+#define PM_NOINLINE __attribute__((noinline))
+#define PM_COLD __attribute__((noinline, cold))
+#define PM_EXPORT __attribute__((visibility("default")))
+#define PM_CACHE_LINE 64
+#define PM_CACHE_ALIGNED __attribute__((aligned(PM_CACHE_LINE)))
+
+/* Statistics read other threads' plain counters and accept a torn moment. */
+#define PM_RACY_READ __attribute__((no_sanitize("thread")))
+
+#define PM_KIB ((size_t)1 << 10)
+#define PM_MIB ((size_t)1 << 20)
+#define PM_GIB ((size_t)1 << 30)
+
+PM_INLINE bool pm_is_power_of_two(size_t n)
+{
+    return n != 0 && (n & (n - 1)) == 0;
+}
+
+/* `align` is a power of two; the caller has made sure that nothing overflows. */
+PM_INLINE size_t pm_align_up(size_t n, size_t align)
+{
+    return (n + align - 1) & ~(align - 1);
+}
+
+PM_INLINE size_t pm_align_down(size_t n, size_t align)
+{
+    return n & ~(align - 1);
+}
+
+PM_INLINE size_t pm_div_up(size_t n, size_t d)
+{
+    return (n + d - 1) / d;
+}
+
+PM_INLINE uint64_t pm_rotate_right(uint64_t x, unsigned by)
+{
+    return (x >> (by & 63)) | (x << (-by & 63));
+}
+
+#endif /* PM_OS_COMPILER_H */

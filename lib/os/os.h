@@ -1,0 +1,70 @@
+/*
+ * os.h - everything the library asks of the operating system, with what holds
+ * before and after each call.  os_linux.c is the only file that makes system
+ * calls for memory, time, waiting and output.
+ *
+ * Nothing here allocates, and nothing here changes errno unless it says so.
+ */
+#ifndef PM_OS_OS_H
+#define PM_OS_OS_H
+
+#include "os/compiler.h"
+
+/* Bytes in a page: 4 KiB to 64 KiB, a power of two.  Read from the system once. */
+size_t pm_os_page_size(void);
+
+/* Tests only: pretend another page size.  Before anything has been mapped. */
+void pm_os_set_page_size(size_t size);
+
+/*
+ * The five ways memory comes and goes, in a table so that a test can make any
+ * of them fail at any moment.
+ *
+ * map:    `size` bytes (a multiple of the page) of private zeroed memory,
+ *         page-aligned; NULL when refused.
+ * unmap:  gives [start, start + size) back, addresses included; false when
+ *         refused (the kernel may need a mapping more to split one).
+ * purge:  gives the pages' memory back and keeps the addresses; they read as
+ *         zero afterwards.  False when refused: contents unchanged.
+ * resize: a whole mapping grown or shrunk by moving page tables; NULL when
+ *         refused, the old one intact.
+ * move:   the pages of a part of a mapping moved to a mapping of their own;
+ *         the old addresses stay and read as zero.  NULL when refused, the old
+ *         one intact.
+ */
+struct pm_os_memory {
+    void *(*map)(size_t size);
+    bool (*unmap)(void *start, size_t size);
+    bool (*purge)(void *start, size_t size);
+    void *(*resize)(void *start, size_t old_size, size_t new_size);
+    void *(*move)(void *start, size_t size);
+};
+
+extern struct pm_os_memory pm_os_memory;
+
+/* Names a mapping for /proc/PID/maps; does nothing where the kernel cannot. */
+void pm_os_name(void *start, size_t size, const char *name);
+
+/* Milliseconds of a clock that never goes back; a few milliseconds coarse. */
+uint64_t pm_os_clock_ms(void);
+
+/* Sleeps while *word is `expected`, until woken; may wake without reason. */
+void pm_os_wait(_Atomic uint32_t *word, uint32_t expected);
+void pm_os_wake_one(_Atomic uint32_t *word);
+
+/* Lets another thread run; used while spinning. */
+void pm_os_pause(void);
+
+/* Writes all of `text`, interrupted or not; a failing write is let go. */
+void pm_os_write(int fd, const char *text, size_t length);
+
+/* The value of an environment variable; NULL in a set-user-ID program. */
+const char *pm_os_environment(const char *name);
+
+/* The break since the library was loaded: [start, end) is where libc's own heap grows. */
+void pm_os_break_range(uintptr_t *start, uintptr_t *end);
+
+/* Ends the process as abort() does. */
+_Noreturn void pm_os_abort(void);
+
+#endif /* PM_OS_OS_H */

@@ -1,0 +1,161 @@
+/*
+ * os_linux.c - os.h for Linux, on glibc and musl.
+ */
+#include "os/os.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <stdlib.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef PR_SET_VMA
+#define PR_SET_VMA 0x53564d41
+#endif
+#ifndef PR_SET_VMA_ANON_NAME
+#define PR_SET_VMA_ANON_NAME 0
+#endif
+#ifndef MREMAP_DONTUNMAP
+#define MREMAP_DONTUNMAP 4
+#endif
+
+static size_t page_size;
+
+size_t pm_os_page_size(void)
+{
+    if (PM_UNLIKELY(page_size == 0))
+        page_size = getauxval(AT_PAGESZ);
+    return page_size;
+}
+
+void pm_os_set_page_size(size_t size)
+{
+    page_size = size;
+}
+
+static void *map(size_t size)
+{
+    int saved = errno;
+    void *start = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    errno = saved;
+    return start == MAP_FAILED ? NULL : start;
+}
+
+static bool unmap(void *start, size_t size)
+{
+    int saved = errno;
+    bool done = munmap(start, size) == 0;
+    errno = saved;
+    return done;
+}
+
+/* MADV_DONTNEED and not MADV_FREE: resident memory shows at once what is free. */
+static bool purge(void *start, size_t size)
+{
+    int saved = errno;
+    bool done = madvise(start, size, MADV_DONTNEED) == 0;
+    errno = saved;
+    return done;
+}
+
+static void *resize(void *start, size_t old_size, size_t new_size)
+{
+    int saved = errno;
+    void *moved = mremap(start, old_size, new_size, MREMAP_MAYMOVE);
+    errno = saved;
+    return moved == MAP_FAILED ? NULL : moved;
+}
+
+static void *move(void *start, size_t size)
+{
+    int saved = errno;
+    void *moved = mremap(start, size, size, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL);
+    errno = saved;
+    return moved == MAP_FAILED ? NULL : moved;
+}
+
+struct pm_os_memory pm_os_memory = {map, unmap, purge, resize, move};
+
+void pm_os_name(void *start, size_t size, const char *name)
+{
+    int saved = errno;
+    prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, start, size, name);
+    errno = saved;
+}
+
+uint64_t pm_os_clock_ms(void)
+{
+    struct timespec now;
+    if (clock_gettime(CLOCK_MONOTONIC_COARSE, &now) != 0)
+        return 0;
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+void pm_os_wait(_Atomic uint32_t *word, uint32_t expected)
+{
+    int saved = errno;
+    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected, NULL, NULL, 0);
+    errno = saved;
+}
+
+void pm_os_wake_one(_Atomic uint32_t *word)
+{
+    int saved = errno;
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+    errno = saved;
+}
+
+void pm_os_pause(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("isb");
+#endif
+}
+
+void pm_os_write(int fd, const char *text, size_t length)
+{
+    int saved = errno;
+    while (length > 0) {
+        ssize_t written = write(fd, text, length);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written <= 0)
+            break;
+        text += written;
+        length -= (size_t)written;
+    }
+    errno = saved;
+}
+
+const char *pm_os_environment(const char *name)
+{
+    if (getauxval(AT_SECURE) != 0)
+        return NULL;
+    return getenv(name);
+}
+
+static uintptr_t break_at_start;
+
+/* Where we are the process's malloc from its start, libc's heap has not grown yet. */
+__attribute__((constructor(101))) static void note_break(void)
+{
+    break_at_start = (uintptr_t)sbrk(0);
+}
+
+void pm_os_break_range(uintptr_t *start, uintptr_t *end)
+{
+    *start = break_at_start;
+    *end = (uintptr_t)sbrk(0);
+}
+
+_Noreturn void pm_os_abort(void)
+{
+    abort();
+}

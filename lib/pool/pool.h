@@ -1,0 +1,170 @@
+/*
+ * pool.h - a pool: a span cut into equal blocks of one size class.
+ *
+ * Blocks are numbered from 1.  All that is known of a block stands in link[],
+ * beside the pool's header and outside user memory:
+ *
+ *   link[b] == PM_LINK_LIVE   b is in use
+ *   otherwise                 b is free; if it is on a list, link[b] is the
+ *                             number of the next block on it, 0 at the end
+ *
+ * Free blocks are on `free` (the owner's list, last freed first), on the list
+ * in `remote` (freed by other threads), or were never carved (b > carved).
+ *
+ * The states of a pool, and who may change them:
+ *
+ *   current   the pool its owner's heap allocates from, one per class; counted
+ *             once more in `used`, so that it never looks empty
+ *   partial   owned, has free blocks, waits on the owner's list to be current
+ *   floating  owned by nobody: full, or left behind by a thread that ended.
+ *             Whoever frees a block into it, or takes it from the shared list
+ *             to allocate from it, claims it first
+ *
+ *   fresh -> current -> floating -> partial -> current
+ *                        floating -> current      (taken from the shared list)
+ *            partial, floating -> gone            (its last block was freed)
+ *
+ * The owner alone reads and writes line 0; `remote` is for all.
+ *
+ * Turning an address into a block number needs no division: the distance from
+ * block 0 is multiplied by the inverse of the block size's odd part modulo
+ * 2^64 and rotated by its power of two.  The product is the block's number if
+ * the distance is a multiple of the size, and more than 2^64 / size otherwise
+ * (Granlund and Montgomery, "Division by Invariant Integers using
+ * Multiplication", 1994, section 9).  One comparison with `limit` therefore
+ * refuses interior pointers and every address outside the pool.
+ */
+#ifndef PM_POOL_POOL_H
+#define PM_POOL_POOL_H
+
+#include <stdatomic.h>
+
+#include "arena/span.h"
+#include "os/compiler.h"
+#include "pool/sizeclass.h"
+
+#define PM_LINK_NONE 0
+#define PM_LINK_LIVE 0xffff
+
+enum pm_pool_state {
+    PM_POOL_FLOATING,
+    PM_POOL_CURRENT,
+    PM_POOL_PARTIAL,
+};
+
+struct pm_heap;
+
+struct pm_pool {
+    /* Line 0. The first four are constant while the pool exists. */
+    uintptr_t block0; /* where block 0 would be: a block's size before the span */
+    uint64_t inverse; /* of the odd part of `size`, modulo 2^64 */
+    uint64_t limit;   /* number of the last block, plus one */
+    uint32_t size;    /* bytes in a block */
+    uint32_t used;    /* blocks not on `free` and carved, plus one when current */
+    uint16_t free;    /* head of the owner's list */
+    uint16_t carved;  /* blocks 1..carved have been on a list */
+    uint8_t rotate;   /* power of two in `size` */
+    uint8_t class;
+    uint8_t state;                  /* enum pm_pool_state */
+    bool listed;                    /* on the shared list of its class; under that list's lock */
+    struct pm_pool *next, *prev;    /* in the owner's list or the shared one */
+    _Atomic(struct pm_heap *) owner; /* relaxed: only the owner finds itself here */
+
+    /* Line 1. */
+    _Atomic uint64_t remote; /* see PM_REMOTE_ below */
+    struct pm_heap *origin;  /* the last owner; only to be compared */
+    struct pm_span span;
+
+    _Atomic uint16_t link[] PM_CACHE_ALIGNED; /* relaxed; limit entries, link[0] never live */
+} PM_CACHE_ALIGNED;
+
+_Static_assert(offsetof(struct pm_pool, remote) == PM_CACHE_LINE, "line 0 is the owner's alone");
+_Static_assert(offsetof(struct pm_pool, link) == 2 * PM_CACHE_LINE, "two lines and the links");
+
+/*
+ * `remote`: the list of blocks freed by threads that do not own the pool, and
+ * whether somebody owns it at all.
+ */
+#define PM_REMOTE_HEAD(word) ((uint16_t)(word))
+#define PM_REMOTE_COUNT(word) ((uint32_t)((word) >> 16) & 0xffff)
+#define PM_REMOTE_OWNED ((uint64_t)1 << 32)
+#define PM_REMOTE_ONE ((uint64_t)1 << 16)
+
+/* A pool without blocks: what every search finds where there is nothing. */
+extern struct pm_pool pm_pool_none;
+
+PM_INLINE struct pm_pool *pm_pool_of_span(struct pm_span *span)
+{
+    return (struct pm_pool *)((char *)span - offsetof(struct pm_pool, span));
+}
+
+PM_INLINE uint16_t pm_link_get(struct pm_pool *pool, uint64_t block)
+{
+    return atomic_load_explicit(&pool->link[block], memory_order_relaxed);
+}
+
+PM_INLINE void pm_link_set(struct pm_pool *pool, uint64_t block, uint16_t value)
+{
+    atomic_store_explicit(&pool->link[block], value, memory_order_relaxed);
+}
+
+/* The number of the block that starts at `address`; at least `limit` if none does. */
+PM_INLINE uint64_t pm_pool_block_at(const struct pm_pool *pool, const void *address)
+{
+    uint64_t distance = (uintptr_t)address - pool->block0;
+    return pm_rotate_right(distance * pool->inverse, pool->rotate);
+}
+
+PM_INLINE void *pm_pool_address(const struct pm_pool *pool, uint32_t block)
+{
+    return (void *)(pool->block0 + (size_t)(block * pool->size));
+}
+
+/* Takes the last freed block; the pool has one on `free`. */
+PM_INLINE void *pm_pool_pop(struct pm_pool *pool)
+{
+    uint16_t block = pool->free;
+    pool->free = pm_link_get(pool, block);
+    pm_link_set(pool, block, PM_LINK_LIVE);
+    pool->used++;
+    return pm_pool_address(pool, block);
+}
+
+/* Puts a live block on `free`; true when the pool is empty now. */
+PM_INLINE bool pm_pool_push(struct pm_pool *pool, uint64_t block)
+{
+    pm_link_set(pool, block, pool->free);
+    pool->free = (uint16_t)block;
+    return --pool->used == 0;
+}
+
+/* Free blocks, not counting what other threads have freed meanwhile. */
+PM_INLINE uint32_t pm_pool_available(const struct pm_pool *pool)
+{
+    return (uint32_t)pool->limit - 1 - pool->used + (pool->state == PM_POOL_CURRENT);
+}
+
+/* A new pool of `class`, owned by `owner`; NULL when memory runs out. */
+struct pm_pool *pm_pool_create(unsigned class, struct pm_heap *owner);
+
+/* Gives an empty pool's span back; nobody has it in a list. */
+void pm_pool_destroy(struct pm_pool *pool);
+
+/* Takes in what other threads have freed; true when that gave the owner's list a block. */
+bool pm_pool_collect(struct pm_pool *pool);
+
+/* Puts a page's worth of blocks never used before on `free`; false when all are carved. */
+bool pm_pool_carve(struct pm_pool *pool);
+
+/* Makes `free` and `used` anew from link[], whatever state they are in. */
+void pm_pool_rebuild(struct pm_pool *pool);
+
+/*
+ * The pool's invariants, asserted by the owner:
+ *   used == blocks live + blocks on `remote` + (state == current)
+ *   carved == blocks live + blocks on `free` + blocks on `remote`
+ *   no list reaches a live block, one never carved, or itself again
+ */
+void pm_pool_check(struct pm_pool *pool);
+
+#endif /* PM_POOL_POOL_H */

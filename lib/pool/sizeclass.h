@@ -1,0 +1,52 @@
+/*
+ * sizeclass.h - from a size to its class and back, by arithmetic.
+ *
+ * Classes 0..7 are the multiples of 16 up to 128.  Above, every doubling is
+ * cut in eight equal steps, so a block is at most 12.5 % larger than what was
+ * asked for:
+ *
+ *   class   0  1 ... 7 | 8   9  ... 15 | 16  17 ... 23 | ... | 64 ... 71
+ *   size   16 32 ..128 |144 160 .. 256 |288 320 .. 512 | ... | ... 32768
+ *
+ * Larger requests are large blocks (heap/large.h).
+ */
+#ifndef PM_POOL_SIZECLASS_H
+#define PM_POOL_SIZECLASS_H
+
+#include "os/compiler.h"
+
+#define PM_GRANULE ((size_t)16)
+#define PM_CLASS_COUNT 72
+#define PM_POOL_SIZE_MAX ((size_t)32768)
+
+/* The class of a size from 0 to PM_POOL_SIZE_MAX. */
+PM_INLINE unsigned pm_class_of(size_t size)
+{
+    if (size <= 128)
+        return size == 0 ? 0 : (unsigned)((size - 1) / PM_GRANULE);
+    unsigned log2 = 63 - (unsigned)__builtin_clzll(size - 1); /* 2^log2 <= size - 1 */
+    unsigned step = (unsigned)((size - 1) >> (log2 - 3)) & 7;
+    return 8 + (log2 - 7) * 8 + step;
+}
+
+/* The bytes in a block of the class. */
+PM_INLINE uint32_t pm_class_size(unsigned class)
+{
+    if (class < 8)
+        return (class + 1) * (uint32_t)PM_GRANULE;
+    return (9 + (class - 8) % 8) << ((class - 8) / 8 + 4);
+}
+
+/* The smallest class whose blocks hold `size` and lie at multiples of `align`,
+ * given that the first block does; PM_CLASS_COUNT when there is none. */
+PM_INLINE unsigned pm_class_of_aligned(size_t size, size_t align)
+{
+    if (size > PM_POOL_SIZE_MAX)
+        return PM_CLASS_COUNT;
+    unsigned class = pm_class_of(size);
+    while (class < PM_CLASS_COUNT && pm_class_size(class) % align != 0)
+        class ++;
+    return class;
+}
+
+#endif /* PM_POOL_SIZECLASS_H */
