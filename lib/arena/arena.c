@@ -9,6 +9,8 @@
 #include "arena/ownermap.h"
 #include "arena/purge.h"
 
+#define EXCESS_MIN (4 * PM_MIB)
+
 struct pm_lock pm_arena_lock = PM_LOCK_INIT;
 struct pm_arena *pm_arena_list;
 
@@ -63,24 +65,29 @@ static void count_freed(struct pm_arena *arena, size_t slices)
     total_taken -= slices << PM_SLICE_SHIFT;
 }
 
-/* The first run of `slices` free slices at an address aligned to `align`; else SIZE_MAX. */
+/*
+ * Where `slices` free slices begin at an address aligned to `align`: in the
+ * shortest run that holds them, the lowest of these; SIZE_MAX if there is none.
+ */
 static size_t find_run(struct pm_arena *arena, size_t slices, size_t align)
 {
     size_t align_slices = align >> PM_SLICE_SHIFT;
     size_t base_slice = arena->base >> PM_SLICE_SHIFT;
     size_t at = pm_bitmap_next(arena->taken, arena->search_from, arena->slices, false);
+    size_t best = SIZE_MAX, best_length = SIZE_MAX;
     arena->search_from = at;
-    while (at + slices <= arena->slices) {
+    while (at + slices <= arena->slices && best_length > slices) {
+        size_t end = pm_bitmap_next(arena->taken, at, arena->slices, true);
         size_t aligned = pm_align_up(base_slice + at, align_slices) - base_slice;
-        size_t end = aligned + slices;
-        if (end > arena->slices)
-            break;
-        size_t blocked = pm_bitmap_next(arena->taken, aligned, end, true);
-        if (blocked == end)
-            return aligned;
-        at = pm_bitmap_next(arena->taken, blocked, arena->slices, false);
+        if (aligned + slices <= end && end - at < best_length) {
+            best = aligned;
+            best_length = end - at;
+            if (slices == 1)
+                break; /* any hole serves, and the lowest packs best */
+        }
+        at = pm_bitmap_next(arena->taken, end, arena->slices, false);
     }
-    return SIZE_MAX;
+    return best;
 }
 
 /* Takes [first, first + slices); says whether all of it was clean. */
@@ -134,12 +141,26 @@ static bool take_from_list(struct pm_span *span, size_t slices, size_t align)
     return false;
 }
 
+/*
+ * How far resident memory has grown past what the program itself ever held at
+ * one time: free pages it cannot use, because they lie in the wrong places.
+ */
+static size_t excess_locked(void)
+{
+    size_t allowed = peak_taken + peak_taken / 4 + EXCESS_MIN;
+    size_t resident = total_taken + total_dirty;
+    return resident > allowed ? resident - allowed : 0;
+}
+
 bool pm_arena_take(struct pm_span *span, size_t slices, size_t align)
 {
     pm_lock(&pm_arena_lock);
     bool taken = take_from_list(span, slices, align);
     size_t mapped = total_mapped;
+    size_t excess = excess_locked();
     pm_unlock(&pm_arena_lock);
+    if (PM_UNLIKELY(excess != 0))
+        pm_purge_some(excess);
     if (PM_LIKELY(taken))
         return true;
 

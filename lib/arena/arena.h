@@ -13,8 +13,9 @@
  *   clean -> taken -> dirty -> aged -> clean   (purge.c gives the pages back)
  *                     dirty, aged -> taken     (reused while still resident)
  *
- * Spans are taken from the lowest address that fits, so that the arenas at the
- * end of the list run empty and can be given back whole.
+ * Spans are taken from the first arena with room, there from the shortest run
+ * that fits, so that the arenas at the end of the list run empty and can be
+ * given back whole.
  *
  * A block too large to share an arena gets one of its own ("dedicated"): one
  * mapping, remapped when the block grows and unmapped when it is freed.

@@ -34,43 +34,68 @@ uint64_t pm_purge_total(void)
     return atomic_load_explicit(&total, memory_order_relaxed);
 }
 
-/* Purges the arena's dirty (or only its aged) runs; the lock is released around each call. */
-static size_t purge_arena(struct pm_arena *arena, bool aged_only)
+/*
+ * Purges dirty (or only aged) runs of the arena until `wanted` bytes are done;
+ * the lock is released around each call.
+ */
+static size_t purge_arena(struct pm_arena *arena, bool aged_only, size_t wanted)
 {
-    size_t purged = 0, first, count;
-    for (size_t from = 0;
-         (count = pm_arena_lock_dirty_run(arena, aged_only, from, &first)) != 0;) {
+    size_t purged = 0, from = 0, first, count;
+    while (purged < wanted &&
+           (count = pm_arena_lock_dirty_run(arena, aged_only, from, &first)) != 0) {
         size_t bytes = count << PM_SLICE_SHIFT;
         pm_unlock(&pm_arena_lock);
         bool clean = pm_os_memory.purge((void *)(arena->base + (first << PM_SLICE_SHIFT)), bytes);
         pm_lock(&pm_arena_lock);
-        /* The arena must outlive this step, and `from` moves on even when refused. */
         pm_arena_unlock_run(arena, first, count, clean);
         purged += clean ? bytes : 0;
-        from = first + count;
+        from = first + count; /* moves on even when refused */
     }
     return purged;
 }
 
-static size_t purge_arenas(bool aged_only)
+static bool may_purge(const struct pm_arena *arena)
+{
+    return arena->dirty_count != 0 && pm_provider_is_system(&arena->provider);
+}
+
+static size_t purge_arenas(bool aged_only, size_t wanted)
 {
     size_t purged = 0;
     pm_lock(&pm_arena_lock);
     for (struct pm_arena *arena = pm_arena_list; arena != NULL; arena = arena->next) {
-        if (arena->dedicated || !pm_provider_is_system(&arena->provider))
-            continue;
-        if (arena->dirty_count != 0)
-            purged += purge_arena(arena, aged_only);
-        memcpy(arena->aged, arena->dirty, PM_BITMAP_WORDS(arena->slices) * sizeof *arena->aged);
+        if (may_purge(arena) && purged < wanted)
+            purged += purge_arena(arena, aged_only, wanted - purged);
     }
     pm_unlock(&pm_arena_lock);
     atomic_fetch_add_explicit(&total, purged, memory_order_relaxed);
     return purged;
 }
 
+/* What is dirty now is aged at the next tick. */
+static void age_arenas(void)
+{
+    pm_lock(&pm_arena_lock);
+    for (struct pm_arena *arena = pm_arena_list; arena != NULL; arena = arena->next) {
+        if (may_purge(arena))
+            memcpy(arena->aged, arena->dirty, PM_BITMAP_WORDS(arena->slices) * sizeof *arena->aged);
+    }
+    pm_unlock(&pm_arena_lock);
+}
+
+void pm_purge_some(size_t bytes)
+{
+    if (atomic_load_explicit(&decay_ms, memory_order_relaxed) < 0 ||
+        atomic_load_explicit(&suspended, memory_order_relaxed))
+        return;
+    size_t purged = purge_arenas(true, bytes);
+    if (purged < bytes)
+        purge_arenas(false, bytes - purged);
+}
+
 size_t pm_purge_all(void)
 {
-    size_t purged = purge_arenas(false);
+    size_t purged = purge_arenas(false, SIZE_MAX);
     pm_arena_release_empty(0);
     return purged;
 }
@@ -87,7 +112,8 @@ void pm_purge_tick(void)
                          memory_order_relaxed))
         return;
     uint64_t last = atomic_load_explicit(&last_free_ms, memory_order_relaxed);
-    purge_arenas(now - last < (uint64_t)decay);
+    purge_arenas(now - last < (uint64_t)decay, SIZE_MAX);
+    age_arenas();
     pm_arena_release_empty(EMPTY_KEEP);
 }
 

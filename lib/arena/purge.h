@@ -4,8 +4,9 @@
  * Free slices stay resident for a while, because most programs want them again
  * soon.  Every half decay time, on the occasion of some call, those that were
  * already dirty the last time are purged; after a quiet time as long as the
- * whole decay the next call purges them all.  So a steady loop that reuses its
- * memory never pays, and no thread of our own is needed.
+ * whole decay the next call purges them all.  Before that some go only when
+ * more memory is resident than the program ever used at one time.  So a steady
+ * loop that reuses its memory never pays, and no thread of our own is needed.
  */
 #ifndef PM_ARENA_PURGE_H
 #define PM_ARENA_PURGE_H
@@ -24,6 +25,9 @@ void pm_purge_tick(void);
 
 /* While suspended nothing is purged but by pm_purge_all(), and no arena goes away. */
 void pm_purge_suspend(bool suspended);
+
+/* Purges at least `bytes` of free pages, as far as there are so many. */
+void pm_purge_some(size_t bytes);
 
 /* Purges every free page at once; returns the bytes given back. */
 size_t pm_purge_all(void);

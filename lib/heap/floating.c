@@ -5,17 +5,27 @@
 
 struct pm_lock pm_floating_lock[PM_CLASS_COUNT];
 
-/* The shared lists, each under the lock of its class; last listed first. */
-static struct pm_pool *lists[PM_CLASS_COUNT];
+/* The shared lists, written under the lock of its class; last listed first. */
+static _Atomic(struct pm_pool *) lists[PM_CLASS_COUNT];
+
+static struct pm_pool *head_of(unsigned class)
+{
+    return atomic_load_explicit(&lists[class], memory_order_relaxed);
+}
+
+static void set_head(unsigned class, struct pm_pool *pool)
+{
+    atomic_store_explicit(&lists[class], pool, memory_order_relaxed);
+}
 
 static void list_locked(struct pm_pool *pool)
 {
-    struct pm_pool **head = &lists[pool->class];
+    struct pm_pool *head = head_of(pool->class);
     pool->prev = NULL;
-    pool->next = *head;
-    if (*head != NULL)
-        (*head)->prev = pool;
-    *head = pool;
+    pool->next = head;
+    if (head != NULL)
+        head->prev = pool;
+    set_head(pool->class, pool);
     pool->listed = true;
 }
 
@@ -24,7 +34,7 @@ static void unlist_locked(struct pm_pool *pool)
     if (pool->prev != NULL)
         pool->prev->next = pool->next;
     else
-        lists[pool->class] = pool->next;
+        set_head(pool->class, pool->next);
     if (pool->next != NULL)
         pool->next->prev = pool->prev;
     pool->listed = false;
@@ -98,8 +108,10 @@ static bool try_claim(struct pm_pool *pool)
 
 struct pm_pool *pm_floating_take(unsigned class)
 {
+    if (head_of(class) == NULL) /* mostly; a pool listed this moment is found next time */
+        return NULL;
     pm_lock(&pm_floating_lock[class]);
-    struct pm_pool *pool = lists[class];
+    struct pm_pool *pool = head_of(class);
     while (pool != NULL && !try_claim(pool))
         pool = pool->next;
     if (pool != NULL)

@@ -14,6 +14,7 @@
 enum {
     TICK_REFILLS = 64,         /* refills between two looks at the clock */
     DEBUG_CHECK_REFILLS = 256, /* refills between two full checks in debug builds */
+    PARTIAL_LOOKED = 8,        /* partial pools asked for a block before fresh memory is used */
 };
 
 /* Filled in by the compiler, because the first call may come before any code of ours. */
@@ -102,20 +103,36 @@ static bool current_to_floating(struct pm_heap *heap, struct pm_pool *pool)
     return false;
 }
 
-static bool has_block(struct pm_pool *pool)
+/* A block that was used before: memory that is resident already. */
+static bool has_used_block(struct pm_pool *pool)
 {
-    return pool->free != PM_LINK_NONE || pm_pool_collect(pool) || pm_pool_carve(pool);
+    return pool->free != PM_LINK_NONE || pm_pool_collect(pool);
 }
 
-static struct pm_pool *next_pool(struct pm_heap *heap, unsigned class)
+/*
+ * The partial pool that has waited longest, and so has gathered most blocks
+ * (comparing for the fullest was measured: the looking costs more time than it
+ * saves memory).  NULL when none of the first few has a block used before.
+ */
+static struct pm_pool *take_partial(struct pm_bin *bin)
 {
-    struct pm_bin *bin = &heap->bin[class];
     struct pm_pool *pool = bin->first;
+    for (int looked = 0; pool != NULL && looked < PARTIAL_LOOKED; looked++, pool = pool->next) {
+        if (has_used_block(pool)) {
+            bin_remove(bin, pool);
+            return pool;
+        }
+    }
+    return NULL;
+}
+
+/* The partial pool that waits for its fresh blocks to be carved, if there is one. */
+static struct pm_pool *take_uncarved(struct pm_bin *bin)
+{
+    struct pm_pool *pool = bin->last;
     if (pool != NULL)
         bin_remove(bin, pool);
-    else
-        pool = pm_floating_take(class);
-    return pool != NULL ? pool : pm_pool_create(class, heap);
+    return pool;
 }
 
 static void on_refill(struct pm_heap *heap)
@@ -127,22 +144,51 @@ static void on_refill(struct pm_heap *heap)
         pm_heap_check(heap);
 }
 
+/* Where blocks are to be had that cost no fresh memory. */
+static struct pm_pool *take_used(struct pm_heap *heap, unsigned class)
+{
+    struct pm_pool *pool = take_partial(&heap->bin[class]);
+    return pool != NULL ? pool : pm_floating_take(class);
+}
+
+static struct pm_pool *take_fresh(struct pm_heap *heap, unsigned class)
+{
+    struct pm_pool *pool = take_uncarved(&heap->bin[class]);
+    return pool != NULL ? pool : pm_pool_create(class, heap);
+}
+
+/* No block of `pool` is on its list: it waits for its fresh ones, or floats. */
+static bool set_current_aside(struct pm_heap *heap, struct pm_pool *pool)
+{
+    if (pool->carved + 1u == pool->limit)
+        return current_to_floating(heap, pool);
+    from_current(heap, pool);
+    pm_heap_adopt(heap, pool);
+    return true;
+}
+
 struct pm_pool *pm_heap_refill(struct pm_heap *heap, unsigned class)
 {
     on_refill(heap);
     struct pm_pool *pool = heap->bin[class].current;
-    if (pool != &pm_pool_none) {
-        if (has_block(pool) || !current_to_floating(heap, pool))
-            return pool;
-    }
-    pool = next_pool(heap, class);
-    if (pool == NULL)
+    bool present = pool != &pm_pool_none;
+    if (present && has_used_block(pool))
+        return pool;
+    struct pm_pool *next = take_used(heap, class);
+    if (next == NULL && present && pm_pool_carve(pool))
+        return pool;
+    if (next == NULL)
+        next = take_fresh(heap, class);
+    if (next == NULL)
         return NULL;
-    to_current(heap, pool);
-    /* Each source gives a pool with a free block, if only after collecting. */
-    if (!has_block(pool))
-        pm_fatal_broken("a pool that becomes current has a free block", pool);
-    return pool;
+    if (present && !set_current_aside(heap, pool)) {
+        pm_heap_adopt(heap, next);
+        return pool;
+    }
+    to_current(heap, next);
+    if (!has_used_block(next) && !pm_pool_carve(next))
+        pm_fatal_broken("a pool that becomes current has a free block", next);
+    return next;
 }
 
 void pm_heap_adopt(struct pm_heap *heap, struct pm_pool *pool)
