@@ -282,7 +282,7 @@ static void leave_clean(struct pm_span *span)
     pm_unlock(&pm_arena_lock);
 }
 
-bool pm_arena_remap(struct pm_span *span, size_t used_bytes, size_t bytes)
+bool pm_arena_remap(struct pm_span *span, size_t bytes)
 {
     struct pm_arena *arena = span->arena;
     if (!pm_provider_is_system(&arena->provider))
@@ -290,7 +290,7 @@ bool pm_arena_remap(struct pm_span *span, size_t used_bytes, size_t bytes)
     pm_ownermap_set(span->start, 1, NULL);
     if (arena->dedicated)
         return remap_dedicated(span, bytes);
-    struct pm_arena *own = pm_mapping_new_from(span->start, used_bytes, bytes);
+    struct pm_arena *own = pm_mapping_new_from(span, bytes);
     if (own == NULL)
         return false;
     leave_clean(span);
@@ -301,7 +301,7 @@ bool pm_arena_remap(struct pm_span *span, size_t used_bytes, size_t bytes)
     span->start = own->base;
     span->arena = own;
     span->slices = (uint32_t)own->slices;
-    return own->map_size == bytes;
+    return true;
 }
 
 size_t pm_arena_span_bytes(const struct pm_span *span)
@@ -350,21 +350,23 @@ size_t pm_arena_lock_dirty_run(struct pm_arena *arena, bool aged_only, size_t fr
         return 0;
     size_t count = pm_bitmap_next(which, *first, arena->slices, false) - *first;
     pm_bitmap_set(arena->taken, *first, count);
+    pm_bitmap_clear(arena->dirty, *first, count);
+    pm_bitmap_clear(arena->aged, *first, count);
     arena->taken_count += count;
+    count_clean(arena, count);
     return count;
 }
 
 void pm_arena_unlock_run(struct pm_arena *arena, size_t first, size_t count, bool clean)
 {
     pm_bitmap_clear(arena->taken, first, count);
-    pm_bitmap_clear(arena->aged, first, count);
     arena->taken_count -= count;
     arena->no_run = SIZE_MAX;
     if (first < arena->search_from)
         arena->search_from = first;
-    if (clean) {
-        pm_bitmap_clear(arena->dirty, first, count);
-        count_clean(arena, count);
+    if (!clean) {
+        pm_bitmap_set(arena->dirty, first, count);
+        count_dirty(arena, count);
     }
 }
 

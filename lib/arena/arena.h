@@ -80,11 +80,11 @@ void pm_arena_cut(struct pm_span *span, size_t slices);
 
 /*
  * Moves `span`, contents and all, to a dedicated arena of `bytes` by
- * remapping pages; its start may change, and the owner map follows: the entry
- * is cleared first, and the caller enters the span again.  False when the
- * pages cannot be remapped: size and contents are as before.
+ * remapping pages: its start changes.  The owner map's entry is cleared, and the
+ * caller enters the span again.  False when the pages cannot be remapped:
+ * address, size and contents are as before.
  */
-bool pm_arena_remap(struct pm_span *span, size_t used_bytes, size_t bytes);
+bool pm_arena_remap(struct pm_span *span, size_t bytes);
 
 /* Bytes of the span that exist: a dedicated arena ends with a page, not a slice. */
 size_t pm_arena_span_bytes(const struct pm_span *span);
@@ -94,8 +94,9 @@ size_t pm_arena_release_empty(size_t keep);
 
 /*
  * For purge.c, under pm_arena_lock: holds the first dirty (or aged) run from
- * slice `from` on as if it were taken, so that it may be purged without the
- * lock; returns its length in slices, 0 when there is none.  The arena cannot
+ * slice `from` on as if it were taken (and no longer dirty, lest a second thread
+ * purge it as well), so that it may be purged without the lock; returns its
+ * length in slices, 0 when there is none.  The arena cannot
  * go away until pm_arena_unlock_run() frees the run again, `clean` or still dirty.
  */
 size_t pm_arena_lock_dirty_run(struct pm_arena *arena, bool aged_only, size_t from, size_t *first);

@@ -109,27 +109,32 @@ struct pm_arena *pm_mapping_new_dedicated(size_t bytes, size_t align)
     return new_arena(bytes, align, true);
 }
 
-struct pm_arena *pm_mapping_new_from(uintptr_t start, size_t used_bytes, size_t bytes)
+/* Moves the span's pages to a mapping of their own and makes that `bytes` long. */
+static bool move_and_resize(struct pm_arena *arena, const struct pm_span *span, size_t bytes)
+{
+    void *start = (void *)span->start;
+    void *moved = pm_os_memory.move(start, pm_span_bytes(span));
+    if (moved == NULL)
+        return false;
+    arena->map_start = (uintptr_t)moved;
+    arena->map_size = pm_span_bytes(span);
+    if (pm_mapping_resize(arena, bytes))
+        return true;
+    if (!pm_os_memory.move_back(start, moved, pm_span_bytes(span)))
+        pm_fatal_broken("pages that were moved can be moved back", start);
+    return false;
+}
+
+struct pm_arena *pm_mapping_new_from(const struct pm_span *span, size_t bytes)
 {
     size_t size = descriptor_size(0, true);
     struct pm_arena *arena = pm_meta_alloc(size);
     if (arena == NULL)
         return NULL;
-    pm_provider_get(&arena->provider);
-    if (!pm_provider_is_system(&arena->provider) || !pm_ownermap_reserve())
-        goto refused;
-    void *moved = pm_os_memory.move((void *)start, used_bytes);
-    if (moved == NULL)
-        goto refused;
+    arena->provider = span->arena->provider;
     arena->dedicated = true;
-    arena->map_start = arena->base = (uintptr_t)moved;
-    arena->map_size = used_bytes;
-    arena->slices = pm_div_up(used_bytes, PM_SLICE);
-    /* Too late to refuse: without room to grow the block stays as large as it was. */
-    if (!pm_mapping_resize(arena, bytes) && !pm_ownermap_prepare(arena->base, 1))
-        pm_fatal_broken("the owner map has room for a block that was moved", moved);
-    return arena;
-refused:
+    if (pm_provider_is_system(&arena->provider) && move_and_resize(arena, span, bytes))
+        return arena;
     pm_meta_free(arena, size);
     return NULL;
 }

@@ -18,10 +18,10 @@ struct pm_arena *pm_mapping_new(size_t bytes, size_t mapped);
 struct pm_arena *pm_mapping_new_dedicated(size_t bytes, size_t align);
 
 /*
- * A dedicated arena of `bytes` whose first `used_bytes` are the pages now at
- * `start`, moved; those read as zero afterwards.  NULL: nothing has happened.
+ * A dedicated arena of `bytes` that begins with the pages now at `span`, moved;
+ * those addresses read as zero afterwards.  NULL: nothing has happened.
  */
-struct pm_arena *pm_mapping_new_from(uintptr_t start, size_t used_bytes, size_t bytes);
+struct pm_arena *pm_mapping_new_from(const struct pm_span *span, size_t bytes);
 
 /* Grows or shrinks a dedicated arena, which may move.  False: nothing has happened. */
 bool pm_mapping_resize(struct pm_arena *arena, size_t bytes);

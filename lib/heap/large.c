@@ -65,9 +65,7 @@ void pm_large_free(struct pm_large *large, const char *call)
 /* Moves the pages to a mapping of their own, which grows without ever copying. */
 static void *remap(struct pm_large *large, size_t usable)
 {
-    size_t page = pm_os_page_size();
-    bool moved = pm_arena_remap(&large->span, pm_align_up(large->usable, page),
-                                pm_align_up(usable, page));
+    bool moved = pm_arena_remap(&large->span, pm_align_up(usable, pm_os_page_size()));
     enter(large);
     if (!moved)
         return NULL;

@@ -17,7 +17,7 @@ size_t pm_os_page_size(void);
 void pm_os_set_page_size(size_t size);
 
 /*
- * The five ways memory comes and goes, in a table so that a test can make any
+ * The six ways memory comes and goes, in a table so that a test can make any
  * of them fail at any moment.
  *
  * map:    `size` bytes (a multiple of the page) of private zeroed memory,
@@ -31,6 +31,8 @@ void pm_os_set_page_size(size_t size);
  * move:   the pages of a part of a mapping moved to a mapping of their own;
  *         the old addresses stay and read as zero.  NULL when refused, the old
  *         one intact.
+ * move_back: undoes a move: the pages at `from` are at `start` again, and `from`
+ *         is unmapped.  False when refused, both intact.
  */
 struct pm_os_memory {
     void *(*map)(size_t size);
@@ -38,6 +40,7 @@ struct pm_os_memory {
     bool (*purge)(void *start, size_t size);
     void *(*resize)(void *start, size_t old_size, size_t new_size);
     void *(*move)(void *start, size_t size);
+    bool (*move_back)(void *start, void *from, size_t size);
 };
 
 extern struct pm_os_memory pm_os_memory;

@@ -79,7 +79,15 @@ static void *move(void *start, size_t size)
     return moved == MAP_FAILED ? NULL : moved;
 }
 
-struct pm_os_memory pm_os_memory = {map, unmap, purge, resize, move};
+static bool move_back(void *start, void *from, size_t size)
+{
+    int saved = errno;
+    void *moved = mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, start);
+    errno = saved;
+    return moved == start;
+}
+
+struct pm_os_memory pm_os_memory = {map, unmap, purge, resize, move, move_back};
 
 void pm_os_name(void *start, size_t size, const char *name)
 {
