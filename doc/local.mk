@@ -1,1 +1,5 @@
-# doc: what is built from this folder.
+# doc: the manual pages.
+dist_man_MANS += \
+	doc/pymem.1 \
+	doc/pymem.3 \
+	doc/pymem.conf.5

@@ -1,1 +1,5 @@
 # tests: what is built from this folder.
+include tests/api.mk
+include tests/stress.mk
+include tests/tools.mk
+include tests/checks.mk

@@ -56,13 +56,19 @@ static PM_COLD void *new_failed_nothrow(size_t size, const struct nothrow *tag)
     return next == NULL ? NULL : next(size, tag);
 }
 
+/* libstdc++ rounds such a size up without looking, and a huge one wraps to nothing. */
+static size_t bounded(size_t size)
+{
+    return size > PTRDIFF_MAX ? PTRDIFF_MAX : size;
+}
+
 static PM_COLD void *new_failed_aligned(size_t size, size_t align)
 {
     void *(*next)(size_t, size_t) =
         (void *(*)(size_t, size_t))next_definition("_ZnwmSt11align_val_t");
     if (next == NULL)
         no_way_to_throw();
-    return next(size, align);
+    return next(bounded(size), align);
 }
 
 static PM_COLD void *new_failed_aligned_nothrow(size_t size, size_t align,
@@ -71,7 +77,7 @@ static PM_COLD void *new_failed_aligned_nothrow(size_t size, size_t align,
     void *(*next)(size_t, size_t, const struct nothrow *) =
         (void *(*)(size_t, size_t, const struct nothrow *))next_definition(
             "_ZnwmSt11align_val_tRKSt9nothrow_t");
-    return next == NULL ? NULL : next(size, align, tag);
+    return next == NULL ? NULL : next(bounded(size), align, tag);
 }
 
 /* Defines `function` under the mangled name, exported. */

@@ -8,8 +8,8 @@
  * lies in the process's break is libc's: we never use the break ourselves.
  */
 #include <dlfcn.h>
-#include <stdlib.h>
 
+#include "api/malloc.h"
 #include "heap/misuse.h"
 #include "os/os.h"
 
@@ -19,11 +19,10 @@ static void *next(const char *name)
     return dlsym(RTLD_NEXT, name);
 }
 
-/* The process's own: NULL when that is us. */
-static void *other(const char *name, void *own)
+/* Is the process's malloc ours?  Not when the library was loaded late. */
+static bool is_ours(void)
 {
-    void *found = dlsym(RTLD_DEFAULT, name);
-    return found == own ? NULL : found;
+    return dlsym(RTLD_DEFAULT, "free") == (void *)pm_own_free;
 }
 
 static bool in_break(const void *address)
@@ -33,25 +32,27 @@ static bool in_break(const void *address)
     return (uintptr_t)address >= start && (uintptr_t)address < end;
 }
 
+/* Libc's function of this name, if `address` is for it to judge; else NULL. */
+static void *theirs(const char *name, const void *address)
+{
+    if (!is_ours())
+        return dlsym(RTLD_DEFAULT, name);
+    return in_break(address) ? next(name) : NULL;
+}
+
 static bool free_foreign(void *address)
 {
-    void (*theirs)(void *) = (void (*)(void *))other("free", (void *)free);
-    if (theirs == NULL && in_break(address))
-        theirs = (void (*)(void *))next("free");
-    if (theirs == NULL)
-        return false;
-    theirs(address);
-    return true;
+    void (*their_free)(void *) = (void (*)(void *))theirs("free", address);
+    if (their_free != NULL)
+        their_free(address);
+    return their_free != NULL;
 }
 
 static size_t usable_size_foreign(const void *address)
 {
-    size_t (*theirs)(const void *) = NULL;
-    if (other("free", (void *)free) != NULL)
-        theirs = (size_t(*)(const void *))other("malloc_usable_size", NULL);
-    else if (in_break(address))
-        theirs = (size_t(*)(const void *))next("malloc_usable_size");
-    return theirs == NULL ? 0 : theirs(address);
+    size_t (*their_size)(const void *) =
+        (size_t(*)(const void *))theirs("malloc_usable_size", address);
+    return their_size == NULL ? 0 : their_size(address);
 }
 
 __attribute__((constructor)) static void install(void)

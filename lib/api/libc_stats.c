@@ -84,8 +84,7 @@ PM_EXPORT int mallopt(int parameter, int value)
     }
 }
 
-static void add_element(struct pm_text *text, const char *before, uint64_t value,
-                        const char *after)
+static void add_element(struct pm_text *text, const char *before, uint64_t value, const char *after)
 {
     pm_text_add(text, before);
     pm_text_add_number(text, value);
@@ -101,7 +100,8 @@ PM_EXPORT int malloc_info(int options, FILE *stream)
     pymem_stats_get(&stats);
     pm_text_clear(&text);
     pm_text_add(&text, "<malloc version=\"1\">\n");
-    add_element(&text, "<total type=\"rest\" count=\"", stats.live_blocks - stats.large_blocks, "\"");
+    add_element(&text, "<total type=\"rest\" count=\"", stats.live_blocks - stats.large_blocks,
+                "\"");
     add_element(&text, " size=\"", stats.allocated - stats.large, "\"/>\n");
     add_element(&text, "<total type=\"mmap\" count=\"", stats.large_blocks, "\"");
     add_element(&text, " size=\"", stats.large, "\"/>\n");

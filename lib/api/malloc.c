@@ -32,6 +32,8 @@ PM_EXPORT void free(void *block)
     pm_free(block, "free");
 }
 
+void pm_own_free(void *block) __attribute__((alias("free"), copy(free), visibility("hidden")));
+
 PM_EXPORT void *calloc(size_t count, size_t size)
 {
     size_t bytes;

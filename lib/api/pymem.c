@@ -29,23 +29,23 @@ static void *alloc_zeroed_elements(size_t count, size_t size)
 }
 
 /* The heap's own allocator, once for each domain: messages name the public function. */
-#define HEAP_ALLOCATOR(domain, prefix)                                                            \
-    static void *domain##_malloc(void *ctx, size_t size)                                          \
+#define HEAP_ALLOCATOR(domain, prefix)                                                             \
+    static void *domain##_malloc(void *ctx, size_t size)                                           \
     {                                                                                              \
         (void)ctx;                                                                                 \
         return alloc_bytes(size);                                                                  \
     }                                                                                              \
-    static void *domain##_calloc(void *ctx, size_t count, size_t size)                            \
+    static void *domain##_calloc(void *ctx, size_t count, size_t size)                             \
     {                                                                                              \
         (void)ctx;                                                                                 \
         return alloc_zeroed_elements(count, size);                                                 \
     }                                                                                              \
-    static void *domain##_realloc(void *ctx, void *block, size_t size)                            \
+    static void *domain##_realloc(void *ctx, void *block, size_t size)                             \
     {                                                                                              \
         (void)ctx;                                                                                 \
         return pm_realloc(block, size, prefix "Realloc");                                          \
     }                                                                                              \
-    static void domain##_free(void *ctx, void *block)                                             \
+    static void domain##_free(void *ctx, void *block)                                              \
     {                                                                                              \
         (void)ctx;                                                                                 \
         pm_free(block, prefix "Free");                                                             \
@@ -168,7 +168,6 @@ PM_EXPORT void PyMem_SetAllocator(PyMemAllocatorDomain domain, PyMemAllocatorEx 
     if ((unsigned)domain < DOMAINS)
         allocators[domain] = *allocator;
 }
-
 
 PM_EXPORT void PyObject_GetArenaAllocator(PyObjectArenaAllocator *allocator)
 {

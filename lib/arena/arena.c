@@ -166,8 +166,6 @@ bool pm_arena_take(struct pm_span *span, size_t slices, size_t align)
 
     size_t bytes = (slices << PM_SLICE_SHIFT) + align - PM_SLICE;
     struct pm_arena *arena = pm_mapping_new(bytes, mapped);
-    if (arena == NULL && pm_arena_release_empty(0) != 0)
-        arena = pm_mapping_new(bytes, mapped);
     if (arena == NULL)
         return false;
     pm_lock(&pm_arena_lock);
@@ -180,8 +178,6 @@ bool pm_arena_take(struct pm_span *span, size_t slices, size_t align)
 bool pm_arena_take_dedicated(struct pm_span *span, size_t bytes, size_t align)
 {
     struct pm_arena *arena = pm_mapping_new_dedicated(bytes, align);
-    if (arena == NULL && pm_arena_release_empty(0) != 0)
-        arena = pm_mapping_new_dedicated(bytes, align);
     if (arena == NULL)
         return false;
     pm_lock(&pm_arena_lock);

@@ -105,6 +105,15 @@ void pm_arena_unlock_run(struct pm_arena *arena, size_t first, size_t count, boo
 /* Is `address` inside any arena?  For messages only: takes the lock and walks. */
 bool pm_arena_contains(const void *address);
 
+/*
+ * The invariants of all arenas, asserted (aborts with a message):
+ *   taken_count and dirty_count are what the bitmaps say
+ *   a dirty slice is free, an aged one dirty; no slice below search_from is free
+ *   a span that the owner map names lies in its arena, on taken slices
+ *   the list is sorted by address
+ */
+void pm_arena_check(void);
+
 struct pm_arena_totals {
     size_t arenas;
     size_t mapped; /* bytes */

@@ -47,8 +47,8 @@ static bool obtain_mapping(struct pm_arena *arena, size_t size)
     return arena->map_start != 0;
 }
 
-/* Finds `bytes` aligned to `align`: as they come, or out of a larger mapping. */
-static bool obtain(struct pm_arena *arena, size_t bytes, size_t align)
+/* From the system: as it comes, or cut out of a larger mapping. */
+static bool obtain_from_system(struct pm_arena *arena, size_t bytes, size_t align)
 {
     if (!obtain_mapping(arena, bytes))
         return false;
@@ -58,10 +58,34 @@ static bool obtain(struct pm_arena *arena, size_t bytes, size_t align)
             return false;
     }
     arena->base = pm_align_up(arena->map_start, align);
-    if (pm_provider_is_system(&arena->provider))
-        trim(arena, arena->base, bytes);
-    if (pm_ownermap_prepare(arena->base, bytes))
-        return true;
+    trim(arena, arena->base, bytes);
+    return true;
+}
+
+/*
+ * From a replaced provider, whose memory has any alignment and is given back as
+ * it came.  It may even be a large block of ours, if the provider calls malloc:
+ * then its first slice is taken in the owner map.
+ */
+static bool obtain_from_other(struct pm_arena *arena, size_t bytes, size_t align)
+{
+    if (bytes > SIZE_MAX - 2 * align || !obtain_mapping(arena, bytes + 2 * align))
+        return false;
+    arena->base = pm_align_up(arena->map_start, align);
+    if (pm_ownermap_get((void *)arena->base) != NULL)
+        arena->base += align;
+    return true;
+}
+
+/* Finds `bytes` aligned to `align`, with room for them in the owner map. */
+static bool obtain(struct pm_arena *arena, size_t bytes, size_t align)
+{
+    pm_provider_get(&arena->provider);
+    bool system = pm_provider_is_system(&arena->provider) || pm_provider_am_inside();
+    bool found =
+        system ? obtain_from_system(arena, bytes, align) : obtain_from_other(arena, bytes, align);
+    if (!found || pm_ownermap_prepare(arena->base, bytes))
+        return found;
     pm_provider_release(&arena->provider, (void *)arena->map_start, arena->map_size);
     return false;
 }
@@ -131,9 +155,10 @@ struct pm_arena *pm_mapping_new_from(const struct pm_span *span, size_t bytes)
     struct pm_arena *arena = pm_meta_alloc(size);
     if (arena == NULL)
         return NULL;
-    arena->provider = span->arena->provider;
+    pm_provider_get(&arena->provider);
     arena->dedicated = true;
-    if (pm_provider_is_system(&arena->provider) && move_and_resize(arena, span, bytes))
+    if (pm_provider_is_system(&arena->provider) &&
+        pm_provider_is_system(&span->arena->provider) && move_and_resize(arena, span, bytes))
         return arena;
     pm_meta_free(arena, size);
     return NULL;

@@ -43,6 +43,33 @@ void *pm_meta_map(size_t size)
     return start;
 }
 
+static void list(struct piece *piece, size_t lines)
+{
+    piece->next = lists[lines];
+    lists[lines] = piece;
+}
+
+static struct piece *unlist(size_t lines)
+{
+    struct piece *piece = lists[lines];
+    if (piece != NULL)
+        lists[lines] = piece->next;
+    return piece;
+}
+
+/* Before more is mapped: the front of a larger piece that nobody needs. */
+static void *split(size_t lines)
+{
+    for (size_t larger = lines + 1; larger <= LISTED_LINES; larger++) {
+        struct piece *piece = unlist(larger);
+        if (piece != NULL) {
+            list((struct piece *)((char *)piece + lines * PM_CACHE_LINE), larger - lines);
+            return piece;
+        }
+    }
+    return NULL;
+}
+
 /* A large piece has a mapping of its own; what is left of the chunk is kept. */
 static void *cut(size_t size)
 {
@@ -64,30 +91,27 @@ static void *cut(size_t size)
 void *pm_meta_alloc(size_t size)
 {
     size_t lines = pm_div_up(size, PM_CACHE_LINE);
-    struct piece *piece = NULL;
+    struct piece *used = NULL;
+    void *fresh = NULL;
 
     pm_lock(&pm_meta_lock);
     if (lines <= LISTED_LINES)
-        piece = lists[lines];
-    if (piece != NULL)
-        lists[lines] = piece->next;
-    void *fresh = piece == NULL ? cut(lines * PM_CACHE_LINE) : NULL;
+        used = unlist(lines);
+    if (used == NULL && lines * PM_CACHE_LINE > chunk_left)
+        used = split(lines);
+    if (used == NULL)
+        fresh = cut(lines * PM_CACHE_LINE);
     pm_unlock(&pm_meta_lock);
 
-    if (piece != NULL)
-        memset(piece, 0, lines * PM_CACHE_LINE);
-    return piece != NULL ? piece : fresh;
+    return used != NULL ? memset(used, 0, lines * PM_CACHE_LINE) : fresh;
 }
 
-void pm_meta_free(void *freed, size_t size)
+void pm_meta_free(void *piece, size_t size)
 {
     size_t lines = pm_div_up(size, PM_CACHE_LINE);
-    if (lines > LISTED_LINES) {
+    if (lines > LISTED_LINES)
         lines = LISTED_LINES; /* the tail of such a rare piece is let go */
-    }
-    struct piece *piece = freed;
     pm_lock(&pm_meta_lock);
-    piece->next = lists[lines];
-    lists[lines] = piece;
+    list(piece, lines);
     pm_unlock(&pm_meta_lock);
 }

@@ -48,7 +48,7 @@ bool pm_provider_is_system(const struct pm_provider *provider)
     return provider->alloc == system_alloc;
 }
 
-static bool am_inside(void)
+bool pm_provider_am_inside(void)
 {
     return atomic_load_explicit(&inside, memory_order_relaxed) == pm_tls_self();
 }
@@ -56,7 +56,7 @@ static bool am_inside(void)
 void *pm_provider_obtain(size_t size, struct pm_provider *provider)
 {
     pm_provider_get(provider);
-    if (am_inside())
+    if (pm_provider_am_inside())
         *provider = system_provider;
     if (pm_provider_is_system(provider))
         return provider->alloc(provider->context, size);
@@ -71,7 +71,7 @@ void *pm_provider_obtain(size_t size, struct pm_provider *provider)
 
 void pm_provider_release(const struct pm_provider *provider, void *start, size_t size)
 {
-    if (pm_provider_is_system(provider) || am_inside()) {
+    if (pm_provider_is_system(provider) || pm_provider_am_inside()) {
         provider->free(provider->context, start, size);
         return;
     }

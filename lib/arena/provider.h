@@ -24,8 +24,11 @@ void pm_provider_set(const struct pm_provider *provider);
 /* Is it the system itself, whose mappings may be remapped and purged in parts? */
 bool pm_provider_is_system(const struct pm_provider *provider);
 
+/* Is the calling thread in a replaced provider right now?  Then the system serves it. */
+bool pm_provider_am_inside(void);
+
 /*
- * `size` bytes of zeroed memory from the present provider, which is written to
+ * `size` bytes from the present provider, which is written to
  * `*provider` so that they go back where they came from; NULL when refused.
  * A provider that allocates while it is asked is served by the system.
  */

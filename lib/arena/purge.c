@@ -107,9 +107,9 @@ void pm_purge_tick(void)
         return;
     uint64_t now = pm_os_clock_ms();
     uint64_t due = atomic_load_explicit(&next_tick_ms, memory_order_relaxed);
-    if (now < due || !atomic_compare_exchange_strong_explicit(
-                         &next_tick_ms, &due, now + (uint64_t)decay / 2, memory_order_relaxed,
-                         memory_order_relaxed))
+    if (now < due ||
+        !atomic_compare_exchange_strong_explicit(&next_tick_ms, &due, now + (uint64_t)decay / 2,
+                                                 memory_order_relaxed, memory_order_relaxed))
         return;
     uint64_t last = atomic_load_explicit(&last_free_ms, memory_order_relaxed);
     purge_arenas(now - last < (uint64_t)decay, SIZE_MAX);

@@ -7,17 +7,12 @@
 #include <errno.h>
 #include <string.h>
 
+#include "arena/arena.h"
 #include "arena/ownermap.h"
 #include "heap/large.h"
 #include "heap/misuse.h"
 #include "heap/remote.h"
 #include "heap/thread.h"
-
-static void *out_of_memory(void)
-{
-    errno = ENOMEM;
-    return NULL;
-}
 
 static void *alloc_in_heap(struct pm_heap *heap, size_t size)
 {
@@ -40,20 +35,41 @@ static void *alloc_late(size_t size)
     return block;
 }
 
-void *pm_alloc_slow(struct pm_heap *heap, size_t size)
+static void *alloc_small(size_t size)
 {
-    void *block;
-    if (size > PM_POOL_SIZE_MAX) {
-        block = pm_large_alloc(size, PM_GRANULE, false);
-    } else if (PM_LIKELY(pm_thread_has_heap(heap))) {
-        block = alloc_in_heap(heap, size);
-    } else if (heap == &pm_heap_ended) {
-        block = alloc_late(size);
-    } else {
+    struct pm_heap *heap = pm_tls_heap;
+    if (heap == &pm_heap_ended)
+        return alloc_late(size);
+    if (PM_UNLIKELY(!pm_thread_has_heap(heap)))
         heap = pm_thread_begin();
-        block = heap == NULL ? NULL : alloc_in_heap(heap, size);
-    }
-    return PM_LIKELY(block != NULL) ? block : out_of_memory();
+    return heap == NULL ? NULL : alloc_in_heap(heap, size);
+}
+
+static void *try_alloc(size_t size, size_t align, bool zero)
+{
+    return size > PM_POOL_SIZE_MAX ? pm_large_alloc(size, align, zero) : alloc_small(size);
+}
+
+/* Arenas that hold nothing may stand in the way of what is asked for. */
+static PM_COLD void *alloc_again(size_t size, size_t align, bool zero)
+{
+    void *block = NULL;
+    if (size <= PTRDIFF_MAX && pm_arena_release_empty(0) != 0)
+        block = try_alloc(size, align, zero);
+    if (block == NULL)
+        errno = ENOMEM;
+    return block;
+}
+
+static void *alloc(size_t size, size_t align, bool zero)
+{
+    void *block = try_alloc(size, align, zero);
+    return PM_LIKELY(block != NULL) ? block : alloc_again(size, align, zero);
+}
+
+void *pm_alloc_slow(size_t size)
+{
+    return alloc(size, PM_GRANULE, false);
 }
 
 /* The pool is another thread's, nobody's, or ours but not in the table. */
@@ -92,10 +108,8 @@ void pm_free_slow(struct pm_heap *heap, void *address, const char *call)
 
 void *pm_alloc_zeroed(size_t size)
 {
-    if (size > PM_POOL_SIZE_MAX) {
-        void *block = pm_large_alloc(size, PM_GRANULE, true);
-        return block != NULL ? block : out_of_memory();
-    }
+    if (size > PM_POOL_SIZE_MAX)
+        return alloc(size, PM_GRANULE, true);
     void *block = pm_alloc(size);
     return block != NULL ? memset(block, 0, size != 0 ? size : 1) : NULL;
 }
@@ -107,8 +121,7 @@ void *pm_alloc_aligned(size_t size, size_t align)
     unsigned class = pm_class_of_aligned(size, align);
     if (class < PM_CLASS_COUNT)
         return pm_alloc(pm_class_size(class));
-    void *block = pm_large_alloc(size > PM_POOL_SIZE_MAX ? size : PM_POOL_SIZE_MAX + 1, align, false);
-    return block != NULL ? block : out_of_memory();
+    return alloc(size > PM_POOL_SIZE_MAX ? size : PM_POOL_SIZE_MAX + 1, align, false);
 }
 
 static void *copy_to_new(void *block, size_t old_size, size_t size, const char *call)

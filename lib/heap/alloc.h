@@ -20,7 +20,7 @@
  * above PTRDIFF_MAX; `call` is the public function's name, for the message
  * that ends the process when the pointer is not a live block.
  */
-void *pm_alloc_slow(struct pm_heap *heap, size_t size);
+void *pm_alloc_slow(size_t size);
 void pm_free_slow(struct pm_heap *heap, void *block, const char *call);
 
 /* `size` bytes, zeroed; pages known to be zero are not touched. */
@@ -43,7 +43,7 @@ PM_INLINE void *pm_alloc(size_t size)
         if (PM_LIKELY(pool->free != PM_LINK_NONE))
             return pm_pool_pop(pool);
     }
-    return pm_alloc_slow(heap, size);
+    return pm_alloc_slow(size);
 }
 
 PM_INLINE void pm_free(void *address, const char *call)

@@ -40,8 +40,7 @@ void pm_census_take(struct pm_census *census)
     pm_lock(&pm_arena_lock); /* a span found in the owner map stays until it is released */
     for (struct pm_arena *arena = pm_arena_list; arena != NULL; arena = arena->next) {
         for (size_t i = 0; i < arena->slices;) {
-            struct pm_span *span =
-                pm_ownermap_get((void *)(arena->base + (i << PM_SLICE_SHIFT)));
+            struct pm_span *span = pm_ownermap_get((void *)(arena->base + (i << PM_SLICE_SHIFT)));
             if (span != NULL)
                 count_span(census, span);
             i += span != NULL ? span->slices : 1;

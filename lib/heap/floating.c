@@ -119,4 +119,3 @@ struct pm_pool *pm_floating_take(unsigned class)
     pm_unlock(&pm_floating_lock[class]);
     return pool;
 }
-

@@ -17,14 +17,14 @@
 
 /* Every lock of the library but the floating pools', in the order of lock.h. */
 static struct pm_lock *const outer_locks[] = {&pm_registry_lock, &pm_thread_late_lock};
-static struct pm_lock *const inner_locks[] = {&pm_provider_lock, &pm_arena_lock,
-                                              &pm_ownermap_lock, &pm_meta_lock};
+static struct pm_lock *const inner_locks[] = {&pm_provider_lock, &pm_arena_lock, &pm_ownermap_lock,
+                                              &pm_meta_lock};
 
 static void for_each_lock(void (*act)(struct pm_lock *))
 {
     for (size_t i = 0; i < sizeof outer_locks / sizeof *outer_locks; i++)
         act(outer_locks[i]);
-    for (unsigned class = 0; class < PM_CLASS_COUNT; class ++)
+    for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1)
         act(&pm_floating_lock[class]);
     for (size_t i = 0; i < sizeof inner_locks / sizeof *inner_locks; i++)
         act(inner_locks[i]);

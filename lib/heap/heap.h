@@ -80,4 +80,7 @@ void pm_heap_abandon(struct pm_heap *heap);
  */
 void pm_heap_check(struct pm_heap *heap);
 
+/* The calling thread's heap and all arenas; true, or the process has ended. */
+bool pm_check_heap(void);
+
 #endif /* PM_HEAP_HEAP_H */

@@ -18,7 +18,10 @@ struct pm_lock {
     _Atomic uint32_t state; /* 0 free, 1 held, 2 held and somebody may sleep */
 };
 
-#define PM_LOCK_INIT {0}
+#define PM_LOCK_INIT                                                                               \
+    {                                                                                              \
+        0                                                                                          \
+    }
 
 void pm_lock_slow(struct pm_lock *lock);
 void pm_unlock_slow(struct pm_lock *lock);

@@ -18,11 +18,14 @@ struct key {
     size_t offset; /* in struct pm_options */
 };
 
-#define KEY(name, kind) {#name, kind, offsetof(struct pm_options, name)}
+#define KEY(name, kind)                                                                            \
+    {                                                                                              \
+#name, kind, offsetof(struct pm_options, name)                                             \
+    }
 
 static const struct key keys[] = {
-    KEY(verbose, BOOLEAN),  KEY(confirm_conf, BOOLEAN), KEY(abort_conf, BOOLEAN),
-    KEY(stats, BOOLEAN),    KEY(decay_ms, NUMBER),      KEY(arena_size, SIZE),
+    KEY(verbose, BOOLEAN), KEY(confirm_conf, BOOLEAN), KEY(abort_conf, BOOLEAN),
+    KEY(stats, BOOLEAN),   KEY(decay_ms, NUMBER),      KEY(arena_size, SIZE),
 };
 
 enum { KEY_COUNT = sizeof keys / sizeof *keys };

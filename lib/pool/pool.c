@@ -10,7 +10,7 @@
 #include "os/fatal.h"
 
 enum {
-    BLOCKS_MIN = 8,    /* a pool of large blocks spans enough slices for these */
+    BLOCKS_MIN = 8,     /* a pool of large blocks spans enough slices for these */
     CARVE_BYTES = 4096, /* how much memory is made ready at one time */
 };
 
@@ -38,7 +38,7 @@ static uint64_t inverse_of(uint64_t odd)
 static void shape(struct pm_pool *pool, unsigned class)
 {
     uint32_t size = pm_class_size(class);
-    pool->class = (uint8_t)class;
+    pool->class = (uint8_t) class;
     pool->size = size;
     pool->rotate = (uint8_t)__builtin_ctz(size);
     pool->inverse = inverse_of(size >> pool->rotate);
@@ -66,8 +66,19 @@ struct pm_pool *pm_pool_create(unsigned class, struct pm_heap *owner)
     return pool;
 }
 
+/* Two threads that free a block at one time may count it twice; no live block goes for that. */
+static void check_empty(struct pm_pool *pool)
+{
+    bool live = false;
+    for (uint32_t block = 1; block <= pool->carved; block++)
+        live |= pm_link_get(pool, block) == PM_LINK_LIVE;
+    if (live)
+        pm_fatal_broken("a pool that goes has no live block", pool);
+}
+
 void pm_pool_destroy(struct pm_pool *pool)
 {
+    check_empty(pool);
     pm_arena_give(&pool->span);
     pm_meta_free(pool, descriptor_size(pool->limit));
 }
@@ -77,8 +88,7 @@ bool pm_pool_collect(struct pm_pool *pool)
     if (PM_REMOTE_COUNT(atomic_load_explicit(&pool->remote, memory_order_relaxed)) == 0)
         return false;
     /* acquire pairs with the release in remote.c: push() */
-    uint64_t word =
-        atomic_exchange_explicit(&pool->remote, PM_REMOTE_OWNED, memory_order_acquire);
+    uint64_t word = atomic_exchange_explicit(&pool->remote, PM_REMOTE_OWNED, memory_order_acquire);
     uint32_t count = PM_REMOTE_COUNT(word);
     uint16_t head = PM_REMOTE_HEAD(word), last = head;
     for (uint32_t i = 1; i < count; i++)

@@ -65,9 +65,9 @@ struct pm_pool {
     uint16_t carved;  /* blocks 1..carved have been on a list */
     uint8_t rotate;   /* power of two in `size` */
     uint8_t class;
-    uint8_t state;                  /* enum pm_pool_state */
-    bool listed;                    /* on the shared list of its class; under that list's lock */
-    struct pm_pool *next, *prev;    /* in the owner's list or the shared one */
+    uint8_t state;                   /* enum pm_pool_state */
+    bool listed;                     /* on the shared list of its class; under that list's lock */
+    struct pm_pool *next, *prev;     /* in the owner's list or the shared one */
     _Atomic(struct pm_heap *) owner; /* relaxed: only the owner finds itself here */
 
     /* Line 1. */

@@ -45,7 +45,7 @@ PM_INLINE unsigned pm_class_of_aligned(size_t size, size_t align)
         return PM_CLASS_COUNT;
     unsigned class = pm_class_of(size);
     while (class < PM_CLASS_COUNT && pm_class_size(class) % align != 0)
-        class ++;
+        class += 1;
     return class;
 }
 

@@ -1,0 +1,58 @@
+/*
+ * arena_check.c - asserts the invariants of the arenas; they are written in
+ * arena.h.
+ */
+#include "arena/arena.h"
+#include "arena/bitmap.h"
+#include "arena/ownermap.h"
+#include "os/fatal.h"
+
+static void check_bitmaps(struct pm_arena *arena)
+{
+    if (pm_bitmap_count(arena->taken, 0, arena->slices) != arena->taken_count)
+        pm_fatal_broken("taken_count is the number of slices taken", arena);
+    if (pm_bitmap_count(arena->dirty, 0, arena->slices) != arena->dirty_count)
+        pm_fatal_broken("dirty_count is the number of slices dirty", arena);
+    for (size_t word = 0; word < PM_BITMAP_WORDS(arena->slices); word++) {
+        if ((arena->dirty[word] & arena->taken[word]) != 0)
+            pm_fatal_broken("a dirty slice is free", arena);
+        if ((arena->aged[word] & ~arena->dirty[word]) != 0)
+            pm_fatal_broken("an aged slice is dirty", arena);
+    }
+    if (pm_bitmap_next(arena->taken, 0, arena->slices, false) < arena->search_from)
+        pm_fatal_broken("no slice below search_from is free", arena);
+}
+
+static void check_spans(struct pm_arena *arena)
+{
+    for (size_t i = 0; i < arena->slices;) {
+        uintptr_t start = arena->base + (i << PM_SLICE_SHIFT);
+        struct pm_span *span = pm_ownermap_get((void *)start);
+        if (span == NULL) {
+            i++;
+            continue;
+        }
+        if (span->start != start || span->arena != arena || i + span->slices > arena->slices)
+            pm_fatal_broken("the owner map leads to a span of the arena", span);
+        if (pm_bitmap_next(arena->taken, i, i + span->slices, false) != i + span->slices)
+            pm_fatal_broken("the slices of a span are taken", span);
+        i += span->slices;
+    }
+}
+
+void pm_arena_check(void)
+{
+    uintptr_t last = 0;
+    pm_lock(&pm_arena_lock);
+    for (struct pm_arena *arena = pm_arena_list; arena != NULL; arena = arena->next) {
+        if (arena->base <= last)
+            pm_fatal_broken("arenas are listed by rising address", arena);
+        last = arena->base;
+        if (arena->dedicated)
+            continue;
+        check_bitmaps(arena);
+        if (pm_provider_is_system(&arena->provider))
+            check_spans(arena);
+    }
+    pm_unlock(&pm_arena_lock);
+}

@@ -1,0 +1,64 @@
+/*
+ * heap_check.c - asserts the invariants of a heap; they are written in heap.h.
+ * Debug builds call it while they run, tests whenever they like.
+ */
+#include "arena/arena.h"
+#include "heap/heap.h"
+#include "heap/thread.h"
+#include "os/fatal.h"
+#include "os/tls.h"
+
+static void check_owned(struct pm_heap *heap, struct pm_pool *pool, unsigned class, unsigned state)
+{
+    if (atomic_load_explicit(&pool->owner, memory_order_relaxed) != heap)
+        pm_fatal_broken("a heap's pools are owned by it", pool);
+    if (pool->class != class || pool->state != state || pool->listed)
+        pm_fatal_broken("a pool is in the bin of its class and state", pool);
+    if (pool->used == 0)
+        pm_fatal_broken("an owned pool is in use", pool);
+    pm_pool_check(pool);
+}
+
+static void check_bin(struct pm_heap *heap, unsigned class)
+{
+    struct pm_bin *bin = &heap->bin[class];
+    struct pm_pool *previous = NULL;
+    if (bin->current != &pm_pool_none)
+        check_owned(heap, bin->current, class, PM_POOL_CURRENT);
+    for (struct pm_pool *pool = bin->first; pool != NULL; pool = pool->next) {
+        check_owned(heap, pool, class, PM_POOL_PARTIAL);
+        if (pool->prev != previous)
+            pm_fatal_broken("a bin's list is linked both ways", pool);
+        previous = pool;
+    }
+    if (bin->last != previous)
+        pm_fatal_broken("a bin's list ends at its last pool", bin);
+}
+
+void pm_heap_check(struct pm_heap *heap)
+{
+    for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1)
+        check_bin(heap, class);
+    for (size_t size = 0; size <= PM_DIRECT_MAX; size += PM_GRANULE) {
+        if (heap->direct[size / PM_GRANULE] != heap->bin[pm_class_of(size)].current)
+            pm_fatal_broken("direct[] names the current pool", heap);
+    }
+    for (size_t slot = 0; slot < PM_TLB_SLOTS; slot++) {
+        struct pm_pool *pool = heap->tlb[slot];
+        if (pool == &pm_pool_none)
+            continue;
+        if (atomic_load_explicit(&pool->owner, memory_order_relaxed) != heap)
+            pm_fatal_broken("tlb[] names pools of its own heap", pool);
+        size_t first = pool->span.start >> PM_SLICE_SHIFT;
+        if ((slot - first) % PM_TLB_SLOTS >= pool->span.slices)
+            pm_fatal_broken("tlb[] names a pool in a slot of its slices", pool);
+    }
+}
+
+bool pm_check_heap(void)
+{
+    if (pm_thread_has_heap(pm_tls_heap))
+        pm_heap_check(pm_tls_heap);
+    pm_arena_check();
+    return true;
+}

@@ -1,0 +1,77 @@
+# tests/unit.mk: one unit test for each source file of lib/ (tests/unit), against
+# the engine without libc's names: malloc stays the process's own, so they run
+# under every sanitizer and valgrind.
+
+EXTRA_DIST += tests/unit/unit.h
+
+if HAVE_CHECK
+unit_cflags = $(AM_CFLAGS) $(CHECK_CFLAGS) -pthread
+unit_libs = libpymem_core.la $(CHECK_LIBS)
+
+unit_tests = \
+	tests/unit/test_arena \
+	tests/unit/test_bitmap \
+	tests/unit/test_fatal \
+	tests/unit/test_faults \
+	tests/unit/test_fork \
+	tests/unit/test_heap \
+	tests/unit/test_large \
+	tests/unit/test_lock \
+	tests/unit/test_mapping \
+	tests/unit/test_meta \
+	tests/unit/test_misuse \
+	tests/unit/test_options \
+	tests/unit/test_os_linux \
+	tests/unit/test_ownermap \
+	tests/unit/test_pool \
+	tests/unit/test_provider \
+	tests/unit/test_purge \
+	tests/unit/test_sizeclass \
+	tests/unit/test_text \
+	tests/unit/test_thread
+check_PROGRAMS += $(unit_tests)
+TESTS += $(unit_tests)
+
+tests_unit_test_arena_CFLAGS = $(unit_cflags)
+tests_unit_test_arena_LDADD = $(unit_libs)
+tests_unit_test_bitmap_CFLAGS = $(unit_cflags)
+tests_unit_test_bitmap_LDADD = $(unit_libs)
+tests_unit_test_fatal_CFLAGS = $(unit_cflags)
+tests_unit_test_fatal_LDADD = $(unit_libs)
+tests_unit_test_faults_CFLAGS = $(unit_cflags)
+tests_unit_test_faults_LDADD = $(unit_libs)
+tests_unit_test_fork_CFLAGS = $(unit_cflags)
+tests_unit_test_fork_LDADD = $(unit_libs)
+tests_unit_test_heap_CFLAGS = $(unit_cflags)
+tests_unit_test_heap_LDADD = $(unit_libs)
+tests_unit_test_large_CFLAGS = $(unit_cflags)
+tests_unit_test_large_LDADD = $(unit_libs)
+tests_unit_test_lock_CFLAGS = $(unit_cflags)
+tests_unit_test_lock_LDADD = $(unit_libs)
+tests_unit_test_mapping_CFLAGS = $(unit_cflags)
+tests_unit_test_mapping_LDADD = $(unit_libs)
+tests_unit_test_meta_CFLAGS = $(unit_cflags)
+tests_unit_test_meta_LDADD = $(unit_libs)
+tests_unit_test_misuse_CFLAGS = $(unit_cflags)
+tests_unit_test_misuse_LDADD = $(unit_libs)
+tests_unit_test_options_CFLAGS = $(unit_cflags)
+tests_unit_test_options_LDADD = $(unit_libs)
+tests_unit_test_os_linux_CFLAGS = $(unit_cflags)
+tests_unit_test_os_linux_LDADD = $(unit_libs)
+tests_unit_test_ownermap_CFLAGS = $(unit_cflags)
+tests_unit_test_ownermap_LDADD = $(unit_libs)
+tests_unit_test_pool_CFLAGS = $(unit_cflags)
+tests_unit_test_pool_LDADD = $(unit_libs)
+tests_unit_test_provider_CFLAGS = $(unit_cflags)
+tests_unit_test_provider_LDADD = $(unit_libs)
+tests_unit_test_purge_CFLAGS = $(unit_cflags)
+tests_unit_test_purge_LDADD = $(unit_libs)
+tests_unit_test_sizeclass_CFLAGS = $(unit_cflags)
+tests_unit_test_sizeclass_LDADD = $(unit_libs)
+tests_unit_test_text_CFLAGS = $(unit_cflags)
+tests_unit_test_text_LDADD = $(unit_libs)
+tests_unit_test_thread_CFLAGS = $(unit_cflags)
+tests_unit_test_thread_LDADD = $(unit_libs)
+# The test holds the first thread up where it makes its key.
+tests_unit_test_thread_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=pthread_key_create
+endif

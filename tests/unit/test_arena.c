@@ -1,0 +1,386 @@
+/*
+ * test_arena.c - spans: where they lie, what their slices hold, and that the
+ * books agree after any series of calls.
+ */
+#include "unit.h"
+
+#include "arena/arena.h"
+#include "arena/ownermap.h"
+#include "arena/purge.h"
+
+enum { SPANS = 200 };
+
+static struct pm_span spans[SPANS];
+
+static void setup(void)
+{
+    unit_os_install();
+    pm_purge_set_decay(-1);
+}
+
+static struct pm_arena_totals totals(void)
+{
+    struct pm_arena_totals now;
+    pm_arena_totals(&now);
+    return now;
+}
+
+static struct pm_span *take(size_t i, size_t slices, size_t align)
+{
+    spans[i] = (struct pm_span){0};
+    ck_assert(pm_arena_take(&spans[i], slices, align));
+    ck_assert_uint_eq(spans[i].slices, slices);
+    ck_assert_uint_eq(spans[i].start % align, 0);
+    spans[i].kind = PM_SPAN_LARGE;
+    pm_ownermap_set(spans[i].start, 1, &spans[i]);
+    return &spans[i];
+}
+
+static void *start_of(const struct pm_span *span)
+{
+    return (void *)span->start;
+}
+
+START_TEST(the_lowest_address_that_fits)
+{
+    uintptr_t base = take(0, 1, PM_SLICE)->start;
+    ck_assert_uint_eq(take(1, 2, PM_SLICE)->start, base + PM_SLICE);
+    ck_assert_uint_eq(take(2, 3, PM_SLICE)->start, base + 3 * PM_SLICE);
+    pm_arena_give(&spans[1]);
+    ck_assert_uint_eq(take(3, 3, PM_SLICE)->start, base + 6 * PM_SLICE);
+    ck_assert_uint_eq(take(4, 1, PM_SLICE)->start, base + PM_SLICE);
+    ck_assert_uint_eq(take(5, 1, PM_SLICE)->start, base + 2 * PM_SLICE);
+    ck_assert_uint_eq(take(6, 1, PM_SLICE)->start, base + 9 * PM_SLICE);
+}
+END_TEST
+
+START_TEST(clean_taken_dirty_clean)
+{
+    take(0, 1, PM_SLICE); /* keeps the arena */
+    take(1, 2, PM_SLICE);
+    ck_assert(spans[1].zeroed);
+    ck_assert(unit_is_zero(start_of(&spans[1]), 2 * PM_SLICE));
+    memset(start_of(&spans[1]), 0xff, 2 * PM_SLICE);
+    ck_assert_uint_eq(totals().taken, 3 * PM_SLICE);
+    pm_arena_give(&spans[1]);
+    ck_assert_uint_eq(totals().taken, PM_SLICE);
+    ck_assert_uint_eq(totals().dirty, 2 * PM_SLICE);
+    ck_assert_uint_eq(totals().peak_taken, 3 * PM_SLICE);
+    ck_assert_ptr_null(pm_ownermap_get(start_of(&spans[1])));
+
+    take(2, 1, PM_SLICE); /* reused while resident */
+    ck_assert(!spans[2].zeroed);
+    ck_assert_uint_eq(totals().dirty, PM_SLICE);
+    take(3, 2, PM_SLICE); /* half dirty, half clean */
+    ck_assert(!spans[3].zeroed);
+    pm_arena_give(&spans[2]);
+    pm_arena_give(&spans[3]);
+    ck_assert_uint_eq(pm_purge_all(), 3 * PM_SLICE);
+    ck_assert_uint_eq(totals().dirty, 0);
+    take(4, 3, PM_SLICE);
+    ck_assert(spans[4].zeroed);
+    ck_assert(unit_is_zero(start_of(&spans[4]), 3 * PM_SLICE));
+}
+END_TEST
+
+START_TEST(spans_are_aligned)
+{
+    for (size_t i = 0, align = PM_SLICE; align <= 512 * PM_MIB; i++, align *= 2) {
+        take(2 * i, 3, align);
+        take(2 * i + 1, 1, PM_SLICE);
+    }
+    ck_assert(!pm_arena_take(&spans[SPANS - 1], 1, (size_t)1 << 62));
+}
+END_TEST
+
+START_TEST(extend_takes_what_follows)
+{
+    take(0, 2, PM_SLICE);
+    take(1, 2, PM_SLICE);
+    ck_assert(!pm_arena_extend(&spans[0], 3));
+    ck_assert_uint_eq(spans[0].slices, 2);
+    pm_arena_give(&spans[1]);
+    ck_assert(pm_arena_extend(&spans[0], 4));
+    ck_assert_uint_eq(spans[0].slices, 4);
+    ck_assert_uint_eq(totals().taken, 4 * PM_SLICE);
+    ck_assert_uint_eq(totals().dirty, 0);
+    ck_assert(!pm_arena_extend(&spans[0], spans[0].arena->slices + 1));
+    ck_assert(pm_arena_extend(&spans[0], spans[0].arena->slices));
+    ck_assert(!pm_arena_extend(&spans[0], spans[0].arena->slices + 1));
+}
+END_TEST
+
+START_TEST(cut_frees_the_end)
+{
+    uintptr_t base = take(0, 10, PM_SLICE)->start;
+    pm_arena_cut(&spans[0], 10);
+    ck_assert_uint_eq(spans[0].slices, 10);
+    pm_arena_cut(&spans[0], 4);
+    ck_assert_uint_eq(spans[0].slices, 4);
+    ck_assert_uint_eq(totals().taken, 4 * PM_SLICE);
+    ck_assert_uint_eq(totals().dirty, 6 * PM_SLICE);
+    ck_assert_uint_eq(take(1, 6, PM_SLICE)->start, base + 4 * PM_SLICE);
+    ck_assert(!spans[1].zeroed);
+}
+END_TEST
+
+static bool remap(struct pm_span *span, size_t used, size_t bytes)
+{
+    bool done = pm_arena_remap(span, used, bytes);
+    pm_ownermap_set(span->start, 1, span);
+    return done;
+}
+
+START_TEST(remap_keeps_the_contents)
+{
+    uintptr_t old = take(0, 32, PM_SLICE)->start;
+    take(1, 1, PM_SLICE);
+    unit_fill(start_of(&spans[0]), 32 * PM_SLICE, 9);
+    if (!remap(&spans[0], 32 * PM_SLICE, 40 * PM_MIB))
+        return; /* a system that cannot */
+    ck_assert(spans[0].arena->dedicated);
+    ck_assert_uint_eq(pm_arena_span_bytes(&spans[0]), 40 * PM_MIB);
+    ck_assert(unit_intact(start_of(&spans[0]), 32 * PM_SLICE, 9));
+    ck_assert_uint_eq(totals().taken, 40 * PM_MIB + PM_SLICE);
+    ck_assert_uint_eq(totals().dirty, 0);
+    take(2, 32, PM_SLICE);
+    ck_assert_uint_eq(spans[2].start, old);
+    ck_assert(unit_is_zero(start_of(&spans[2]), 32 * PM_SLICE));
+
+    ck_assert(remap(&spans[0], 40 * PM_MIB, 90 * PM_MIB));
+    ck_assert(unit_intact(start_of(&spans[0]), 32 * PM_SLICE, 9));
+    ck_assert(remap(&spans[0], 90 * PM_MIB, 32 * PM_SLICE));
+    ck_assert(unit_intact(start_of(&spans[0]), 32 * PM_SLICE, 9));
+    unit_os_fail(UNIT_BIT(UNIT_RESIZE), 1, true);
+    ck_assert(!remap(&spans[0], 32 * PM_SLICE, 40 * PM_MIB));
+    ck_assert(unit_intact(start_of(&spans[0]), 32 * PM_SLICE, 9));
+    ck_assert_uint_eq(totals().taken, 65 * PM_SLICE);
+}
+END_TEST
+
+/* The pages behind the used bytes are not moved, so what they held stays there. */
+START_TEST(slices_that_a_remap_leaves_are_zero_when_they_say_so)
+{
+    take(0, 17, PM_SLICE);
+    take(1, 1, PM_SLICE);
+    memset(start_of(&spans[0]), 0xff, 17 * PM_SLICE);
+    pm_arena_give(&spans[0]);
+    take(0, 17, PM_SLICE);
+    ck_assert(!spans[0].zeroed);
+    if (!remap(&spans[0], 16 * PM_SLICE + pm_os_page_size(), 40 * PM_MIB))
+        return;
+    take(2, 17, PM_SLICE);
+    ck_assert(!spans[2].zeroed || unit_is_zero(start_of(&spans[2]), 17 * PM_SLICE));
+}
+END_TEST
+
+START_TEST(what_cannot_be_remapped_stays)
+{
+    static const enum unit_call refused[] = {UNIT_MOVE, UNIT_RESIZE};
+    for (size_t i = 0; i < UNIT_COUNT_OF(refused); i++) {
+        take(i, 32, PM_SLICE);
+        unit_fill(start_of(&spans[i]), 32 * PM_SLICE, 9);
+        unit_os_fail(UNIT_BIT(refused[i]), 1, true);
+        ck_assert(!remap(&spans[i], 32 * PM_SLICE, 40 * PM_MIB));
+        ck_assert_uint_eq(spans[i].slices, 32);
+        ck_assert(unit_intact(start_of(&spans[i]), 32 * PM_SLICE, 9));
+        ck_assert_uint_eq(totals().taken, 32 * (i + 1) * PM_SLICE);
+    }
+}
+END_TEST
+
+START_TEST(dedicated_arenas_come_and_go)
+{
+    size_t bytes = PM_DEDICATED_MIN + pm_os_page_size();
+    ck_assert(pm_arena_take_dedicated(&spans[0], bytes, PM_MIB));
+    spans[0].kind = PM_SPAN_LARGE;
+    ck_assert(spans[0].zeroed);
+    ck_assert_uint_eq(spans[0].start % PM_MIB, 0);
+    ck_assert_uint_eq(pm_arena_span_bytes(&spans[0]), bytes);
+    ck_assert_uint_eq(totals().arenas, 1);
+    ck_assert_uint_eq(totals().mapped, bytes);
+    ck_assert(!pm_arena_extend(&spans[0], spans[0].slices + 1));
+    pm_arena_cut(&spans[0], 1);
+    ck_assert_uint_eq(pm_arena_span_bytes(&spans[0]), bytes);
+    pm_arena_give(&spans[0]);
+    ck_assert_uint_eq(totals().arenas + totals().mapped + totals().taken + totals().dirty, 0);
+    ck_assert(!pm_arena_take_dedicated(&spans[0], (size_t)1 << 47, PM_SLICE));
+}
+END_TEST
+
+/* allocated <= active <= mapped: <pymem/stats.h> */
+START_TEST(no_more_is_taken_than_mapped)
+{
+    ck_assert(pm_arena_take_dedicated(&spans[0], PM_DEDICATED_MIN + pm_os_page_size(), PM_SLICE));
+    ck_assert_uint_le(totals().taken, totals().mapped);
+}
+END_TEST
+
+START_TEST(empty_arenas_are_given_back_but_for_some)
+{
+    pm_arena_set_max(PM_MIB);
+    for (size_t i = 0; i < 160; i++)
+        take(i, 1, PM_SLICE);
+    ck_assert_uint_eq(totals().arenas, 10);
+    ck_assert_uint_eq(pm_arena_release_empty(0), 0);
+    for (size_t i = 1; i < 160; i++)
+        pm_arena_give(&spans[i]);
+    ck_assert_uint_eq(pm_arena_release_empty(4 * PM_MIB), 5 * PM_MIB);
+    ck_assert_uint_eq(totals().arenas, 5);
+    ck_assert_uint_eq(pm_arena_release_empty(0), 4 * PM_MIB);
+    ck_assert_uint_eq(totals().arenas, 1);
+    ck_assert_uint_eq(totals().dirty, 15 * PM_SLICE);
+    pm_arena_give(&spans[0]);
+    ck_assert_uint_eq(pm_arena_release_empty(0), PM_MIB);
+    ck_assert_uint_eq(totals().mapped + totals().dirty, 0);
+}
+END_TEST
+
+START_TEST(empty_arenas_go_before_memory_runs_out)
+{
+    take(0, 1, PM_SLICE);
+    pm_arena_give(&spans[0]);
+    unit_os_fail(UNIT_BIT(UNIT_MAP), 1, false);
+    ck_assert(pm_arena_take_dedicated(&spans[0], PM_DEDICATED_MIN, PM_SLICE));
+    ck_assert_uint_eq(totals().arenas, 1);
+}
+END_TEST
+
+START_TEST(refused_memory_changes_nothing)
+{
+    take(0, 1, PM_SLICE);
+    unit_os_fail(UNIT_BIT(UNIT_MAP), 1, true);
+    ck_assert(!pm_arena_take(&spans[1], spans[0].arena->slices, PM_SLICE));
+    ck_assert(!pm_arena_take_dedicated(&spans[1], PM_DEDICATED_MIN, PM_SLICE));
+    ck_assert_uint_eq(totals().taken, PM_SLICE);
+    take(1, spans[0].arena->slices - 1, PM_SLICE);
+    ck_assert(!pm_arena_take(&spans[2], 1, PM_SLICE));
+    unit_os_heal();
+    take(2, 1, PM_SLICE);
+}
+END_TEST
+
+START_TEST(dirty_runs_are_held_while_they_are_purged)
+{
+    size_t first;
+    uintptr_t base = take(0, 1, PM_SLICE)->start;
+    for (size_t i = 1; i < 8; i++)
+        take(i, 1, PM_SLICE);
+    for (size_t i = 1; i < 8; i += i == 2 ? 2 : 1) /* 1, 2 and 4 to 7 */
+        pm_arena_give(&spans[i]);
+    struct pm_arena *arena = spans[0].arena;
+    pm_lock(&pm_arena_lock);
+    ck_assert_uint_eq(pm_arena_lock_dirty_run(arena, true, 0, &first), 0);
+    ck_assert_uint_eq(pm_arena_lock_dirty_run(arena, false, 3, &first), 4);
+    ck_assert_uint_eq(first, 4);
+    pm_unlock(&pm_arena_lock);
+    ck_assert_uint_eq(take(8, 4, PM_SLICE)->start, base + 8 * PM_SLICE);
+    pm_lock(&pm_arena_lock);
+    pm_arena_unlock_run(arena, 4, 4, true);
+    pm_unlock(&pm_arena_lock);
+    ck_assert_uint_eq(take(9, 4, PM_SLICE)->start, base + 4 * PM_SLICE);
+    ck_assert(spans[9].zeroed);
+    ck_assert_uint_eq(totals().dirty, 2 * PM_SLICE);
+}
+END_TEST
+
+START_TEST(contains_knows_the_ends)
+{
+    take(0, 1, PM_SLICE);
+    struct pm_arena *arena = spans[0].arena;
+    ck_assert(pm_arena_contains((void *)arena->base));
+    ck_assert(pm_arena_contains((void *)(arena->base + (arena->slices << PM_SLICE_SHIFT) - 1)));
+    ck_assert(!pm_arena_contains((void *)(arena->base + (arena->slices << PM_SLICE_SHIFT))));
+    ck_assert(!pm_arena_contains((void *)(arena->base - 1)));
+    ck_assert(!pm_arena_contains(NULL));
+    ck_assert(!pm_arena_contains((void *)UINTPTR_MAX));
+}
+END_TEST
+
+static void mark(struct pm_span *span, size_t from, unsigned tag)
+{
+    for (size_t i = from; i < span->slices; i++)
+        *(unsigned *)(span->start + (i << PM_SLICE_SHIFT)) = tag;
+}
+
+static void verify(const struct pm_span *span, unsigned tag)
+{
+    for (size_t i = 0; i < span->slices; i++)
+        ck_assert_uint_eq(*(unsigned *)(span->start + (i << PM_SLICE_SHIFT)), tag);
+}
+
+static void random_step(uint64_t *state, unsigned i)
+{
+    struct pm_span *span = &spans[i];
+    size_t slices = 1 + unit_random(state) % (unit_random(state) % 8 == 0 ? 100 : 6);
+    if (span->slices == 0) {
+        take(i, slices, PM_SLICE << unit_random(state) % 5);
+        for (size_t s = 0; span->zeroed && s < span->slices; s++)
+            ck_assert_uint_eq(*(unsigned *)(span->start + (s << PM_SLICE_SHIFT)), 0);
+        mark(span, 0, i + 1);
+        return;
+    }
+    verify(span, i + 1);
+    size_t before = span->slices;
+    switch (unit_random(state) % 4) {
+    case 0:
+        pm_arena_cut(span, slices);
+        break;
+    case 1:
+        if (slices > before && pm_arena_extend(span, slices))
+            mark(span, before, i + 1);
+        break;
+    default:
+        pm_arena_give(span);
+        span->slices = 0;
+    }
+}
+
+START_TEST(any_series_keeps_the_books)
+{
+    uint64_t state = unit_seed();
+    for (int round = 0; round < 30000; round++) {
+        random_step(&state, (unsigned)(unit_random(&state) % SPANS));
+        if (round % 1000 == 0)
+            pm_purge_all();
+    }
+    size_t taken = 0;
+    for (size_t i = 0; i < SPANS; i++) {
+        taken += spans[i].slices;
+        verify(&spans[i], (unsigned)i + 1);
+    }
+    ck_assert_uint_eq(totals().taken, taken << PM_SLICE_SHIFT);
+    for (size_t i = 0; i < SPANS; i++) {
+        if (spans[i].slices != 0)
+            pm_arena_give(&spans[i]);
+    }
+    pm_purge_all();
+    ck_assert_uint_eq(totals().taken + totals().dirty + totals().arenas + totals().mapped, 0);
+}
+END_TEST
+
+static void add(TCase *tests)
+{
+    tcase_add_checked_fixture(tests, setup, NULL);
+    tcase_add_test(tests, the_lowest_address_that_fits);
+    tcase_add_test(tests, clean_taken_dirty_clean);
+    tcase_add_test(tests, spans_are_aligned);
+    tcase_add_test(tests, extend_takes_what_follows);
+    tcase_add_test(tests, cut_frees_the_end);
+    tcase_add_test(tests, remap_keeps_the_contents);
+    tcase_add_test(tests, slices_that_a_remap_leaves_are_zero_when_they_say_so);
+    tcase_add_test(tests, what_cannot_be_remapped_stays);
+    tcase_add_test(tests, dedicated_arenas_come_and_go);
+    tcase_add_test(tests, no_more_is_taken_than_mapped);
+    tcase_add_test(tests, empty_arenas_are_given_back_but_for_some);
+    tcase_add_test(tests, empty_arenas_go_before_memory_runs_out);
+    tcase_add_test(tests, refused_memory_changes_nothing);
+    tcase_add_test(tests, dirty_runs_are_held_while_they_are_purged);
+    tcase_add_test(tests, contains_knows_the_ends);
+    tcase_add_test(tests, any_series_keeps_the_books);
+}
+
+int main(void)
+{
+    return unit_run("arena", add);
+}

@@ -1,0 +1,106 @@
+/*
+ * test_bitmap.c - every range of a three-word bitmap against one byte per bit.
+ */
+#include "unit.h"
+
+#include "arena/bitmap.h"
+
+enum { BITS = 192 };
+
+static uint64_t map[PM_BITMAP_WORDS(BITS)];
+static bool model[BITS];
+
+static void randomize(uint64_t *state)
+{
+    for (size_t i = 0; i < BITS; i++) {
+        model[i] = unit_random(state) >> 63;
+        map[i / 64] &= ~((uint64_t)1 << (i % 64));
+        map[i / 64] |= (uint64_t)model[i] << (i % 64);
+    }
+}
+
+static bool agrees(void)
+{
+    for (size_t i = 0; i < BITS; i++) {
+        if (pm_bitmap_test(map, i) != model[i])
+            return false;
+    }
+    return true;
+}
+
+START_TEST(set_and_clear_change_their_range_only)
+{
+    uint64_t state = unit_seed();
+    for (size_t first = 0; first < BITS; first++) {
+        for (size_t count = 0; first + count <= BITS; count++) {
+            bool value = (first + count) % 2;
+            randomize(&state);
+            (value ? pm_bitmap_set : pm_bitmap_clear)(map, first, count);
+            memset(model + first, value, count);
+            ck_assert_msg(agrees(), "%zu bits from %zu", count, first);
+        }
+    }
+}
+END_TEST
+
+START_TEST(count_counts_its_range)
+{
+    uint64_t state = unit_seed();
+    randomize(&state);
+    for (size_t first = 0; first < BITS; first++) {
+        size_t expected = 0;
+        for (size_t count = 0; first + count <= BITS; count++) {
+            ck_assert_uint_eq(pm_bitmap_count(map, first, count), expected);
+            expected += first + count < BITS && model[first + count];
+        }
+    }
+}
+END_TEST
+
+static size_t model_next(size_t first, size_t end, bool set)
+{
+    while (first < end && model[first] != set)
+        first++;
+    return first < end ? first : end;
+}
+
+START_TEST(next_finds_the_first_of_its_kind)
+{
+    uint64_t state = unit_seed();
+    for (int round = 0; round < 3; round++) {
+        randomize(&state);
+        if (round != 0) /* long runs */
+            memset(model, round == 1, BITS), memset(map, round == 1 ? 0xff : 0, sizeof map);
+        for (size_t first = 0; first <= BITS; first++) {
+            for (size_t end = first; end <= BITS; end++) {
+                ck_assert_uint_eq(pm_bitmap_next(map, first, end, true),
+                                  model_next(first, end, true));
+                ck_assert_uint_eq(pm_bitmap_next(map, first, end, false),
+                                  model_next(first, end, false));
+            }
+        }
+    }
+}
+END_TEST
+
+START_TEST(words_hold_the_bits)
+{
+    ck_assert_uint_eq(PM_BITMAP_WORDS(0), 0);
+    ck_assert_uint_eq(PM_BITMAP_WORDS(1), 1);
+    ck_assert_uint_eq(PM_BITMAP_WORDS(64), 1);
+    ck_assert_uint_eq(PM_BITMAP_WORDS(65), 2);
+}
+END_TEST
+
+static void add(TCase *tests)
+{
+    tcase_add_test(tests, set_and_clear_change_their_range_only);
+    tcase_add_test(tests, count_counts_its_range);
+    tcase_add_test(tests, next_finds_the_first_of_its_kind);
+    tcase_add_test(tests, words_hold_the_bits);
+}
+
+int main(void)
+{
+    return unit_run("bitmap", add);
+}

@@ -1,0 +1,228 @@
+/*
+ * test_fork.c - fork() while other threads allocate: the child is whole, may
+ * allocate and free at once, and leaves nothing of the other threads stranded.
+ */
+#include "unit.h"
+
+#include "arena/arena.h"
+#include "heap/alloc.h"
+#include "heap/census.h"
+#include "heap/registry.h"
+#include "heap/thread.h"
+
+enum { THREADS = 3, SLOTS = 64, FORKS = 60 };
+
+static _Atomic(void *) slots[SLOTS]; /* blocks of all threads */
+static atomic_bool stop;
+
+static size_t pools(void)
+{
+    struct pm_census census;
+    pm_census_take(&census);
+    return census.pools;
+}
+
+static void *churn(void *argument)
+{
+    uint64_t state = *(uint64_t *)argument;
+    while (!atomic_load(&stop)) {
+        size_t size = unit_random(&state) % (unit_random(&state) % 16 == 0 ? 200000 : 2000);
+        void *block = pm_alloc(size);
+        UNIT_CHECK(block != NULL);
+        block = atomic_exchange(&slots[unit_random(&state) % SLOTS], block);
+        pm_free(block, "free");
+    }
+    return NULL;
+}
+
+static void wait_for(pid_t child)
+{
+    int status;
+    ck_assert_int_ge(child, 0);
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_msg(status == 0, "the child ended with status %#x", (unsigned)status);
+}
+
+static _Noreturn void live_on_as_a_child(void)
+{
+    unit_give_up_after(30);
+    for (size_t i = 0; i < SLOTS; i++)
+        pm_free(atomic_load(&slots[i]), "free");
+    for (size_t size = 0; size < 40000; size += 400) {
+        void *block = pm_alloc(size);
+        UNIT_CHECK(block != NULL);
+        unit_fill(block, size, 1);
+        pm_free(block, "free");
+    }
+    pm_heap_check(pm_tls_heap);
+    pm_heap_collect(pm_tls_heap);
+    UNIT_CHECK(pm_registry_count() == 1);
+    _exit(EXIT_SUCCESS);
+}
+
+START_TEST(children_of_a_busy_process_live)
+{
+    pthread_t threads[THREADS];
+    uint64_t seeds[THREADS], seed = unit_seed();
+    pm_free(pm_alloc(1), "free");
+    for (size_t i = 0; i < THREADS; i++) {
+        seeds[i] = seed + i;
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, churn, &seeds[i]), 0);
+    }
+    for (int i = 0; i < FORKS; i++) {
+        pid_t child = fork();
+        if (child == 0)
+            live_on_as_a_child();
+        wait_for(child);
+        pm_free(pm_alloc((size_t)i * 50), "free");
+    }
+    atomic_store(&stop, true);
+    for (size_t i = 0; i < THREADS; i++)
+        ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+    pm_heap_check(pm_tls_heap);
+}
+END_TEST
+
+static atomic_bool ready;
+
+/* Holds blocks of a few classes, in pools of its own, until the test ends. */
+static void *hold(void *unused)
+{
+    for (size_t i = 0; i < SLOTS; i++)
+        atomic_store(&slots[i], pm_alloc(16 + i % 4 * 100));
+    atomic_store(&ready, true);
+    for (;;)
+        pause();
+    return unused;
+}
+
+static void start_holder(void)
+{
+    pthread_t thread;
+    ck_assert_int_eq(pthread_create(&thread, NULL, hold, NULL), 0);
+    while (!atomic_load(&ready))
+        unit_sleep_ms(1);
+}
+
+static void child_frees_all(void)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        for (size_t i = 0; i < SLOTS; i++)
+            pm_free(atomic_load(&slots[i]), "free");
+        if (pm_thread_has_heap(pm_tls_heap))
+            pm_heap_collect(pm_tls_heap);
+        UNIT_CHECK(pools() == 0);
+        UNIT_CHECK(pm_registry_count() == pm_thread_has_heap(pm_tls_heap));
+        _exit(EXIT_SUCCESS);
+    }
+    wait_for(child);
+}
+
+START_TEST(what_other_threads_held_can_be_freed)
+{
+    pm_free(pm_alloc(1), "free");
+    start_holder();
+    child_frees_all();
+}
+END_TEST
+
+/* The forking thread itself has never allocated. */
+START_TEST(also_in_a_child_without_a_heap)
+{
+    start_holder();
+    child_frees_all();
+}
+END_TEST
+
+static void *fork_a_child(void *unused)
+{
+    pid_t child = fork();
+    if (child == 0)
+        _exit(EXIT_SUCCESS);
+    UNIT_CHECK(child > 0 && waitpid(child, NULL, 0) == child);
+    return unused;
+}
+
+static void *use_late_heap(void *unused)
+{
+    UNIT_CHECK(pm_thread_lock_late_heap() != NULL);
+    pm_thread_unlock_late_heap();
+    return unused;
+}
+
+/* Both wait for the registry, the forking thread first; the late heap is made under it. */
+static void fork_while_the_late_heap_is_made(void *unused)
+{
+    (void)unused;
+    pthread_t forker, late;
+    pm_free(pm_alloc(1), "free");
+    unit_give_up_after(10);
+    pm_lock(&pm_registry_lock);
+    UNIT_CHECK(pthread_create(&forker, NULL, fork_a_child, NULL) == 0);
+    unit_sleep_ms(100);
+    UNIT_CHECK(pthread_create(&late, NULL, use_late_heap, NULL) == 0);
+    unit_sleep_ms(100);
+    pm_unlock(&pm_registry_lock);
+    UNIT_CHECK(pthread_join(forker, NULL) == 0);
+    UNIT_CHECK(pthread_join(late, NULL) == 0);
+}
+
+START_TEST(locks_are_taken_in_one_order)
+{
+    unit_child_passes(fork_while_the_late_heap_is_made, NULL);
+}
+END_TEST
+
+static void *blocks_of_handlers[3];
+
+static void allocate_before(void)
+{
+    blocks_of_handlers[0] = pm_alloc(100);
+    pm_free(pm_alloc(300000), "free");
+}
+
+static void allocate_in_parent(void)
+{
+    blocks_of_handlers[1] = pm_alloc(5000);
+}
+
+static void allocate_in_child(void)
+{
+    blocks_of_handlers[2] = pm_alloc(5000);
+}
+
+/* Registered before the library's and after: they run inside and outside of its locks. */
+START_TEST(handlers_of_others_may_allocate)
+{
+    ck_assert_int_eq(pthread_atfork(allocate_before, allocate_in_parent, allocate_in_child), 0);
+    pm_free(pm_alloc(1), "free");
+    ck_assert_int_eq(pthread_atfork(allocate_before, allocate_in_parent, allocate_in_child), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        UNIT_CHECK(blocks_of_handlers[0] != NULL && blocks_of_handlers[2] != NULL);
+        pm_heap_check(pm_tls_heap);
+        pm_free(blocks_of_handlers[2], "free");
+        _exit(EXIT_SUCCESS);
+    }
+    wait_for(child);
+    ck_assert_ptr_nonnull(blocks_of_handlers[1]);
+    pm_free(blocks_of_handlers[0], "free");
+    pm_free(blocks_of_handlers[1], "free");
+    pm_heap_check(pm_tls_heap);
+}
+END_TEST
+
+static void add(TCase *tests)
+{
+    tcase_add_test(tests, children_of_a_busy_process_live);
+    tcase_add_test(tests, what_other_threads_held_can_be_freed);
+    tcase_add_test(tests, also_in_a_child_without_a_heap);
+    tcase_add_test(tests, locks_are_taken_in_one_order);
+    tcase_add_test(tests, handlers_of_others_may_allocate);
+}
+
+int main(void)
+{
+    return unit_run("fork", add);
+}

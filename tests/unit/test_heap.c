@@ -1,0 +1,276 @@
+/*
+ * test_heap.c - which pool a heap allocates from, what becomes of full and of
+ * empty ones, and that the checker sees damage.
+ */
+#include "unit.h"
+
+#include "arena/arena.h"
+#include "arena/provider.h"
+#include "heap/alloc.h"
+#include "heap/census.h"
+#include "heap/heap.h"
+
+enum { CLASS = 20, BLOCKS = 2000 };
+
+static struct pm_heap heap, other;
+
+static void setup(void)
+{
+    pm_heap_clear(&heap);
+    pm_heap_clear(&other);
+}
+
+static size_t pools(void)
+{
+    struct pm_census census;
+    pm_census_take(&census);
+    return census.pools;
+}
+
+static void *pop(struct pm_heap *from, unsigned class)
+{
+    struct pm_pool *pool = from->bin[class].current;
+    if (pool->free == PM_LINK_NONE)
+        pool = pm_heap_refill(from, class);
+    return pool == NULL ? NULL : pm_pool_pop(pool);
+}
+
+START_TEST(an_empty_heap_holds)
+{
+    pm_heap_check(&heap);
+    pm_heap_collect(&heap);
+    pm_heap_abandon(&heap);
+    pm_heap_check(&heap);
+    ck_assert_uint_eq(pools(), 0);
+}
+END_TEST
+
+START_TEST(refill_makes_a_pool_current)
+{
+    for (unsigned class = 0; class < PM_CLASS_COUNT; class ++) {
+        struct pm_pool *pool = pm_heap_refill(&heap, class);
+        ck_assert_uint_eq(pool->class, class);
+        ck_assert_int_eq(pool->state, PM_POOL_CURRENT);
+        ck_assert_uint_ne(pool->free, PM_LINK_NONE);
+        ck_assert_ptr_eq(heap.bin[class].current, pool);
+        pm_heap_check(&heap);
+    }
+    for (size_t size = 0; size <= PM_DIRECT_MAX; size++)
+        ck_assert_ptr_eq(heap.direct[(size + 15) / 16], heap.bin[pm_class_of(size)].current);
+    ck_assert_uint_eq(pools(), PM_CLASS_COUNT);
+    pm_heap_collect(&heap);
+    ck_assert_uint_eq(pools(), 0);
+    pm_heap_check(&heap);
+}
+END_TEST
+
+START_TEST(a_full_pool_floats)
+{
+    struct pm_pool *first = pm_heap_refill(&heap, CLASS);
+    for (uint64_t i = 1; i < first->limit; i++)
+        ck_assert_ptr_nonnull(pop(&heap, CLASS));
+    ck_assert_ptr_eq(heap.bin[CLASS].current, first);
+    ck_assert_ptr_nonnull(pop(&heap, CLASS));
+    ck_assert_ptr_ne(heap.bin[CLASS].current, first);
+    ck_assert_int_eq(first->state, PM_POOL_FLOATING);
+    ck_assert_ptr_null(atomic_load(&first->owner));
+    ck_assert_uint_eq(atomic_load(&first->remote), 0);
+    ck_assert(!first->listed);
+    ck_assert_uint_eq(first->used, first->limit - 1);
+    pm_heap_check(&heap);
+}
+END_TEST
+
+/* A pool with some blocks free, made partial as after a claim. */
+static struct pm_pool *partial(void)
+{
+    struct pm_pool *pool = pm_pool_create(CLASS, &heap);
+    ck_assert(pm_pool_carve(pool));
+    pm_pool_pop(pool);
+    pm_heap_adopt(&heap, pool);
+    return pool;
+}
+
+START_TEST(partial_pools_serve_in_their_order)
+{
+    struct pm_pool *waiting[3];
+    for (size_t i = 0; i < 3; i++)
+        waiting[i] = partial();
+    pm_heap_check(&heap);
+    for (size_t i = 0; i < 3; i++) {
+        while (pop(&heap, CLASS) != NULL && heap.bin[CLASS].current == waiting[i])
+            ;
+        if (i < 2)
+            ck_assert_ptr_eq(heap.bin[CLASS].current, waiting[i + 1]);
+        pm_heap_check(&heap);
+    }
+    ck_assert_uint_eq(pools(), 4);
+}
+END_TEST
+
+START_TEST(an_empty_partial_pool_goes)
+{
+    struct pm_pool *pool[3] = {partial(), partial(), partial()};
+    static const size_t order[] = {1, 0, 2};
+    for (size_t i = 0; i < 3; i++) {
+        struct pm_pool *gone = pool[order[i]];
+        pm_heap_tlb_enter(&heap, (void *)gone->span.start, gone);
+        pm_heap_check(&heap);
+        ck_assert(pm_pool_push(gone, 1));
+        pm_heap_partial_to_gone(&heap, gone);
+        pm_heap_check(&heap);
+        ck_assert_uint_eq(pools(), 2 - i);
+    }
+    for (size_t slot = 0; slot < PM_TLB_SLOTS; slot++)
+        ck_assert_ptr_eq(heap.tlb[slot], &pm_pool_none);
+}
+END_TEST
+
+START_TEST(what_is_abandoned_serves_others)
+{
+    for (size_t i = 0; i < BLOCKS; i++)
+        ck_assert_ptr_nonnull(pop(&heap, CLASS));
+    size_t before = pools();
+    pm_heap_abandon(&heap);
+    pm_heap_check(&heap);
+    ck_assert_uint_eq(pools(), before);
+    ck_assert_ptr_nonnull(pop(&other, CLASS));
+    ck_assert_uint_eq(pools(), before); /* the one that was not full */
+    pm_heap_check(&other);
+}
+END_TEST
+
+START_TEST(no_memory_leaves_the_heap_as_it_was)
+{
+    unit_os_install();
+    while (pop(&heap, CLASS) != NULL) {
+        struct pm_arena_totals totals;
+        pm_arena_totals(&totals);
+        if (totals.taken > 2 * PM_MIB)
+            unit_os_fail(UNIT_BIT(UNIT_MAP), 1, true);
+    }
+    pm_heap_check(&heap);
+    ck_assert_ptr_null(pm_heap_refill(&heap, CLASS));
+    unit_os_heal();
+    ck_assert_ptr_nonnull(pop(&heap, CLASS));
+    pm_heap_check(&heap);
+}
+END_TEST
+
+static struct pm_provider before;
+
+/* An arena allocator that keeps a record of each arena, allocated from us. */
+static void *provide(void *context, size_t size)
+{
+    (void)context;
+    pm_free(pm_alloc(64), "free");
+    return pm_os_memory.map(size);
+}
+
+static void take_back(void *context, void *start, size_t size)
+{
+    (void)context;
+    pm_os_memory.unmap(start, size);
+}
+
+START_TEST(a_refill_within_a_refill_loses_no_pool)
+{
+    struct pm_provider own = {NULL, provide, take_back};
+    pm_provider_get(&before);
+    pm_provider_set(&own);
+    void *block = pm_alloc(64);
+    ck_assert_ptr_nonnull(block);
+    pm_provider_set(&before);
+    pm_heap_check(pm_tls_heap);
+    pm_free(block, "free");
+    pm_heap_collect(pm_tls_heap);
+    ck_assert_uint_eq(pools(), 0);
+}
+END_TEST
+
+static void owned_by_another(struct pm_pool *pool)
+{
+    atomic_store(&pool->owner, &other);
+}
+
+static void in_the_wrong_state(struct pm_pool *pool)
+{
+    pool->state = PM_POOL_PARTIAL;
+}
+
+static void current_yet_listed(struct pm_pool *pool)
+{
+    pool->listed = true;
+}
+
+static void direct_is_stale(struct pm_pool *pool)
+{
+    (void)pool;
+    heap.direct[1] = &pm_pool_none;
+}
+
+static void tlb_has_a_wrong_slot(struct pm_pool *pool)
+{
+    pm_heap_tlb_enter(&heap, (void *)(pool->span.start + pm_span_bytes(&pool->span)), pool);
+}
+
+static void list_has_a_wrong_link(struct pm_pool *pool)
+{
+    partial();
+    partial()->prev = pool;
+}
+
+static void list_has_a_wrong_end(struct pm_pool *pool)
+{
+    partial();
+    heap.bin[CLASS].last = pool;
+}
+
+static const struct damage {
+    void (*inflict)(struct pm_pool *current);
+    const char *seen_as;
+} damages[] = {
+    {owned_by_another, "a heap's pools are owned by it"},
+    {in_the_wrong_state, "a pool is in the bin of its class and state"},
+    {current_yet_listed, "a pool is in the bin of its class and state"},
+    {direct_is_stale, "direct[] names the current pool"},
+    {tlb_has_a_wrong_slot, "tlb[] names a pool in a slot of its slices"},
+    {list_has_a_wrong_link, "a bin's list is linked both ways"},
+    {list_has_a_wrong_end, "a bin's list ends at its last pool"},
+};
+
+static void check(void *unused)
+{
+    (void)unused;
+    pm_heap_check(&heap);
+}
+
+START_TEST(the_checker_sees_damage)
+{
+    char text[200];
+    struct pm_pool *pool = pm_heap_refill(&heap, 0);
+    damages[_i].inflict(pool);
+    int status = unit_child(check, NULL, text, sizeof text);
+    ck_assert_ptr_nonnull(strstr(text, damages[_i].seen_as));
+    ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+}
+END_TEST
+
+static void add(TCase *tests)
+{
+    tcase_add_checked_fixture(tests, setup, NULL);
+    tcase_add_test(tests, an_empty_heap_holds);
+    tcase_add_test(tests, refill_makes_a_pool_current);
+    tcase_add_test(tests, a_full_pool_floats);
+    tcase_add_test(tests, partial_pools_serve_in_their_order);
+    tcase_add_test(tests, an_empty_partial_pool_goes);
+    tcase_add_test(tests, what_is_abandoned_serves_others);
+    tcase_add_test(tests, no_memory_leaves_the_heap_as_it_was);
+    tcase_add_test(tests, a_refill_within_a_refill_loses_no_pool);
+    tcase_add_loop_test(tests, the_checker_sees_damage, 0, (int)UNIT_COUNT_OF(damages));
+}
+
+int main(void)
+{
+    return unit_run("heap", add);
+}

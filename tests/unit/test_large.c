@@ -1,0 +1,221 @@
+/*
+ * test_large.c - blocks above the largest class: sizes, contents and addresses
+ * when they grow and shrink, and when the system refuses.
+ */
+#include "unit.h"
+
+#include "arena/arena.h"
+#include "arena/ownermap.h"
+#include "heap/alloc.h"
+#include "heap/large.h"
+#include "pool/sizeclass.h"
+
+static void setup(void)
+{
+    unit_os_install();
+}
+
+static struct pm_large *large_at(void *block)
+{
+    struct pm_span *span = pm_ownermap_get(block);
+    ck_assert_ptr_nonnull(span);
+    ck_assert_int_eq(span->kind, PM_SPAN_LARGE);
+    ck_assert_uint_eq(span->start, (uintptr_t)block);
+    return pm_large_of_span(span);
+}
+
+static size_t active(void)
+{
+    struct pm_arena_totals totals;
+    pm_arena_totals(&totals);
+    return totals.taken;
+}
+
+static void *filled(size_t size)
+{
+    void *block = pm_large_alloc(size, 16, false);
+    ck_assert_ptr_nonnull(block);
+    unit_fill(block, size, 3);
+    return block;
+}
+
+START_TEST(waste_is_bounded)
+{
+    for (size_t size = PM_POOL_SIZE_MAX + 1; size < 80 * PM_MIB; size += size / 7 + 1) {
+        void *block = pm_large_alloc(size, 16, false);
+        size_t usable = large_at(block)->usable;
+        ck_assert_uint_ge(usable, size);
+        ck_assert_uint_le((usable - size) * 8, size);
+        ck_assert_uint_le(usable, pm_arena_span_bytes(&large_at(block)->span));
+        ((char *)block)[0] = ((char *)block)[usable - 1] = 1;
+        pm_large_free(large_at(block), "free");
+        ck_assert_ptr_null(pm_ownermap_get(block));
+    }
+    ck_assert_uint_eq(active(), 0);
+}
+END_TEST
+
+START_TEST(alignment_is_kept)
+{
+    for (size_t align = 16; align <= 256 * PM_MIB; align *= 2) {
+        void *block = pm_large_alloc(40000, align, false);
+        void *dedicated = pm_large_alloc(PM_DEDICATED_MIN + 1, align, false);
+        ck_assert_uint_eq((uintptr_t)block % align, 0);
+        ck_assert_uint_eq((uintptr_t)dedicated % align, 0);
+        pm_large_free(large_at(dedicated), "free");
+    }
+}
+END_TEST
+
+START_TEST(zeroed_blocks_are_zero)
+{
+    static const size_t sizes[] = {40000, 5 * PM_MIB, PM_DEDICATED_MIN};
+    for (size_t i = 0; i < UNIT_COUNT_OF(sizes); i++) {
+        for (int round = 0; round < 2; round++) {
+            char *block = pm_large_alloc(sizes[i], 16, true);
+            ck_assert(unit_is_zero(block, sizes[i]));
+            memset(block, 0xff, sizes[i]);
+            pm_large_free(large_at(block), "free");
+        }
+    }
+}
+END_TEST
+
+START_TEST(impossible_sizes_are_refused)
+{
+    ck_assert_ptr_null(pm_large_alloc(SIZE_MAX, 16, false));
+    ck_assert_ptr_null(pm_large_alloc(PTRDIFF_MAX, 16, false));
+    ck_assert_ptr_null(pm_large_alloc(PTRDIFF_MAX - PM_SLICE, 16, false));
+    ck_assert_ptr_null(pm_large_alloc((size_t)1 << 47, 16, false));
+    ck_assert_ptr_null(pm_large_alloc(40000, (size_t)1 << 63, false));
+    ck_assert_ptr_null(pm_large_alloc(40000, (size_t)1 << 61, false));
+    ck_assert_uint_eq(active(), 0);
+}
+END_TEST
+
+START_TEST(resize_in_place)
+{
+    void *block = filled(100000);
+    struct pm_large *large = large_at(block);
+    ck_assert_ptr_eq(pm_large_resize(large, 120000), block);
+    ck_assert_uint_ge(large->usable, 120000);
+    ck_assert_ptr_eq(pm_large_resize(large, 400000), block);
+    ck_assert_ptr_eq(pm_large_resize(large, 40000), block);
+    ck_assert_uint_eq(active(), PM_SLICE);
+    ck_assert(unit_holds(block, 100000, 40000, 3));
+    ck_assert_ptr_null(pm_large_resize(large, PM_POOL_SIZE_MAX));
+    ck_assert_ptr_null(pm_large_resize(large, SIZE_MAX));
+    void *next = filled(40000);
+    ck_assert_ptr_null(pm_large_resize(large, 200000)); /* small and hemmed in: a copy */
+    ck_assert_uint_ge(large->usable, 40000);
+    ck_assert(unit_intact(next, 40000, 3));
+}
+END_TEST
+
+START_TEST(a_hemmed_in_block_moves_its_pages)
+{
+    void *block = filled(2 * PM_MIB);
+    void *fence = filled(40000);
+    void *moved = pm_large_resize(large_at(block), 50 * PM_MIB);
+    if (moved == NULL)
+        return; /* a system that cannot */
+    ck_assert(unit_intact(moved, 2 * PM_MIB, 3));
+    ck_assert_uint_eq(large_at(moved)->usable, 50 * PM_MIB);
+    ck_assert_ptr_null(pm_ownermap_get(block));
+    moved = pm_large_resize(large_at(moved), 500 * PM_MIB);
+    ck_assert(unit_intact(moved, 2 * PM_MIB, 3));
+    moved = pm_large_resize(large_at(moved), 3 * PM_MIB);
+    ck_assert(unit_intact(moved, 2 * PM_MIB, 3));
+    ck_assert_uint_eq(active(), 3 * PM_MIB + PM_SLICE);
+    ck_assert_ptr_null(pm_large_resize(large_at(moved), 500000));
+    pm_large_free(large_at(moved), "free");
+    ck_assert(unit_intact(fence, 40000, 3));
+}
+END_TEST
+
+/* realloc() falls back to copying; here at the level where "nothing has changed" shows. */
+START_TEST(a_refused_move_changes_nothing)
+{
+    static const unsigned refused[] = {UNIT_BIT(UNIT_MOVE), UNIT_BIT(UNIT_RESIZE),
+                                       UNIT_BIT(UNIT_MAP) | UNIT_BIT(UNIT_RESIZE)};
+    for (size_t i = 0; i < UNIT_COUNT_OF(refused); i++) {
+        void *block = filled(2 * PM_MIB);
+        filled(40000);
+        unit_os_fail(refused[i], 1, true);
+        ck_assert_ptr_null(pm_large_resize(large_at(block), 50 * PM_MIB));
+        unit_os_heal();
+        ck_assert_ptr_nonnull(pm_ownermap_get(block));
+        ck_assert_uint_eq(large_at(block)->usable, 2 * PM_MIB);
+        ck_assert(unit_intact(block, 2 * PM_MIB, 3));
+    }
+}
+END_TEST
+
+START_TEST(realloc_copies_when_pages_cannot_move)
+{
+    static const unsigned refused[] = {UNIT_BIT(UNIT_MOVE), UNIT_BIT(UNIT_RESIZE)};
+    for (size_t i = 0; i < UNIT_COUNT_OF(refused); i++) {
+        void *block = filled(2 * PM_MIB);
+        filled(40000);
+        unit_os_fail(refused[i], 1, true);
+        void *copy = pm_realloc(block, 50 * PM_MIB, "realloc");
+        ck_assert_ptr_nonnull(copy);
+        ck_assert(unit_intact(copy, 2 * PM_MIB, 3));
+        copy = pm_realloc(copy, 90 * PM_MIB, "realloc");
+        ck_assert(unit_intact(copy, 2 * PM_MIB, 3));
+        pm_free(copy, "free");
+        unit_os_heal();
+    }
+}
+END_TEST
+
+/* As when the kernel is out of mappings: trimming an aligned block's mapping fails. */
+START_TEST(an_aligned_block_grows_though_unmap_fails)
+{
+    unit_os_fail(UNIT_BIT(UNIT_UNMAP), 1, true);
+    void *block = pm_alloc_aligned(33 * PM_MIB, 64 * PM_MIB);
+    ck_assert_ptr_nonnull(block);
+    unit_fill(block, 33 * PM_MIB, 4);
+    void *grown = pm_realloc(block, 150 * PM_MIB, "realloc");
+    ck_assert_ptr_nonnull(grown);
+    ck_assert(unit_intact(grown, 33 * PM_MIB, 4));
+    memset(grown, 1, 150 * PM_MIB);
+}
+END_TEST
+
+/* Another thread has just taken the block out of the map. */
+static void free_second(void *block)
+{
+    struct pm_large *large = large_at(block);
+    pm_ownermap_take((uintptr_t)block);
+    pm_large_free(large, "free");
+}
+
+START_TEST(the_second_of_two_frees_is_told)
+{
+    char line[100];
+    void *block = filled(40000);
+    snprintf(line, sizeof line, "pymem: free: %p is already free\n", block);
+    unit_child_aborts(free_second, block, line);
+}
+END_TEST
+
+static void add(TCase *tests)
+{
+    tcase_add_checked_fixture(tests, setup, NULL);
+    tcase_add_test(tests, waste_is_bounded);
+    tcase_add_test(tests, alignment_is_kept);
+    tcase_add_test(tests, zeroed_blocks_are_zero);
+    tcase_add_test(tests, impossible_sizes_are_refused);
+    tcase_add_test(tests, resize_in_place);
+    tcase_add_test(tests, a_hemmed_in_block_moves_its_pages);
+    tcase_add_test(tests, a_refused_move_changes_nothing);
+    tcase_add_test(tests, realloc_copies_when_pages_cannot_move);
+    tcase_add_test(tests, an_aligned_block_grows_though_unmap_fails);
+    tcase_add_test(tests, the_second_of_two_frees_is_told);
+}
+
+int main(void)
+{
+    return unit_run("large", add);
+}

@@ -1,0 +1,120 @@
+/*
+ * test_meta.c - metadata: zeroed, cache-line aligned, recycled by size.
+ */
+#include "unit.h"
+
+#include "arena/meta.h"
+
+START_TEST(pieces_are_zeroed_and_apart)
+{
+    enum { PIECES = 500 };
+    static char *pieces[PIECES];
+    for (size_t i = 0; i < PIECES; i++) {
+        pieces[i] = pm_meta_alloc(1 + i * 7);
+        ck_assert_ptr_nonnull(pieces[i]);
+        ck_assert_uint_eq((uintptr_t)pieces[i] % PM_CACHE_LINE, 0);
+        ck_assert(unit_is_zero(pieces[i], 1 + i * 7));
+        unit_fill(pieces[i], 1 + i * 7, (unsigned)i);
+    }
+    for (size_t i = 0; i < PIECES; i++)
+        ck_assert(unit_intact(pieces[i], 1 + i * 7, (unsigned)i));
+}
+END_TEST
+
+START_TEST(a_freed_piece_serves_its_size_again)
+{
+    static const size_t sizes[] = {1, 64, 65, 1000, 8322, 160 * 64};
+    for (size_t i = 0; i < UNIT_COUNT_OF(sizes); i++) {
+        char *piece = pm_meta_alloc(sizes[i]);
+        memset(piece, 0xff, sizes[i]);
+        pm_meta_free(piece, sizes[i]);
+        char *again = pm_meta_alloc(sizes[i]);
+        ck_assert_ptr_eq(again, piece);
+        ck_assert(unit_is_zero(again, sizes[i]));
+    }
+    size_t mapped = pm_meta_mapped();
+    for (int i = 0; i < 100000; i++)
+        pm_meta_free(pm_meta_alloc(500), 500);
+    ck_assert_uint_eq(pm_meta_mapped(), mapped);
+}
+END_TEST
+
+START_TEST(a_large_piece_keeps_the_chunk)
+{
+    char *before = pm_meta_alloc(64);
+    size_t mapped = pm_meta_mapped();
+    char *large = pm_meta_alloc(PM_MIB);
+    ck_assert(unit_is_zero(large, PM_MIB));
+    ck_assert_uint_eq(pm_meta_mapped(), mapped + PM_MIB);
+    ck_assert_ptr_eq((char *)pm_meta_alloc(64), before + 64);
+    memset(large, 0xff, PM_MIB);
+    pm_meta_free(large, PM_MIB);
+    ck_assert(unit_is_zero(pm_meta_alloc(160 * 64), 160 * 64));
+}
+END_TEST
+
+START_TEST(refused_memory_is_null_and_harmless)
+{
+    unit_os_install();
+    unit_os_fail(UNIT_BIT(UNIT_MAP), 1, true);
+    errno = 0;
+    ck_assert_ptr_null(pm_meta_alloc(64));
+    ck_assert_ptr_null(pm_meta_alloc(PM_MIB));
+    ck_assert_ptr_null(pm_meta_map(1));
+    ck_assert_int_eq(errno, 0);
+    ck_assert_uint_eq(pm_meta_mapped(), 0);
+    unit_os_heal();
+    ck_assert_ptr_nonnull(pm_meta_alloc(64));
+    ck_assert_uint_gt(pm_meta_mapped(), 0);
+}
+END_TEST
+
+START_TEST(tables_are_whole_pages)
+{
+    size_t mapped = pm_meta_mapped();
+    char *table = pm_meta_map(1);
+    ck_assert_uint_eq((uintptr_t)table % pm_os_page_size(), 0);
+    ck_assert(unit_is_zero(table, pm_os_page_size()));
+    ck_assert_uint_eq(pm_meta_mapped() - mapped, pm_os_page_size());
+}
+END_TEST
+
+static void *churn(void *argument)
+{
+    unsigned tag = *(unsigned *)argument;
+    for (size_t i = 0; i < 3000; i++) {
+        size_t size = 64 + i % 13 * 64;
+        char *piece = pm_meta_alloc(size);
+        UNIT_CHECK(unit_is_zero(piece, size));
+        unit_fill(piece, size, tag);
+        UNIT_CHECK(unit_intact(piece, size, tag));
+        pm_meta_free(piece, size);
+    }
+    return NULL;
+}
+
+START_TEST(threads_share_it)
+{
+    pthread_t threads[4];
+    unsigned tags[4] = {1, 2, 3, 4};
+    for (int i = 0; i < 4; i++)
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, churn, &tags[i]), 0);
+    for (int i = 0; i < 4; i++)
+        ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+}
+END_TEST
+
+static void add(TCase *tests)
+{
+    tcase_add_test(tests, pieces_are_zeroed_and_apart);
+    tcase_add_test(tests, a_freed_piece_serves_its_size_again);
+    tcase_add_test(tests, a_large_piece_keeps_the_chunk);
+    tcase_add_test(tests, refused_memory_is_null_and_harmless);
+    tcase_add_test(tests, tables_are_whole_pages);
+    tcase_add_test(tests, threads_share_it);
+}
+
+int main(void)
+{
+    return unit_run("meta", add);
+}

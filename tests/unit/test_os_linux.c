@@ -1,0 +1,195 @@
+/*
+ * test_os_linux.c - what os.h promises of the system: contents, addresses, and
+ * an errno that nobody touches.
+ */
+#include "unit.h"
+
+enum { PAGES = 8, MARK = 77 };
+
+static size_t page;
+
+static void setup(void)
+{
+    page = pm_os_page_size();
+    errno = MARK;
+}
+
+/* On a system without MREMAP_DONTUNMAP (before Linux 5.7, valgrind) nothing can be shown. */
+static void *try_move(void *start, size_t size)
+{
+    void *moved = pm_os_memory.move(start, size);
+    ck_assert_int_eq(errno, MARK);
+    return moved;
+}
+
+START_TEST(the_page_size_is_the_systems)
+{
+    ck_assert_uint_eq(page, (size_t)sysconf(_SC_PAGESIZE));
+    pm_os_set_page_size(65536);
+    ck_assert_uint_eq(pm_os_page_size(), 65536);
+}
+END_TEST
+
+START_TEST(mapped_pages_are_zero_and_writable)
+{
+    char *start = pm_os_memory.map(PAGES * page);
+    ck_assert_ptr_nonnull(start);
+    ck_assert_uint_eq((uintptr_t)start % page, 0);
+    ck_assert(unit_is_zero(start, PAGES * page));
+    memset(start, 1, PAGES * page);
+    ck_assert(pm_os_memory.purge(start + page, 2 * page));
+    ck_assert(unit_is_zero(start + page, 2 * page));
+    ck_assert_int_eq(start[page - 1], 1);
+    ck_assert_int_eq(start[3 * page], 1);
+    pm_os_name(start, PAGES * page, "pymem: test");
+    ck_assert(pm_os_memory.unmap(start, PAGES * page));
+    ck_assert_int_eq(errno, MARK);
+}
+END_TEST
+
+START_TEST(refusals_leave_errno_alone)
+{
+    void *start = pm_os_memory.map(page);
+    ck_assert_ptr_null(pm_os_memory.map((size_t)1 << 62));
+    ck_assert_ptr_null(pm_os_memory.resize(start, page, (size_t)1 << 62));
+    ck_assert(!pm_os_memory.unmap((char *)start + 1, page));
+    ck_assert(!pm_os_memory.purge((char *)start + 1, page));
+    ck_assert_ptr_null(pm_os_memory.move((char *)start + 1, page));
+    ck_assert_int_eq(errno, MARK);
+}
+END_TEST
+
+START_TEST(resize_keeps_the_contents)
+{
+    char *start = pm_os_memory.map(2 * page);
+    unit_fill(start, 2 * page, 5);
+    char *grown = pm_os_memory.resize(start, 2 * page, 4096 * page);
+    ck_assert_ptr_nonnull(grown);
+    ck_assert(unit_intact(grown, 2 * page, 5));
+    ck_assert(unit_is_zero(grown + 2 * page, 4094 * page));
+    char *shrunk = pm_os_memory.resize(grown, 4096 * page, page);
+    ck_assert_ptr_eq(shrunk, grown);
+    ck_assert(unit_holds(shrunk, 2 * page, page, 5));
+    ck_assert_int_eq(errno, MARK);
+}
+END_TEST
+
+START_TEST(move_takes_the_pages_and_leaves_zeros)
+{
+    char *start = pm_os_memory.map(PAGES * page);
+    unit_fill(start + page, 2 * page, 6);
+    start[0] = start[3 * page] = 1;
+    char *moved = try_move(start + page, 2 * page);
+    if (moved == NULL)
+        return;
+    ck_assert(unit_intact(moved, 2 * page, 6));
+    ck_assert(unit_is_zero(start + page, 2 * page));
+    ck_assert_int_eq(start[0] + start[3 * page], 2);
+}
+END_TEST
+
+START_TEST(the_clock_moves_on)
+{
+    uint64_t before = pm_os_clock_ms();
+    unit_sleep_ms(50);
+    uint64_t after = pm_os_clock_ms();
+    ck_assert_uint_ge(after, before + 30);
+    ck_assert_uint_lt(after, before + 60000);
+}
+END_TEST
+
+static _Atomic uint32_t word;
+
+static void *wake(void *unused)
+{
+    unit_sleep_ms(20);
+    atomic_store(&word, 2);
+    pm_os_wake_one(&word);
+    return unused;
+}
+
+START_TEST(a_waiter_is_woken)
+{
+    pthread_t thread;
+    atomic_store(&word, 1);
+    pm_os_wait(&word, 0); /* not the expected value: no wait */
+    ck_assert_int_eq(pthread_create(&thread, NULL, wake, NULL), 0);
+    while (atomic_load(&word) == 1)
+        pm_os_wait(&word, 1);
+    pm_os_pause();
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    ck_assert_int_eq(errno, MARK);
+}
+END_TEST
+
+static void *drain(void *argument)
+{
+    char part[4096];
+    size_t *total = argument;
+    for (ssize_t got; (got = read((int)total[1], part, sizeof part)) > 0;)
+        total[0] += (size_t)got;
+    return NULL;
+}
+
+START_TEST(all_of_a_text_is_written)
+{
+    static char text[1 << 20];
+    int ends[2];
+    pthread_t thread;
+    ck_assert_int_eq(pipe(ends), 0);
+    size_t total[2] = {0, (size_t)ends[0]};
+    ck_assert_int_eq(pthread_create(&thread, NULL, drain, total), 0);
+    pm_os_write(ends[1], text, sizeof text);
+    close(ends[1]);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    ck_assert_uint_eq(total[0], sizeof text);
+    pm_os_write(-1, "nobody", 6);
+    ck_assert_int_eq(errno, MARK);
+}
+END_TEST
+
+START_TEST(the_environment_is_read)
+{
+    setenv("PYMEM_UNIT_TEST", "value", 1);
+    ck_assert_str_eq(pm_os_environment("PYMEM_UNIT_TEST"), "value");
+    unsetenv("PYMEM_UNIT_TEST");
+    ck_assert_ptr_null(pm_os_environment("PYMEM_UNIT_TEST"));
+}
+END_TEST
+
+START_TEST(the_break_since_the_start_is_known)
+{
+    uintptr_t start, end;
+    pm_os_break_range(&start, &end);
+    ck_assert_uint_ne(start, 0);
+    ck_assert_uint_le(start, end);
+    ck_assert_uint_eq(end, (uintptr_t)sbrk(0));
+}
+END_TEST
+
+START_TEST(abort_aborts)
+{
+    pm_os_abort();
+}
+END_TEST
+
+static void add(TCase *tests)
+{
+    tcase_add_checked_fixture(tests, setup, NULL);
+    tcase_add_test(tests, the_page_size_is_the_systems);
+    tcase_add_test(tests, mapped_pages_are_zero_and_writable);
+    tcase_add_test(tests, refusals_leave_errno_alone);
+    tcase_add_test(tests, resize_keeps_the_contents);
+    tcase_add_test(tests, move_takes_the_pages_and_leaves_zeros);
+    tcase_add_test(tests, the_clock_moves_on);
+    tcase_add_test(tests, a_waiter_is_woken);
+    tcase_add_test(tests, all_of_a_text_is_written);
+    tcase_add_test(tests, the_environment_is_read);
+    tcase_add_test(tests, the_break_since_the_start_is_known);
+    tcase_add_test_raise_signal(tests, abort_aborts, SIGABRT);
+}
+
+int main(void)
+{
+    return unit_run("os_linux", add);
+}
