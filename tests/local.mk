@@ -1,4 +1,5 @@
 # tests: what is built from this folder.
+include tests/unit.mk
 include tests/api.mk
 include tests/stress.mk
 include tests/tools.mk

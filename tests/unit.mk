@@ -9,10 +9,13 @@ unit_cflags = $(AM_CFLAGS) $(CHECK_CFLAGS) -pthread
 unit_libs = libpymem_core.la $(CHECK_LIBS)
 
 unit_tests = \
+	tests/unit/test_alloc \
 	tests/unit/test_arena \
 	tests/unit/test_bitmap \
+	tests/unit/test_census \
 	tests/unit/test_fatal \
 	tests/unit/test_faults \
+	tests/unit/test_floating \
 	tests/unit/test_fork \
 	tests/unit/test_heap \
 	tests/unit/test_large \
@@ -23,23 +26,32 @@ unit_tests = \
 	tests/unit/test_options \
 	tests/unit/test_os_linux \
 	tests/unit/test_ownermap \
+	tests/unit/test_pages \
 	tests/unit/test_pool \
 	tests/unit/test_provider \
 	tests/unit/test_purge \
+	tests/unit/test_registry \
+	tests/unit/test_remote \
 	tests/unit/test_sizeclass \
 	tests/unit/test_text \
 	tests/unit/test_thread
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
 
+tests_unit_test_alloc_CFLAGS = $(unit_cflags)
+tests_unit_test_alloc_LDADD = $(unit_libs)
 tests_unit_test_arena_CFLAGS = $(unit_cflags)
 tests_unit_test_arena_LDADD = $(unit_libs)
 tests_unit_test_bitmap_CFLAGS = $(unit_cflags)
 tests_unit_test_bitmap_LDADD = $(unit_libs)
+tests_unit_test_census_CFLAGS = $(unit_cflags)
+tests_unit_test_census_LDADD = $(unit_libs)
 tests_unit_test_fatal_CFLAGS = $(unit_cflags)
 tests_unit_test_fatal_LDADD = $(unit_libs)
 tests_unit_test_faults_CFLAGS = $(unit_cflags)
 tests_unit_test_faults_LDADD = $(unit_libs)
+tests_unit_test_floating_CFLAGS = $(unit_cflags)
+tests_unit_test_floating_LDADD = $(unit_libs)
 tests_unit_test_fork_CFLAGS = $(unit_cflags)
 tests_unit_test_fork_LDADD = $(unit_libs)
 tests_unit_test_heap_CFLAGS = $(unit_cflags)
@@ -60,12 +72,18 @@ tests_unit_test_os_linux_CFLAGS = $(unit_cflags)
 tests_unit_test_os_linux_LDADD = $(unit_libs)
 tests_unit_test_ownermap_CFLAGS = $(unit_cflags)
 tests_unit_test_ownermap_LDADD = $(unit_libs)
+tests_unit_test_pages_CFLAGS = $(unit_cflags)
+tests_unit_test_pages_LDADD = $(unit_libs)
 tests_unit_test_pool_CFLAGS = $(unit_cflags)
 tests_unit_test_pool_LDADD = $(unit_libs)
 tests_unit_test_provider_CFLAGS = $(unit_cflags)
 tests_unit_test_provider_LDADD = $(unit_libs)
 tests_unit_test_purge_CFLAGS = $(unit_cflags)
 tests_unit_test_purge_LDADD = $(unit_libs)
+tests_unit_test_registry_CFLAGS = $(unit_cflags)
+tests_unit_test_registry_LDADD = $(unit_libs)
+tests_unit_test_remote_CFLAGS = $(unit_cflags)
+tests_unit_test_remote_LDADD = $(unit_libs)
 tests_unit_test_sizeclass_CFLAGS = $(unit_cflags)
 tests_unit_test_sizeclass_LDADD = $(unit_libs)
 tests_unit_test_text_CFLAGS = $(unit_cflags)

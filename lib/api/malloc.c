@@ -14,7 +14,7 @@
 #include "os/os.h"
 
 /* One definition, the other names of libc for it. */
-#define ALIAS_OF(function) __attribute__((alias(#function), copy(function), visibility("default")))
+#define ALIAS_OF(function) __attribute__((PM_ALIAS(function), visibility("default")))
 
 static void *refuse(int error)
 {
@@ -32,7 +32,7 @@ PM_EXPORT void free(void *block)
     pm_free(block, "free");
 }
 
-void pm_own_free(void *block) __attribute__((alias("free"), copy(free), visibility("hidden")));
+void pm_own_free(void *block) __attribute__((PM_ALIAS(free), visibility("hidden")));
 
 PM_EXPORT void *calloc(size_t count, size_t size)
 {

@@ -157,8 +157,8 @@ struct pm_arena *pm_mapping_new_from(const struct pm_span *span, size_t bytes)
         return NULL;
     pm_provider_get(&arena->provider);
     arena->dedicated = true;
-    if (pm_provider_is_system(&arena->provider) &&
-        pm_provider_is_system(&span->arena->provider) && move_and_resize(arena, span, bytes))
+    if (pm_provider_is_system(&arena->provider) && pm_provider_is_system(&span->arena->provider) &&
+        move_and_resize(arena, span, bytes))
         return arena;
     pm_meta_free(arena, size);
     return NULL;

@@ -15,6 +15,13 @@
 #define PM_NOINLINE __attribute__((noinline))
 #define PM_COLD __attribute__((noinline, cold))
 #define PM_EXPORT __attribute__((visibility("default")))
+/* Another name for a function; gcc wants its attributes repeated, clang does not know how. */
+#if __has_attribute(copy)
+#define PM_ALIAS(function) alias(#function), copy(function)
+#else
+#define PM_ALIAS(function) alias(#function)
+#endif
+
 #define PM_CACHE_LINE 64
 #define PM_CACHE_ALIGNED __attribute__((aligned(PM_CACHE_LINE)))
 

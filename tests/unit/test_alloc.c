@@ -1,0 +1,212 @@
+/*
+ * test_alloc.c - allocating, freeing and resizing at the level below libc's
+ * names: contents, alignment, errno, and any size.
+ */
+#include "unit.h"
+
+#include <sys/mman.h>
+
+#include "arena/arena.h"
+#include "heap/alloc.h"
+#include "heap/census.h"
+
+enum { MARK = 77 };
+
+START_TEST(every_small_size)
+{
+    for (size_t size = 0; size <= 2 * PM_POOL_SIZE_MAX; size += size < 2100 ? 1 : 61) {
+        void *block = pm_alloc(size), *next = pm_alloc(size);
+        size_t usable = pm_usable_size(block, "malloc_usable_size");
+        ck_assert_ptr_ne(block, next);
+        ck_assert_uint_eq((uintptr_t)block % PM_GRANULE, 0);
+        ck_assert_uint_ge(usable, size);
+        unit_fill(block, usable, 1);
+        unit_fill(next, usable, 2);
+        ck_assert(unit_intact(block, usable, 1));
+        pm_free(block, "free");
+        ck_assert(unit_intact(next, usable, 2));
+        pm_free(next, "free");
+    }
+    pm_heap_check(pm_tls_heap);
+}
+END_TEST
+
+START_TEST(errno_is_kept_by_what_succeeds)
+{
+    errno = MARK;
+    for (size_t size = 1; size < 100 * PM_MIB; size *= 3) {
+        void *block = pm_realloc(pm_alloc_zeroed(size), 2 * size, "realloc");
+        void *aligned = pm_alloc_aligned(size, 4096);
+        pm_free(block, "free");
+        pm_free(aligned, "free");
+        ck_assert_int_eq(errno, MARK);
+    }
+    pm_free(NULL, "free");
+    ck_assert_int_eq(errno, MARK);
+}
+END_TEST
+
+static void refused(void *block)
+{
+    ck_assert_ptr_null(block);
+    ck_assert_int_eq(errno, ENOMEM);
+    errno = 0;
+}
+
+START_TEST(impossible_sizes_are_refused)
+{
+    static const size_t sizes[] = {SIZE_MAX,    SIZE_MAX - 4095,     (size_t)PTRDIFF_MAX + 1,
+                                   PTRDIFF_MAX, PTRDIFF_MAX - 65536, (size_t)1 << 47};
+    void *small = pm_alloc(100), *large = pm_alloc(100000);
+    unit_fill(small, 100, 1);
+    unit_fill(large, 100000, 2);
+    for (size_t i = 0; i < UNIT_COUNT_OF(sizes); i++) {
+        refused(pm_alloc(sizes[i]));
+        refused(pm_alloc_zeroed(sizes[i]));
+        refused(pm_alloc_aligned(sizes[i], 64));
+        refused(pm_realloc(small, sizes[i], "realloc"));
+        refused(pm_realloc(large, sizes[i], "realloc"));
+        refused(pm_realloc(NULL, sizes[i], "realloc"));
+    }
+    refused(pm_alloc_aligned(1, (size_t)1 << 63));
+    refused(pm_alloc_aligned(1, (size_t)1 << 60));
+    ck_assert(unit_intact(small, 100, 1));
+    ck_assert(unit_intact(large, 100000, 2));
+}
+END_TEST
+
+START_TEST(zeroed_blocks_are_zero_when_reused)
+{
+    for (int round = 0; round < 3; round++) {
+        for (size_t size = 1; size < 60 * PM_MIB; size *= 2) {
+            char *block = pm_alloc_zeroed(size);
+            ck_assert(unit_is_zero(block, size));
+            memset(block, 0xff, pm_usable_size(block, "malloc_usable_size"));
+            pm_free(block, "free");
+        }
+    }
+}
+END_TEST
+
+START_TEST(fresh_zeroed_pages_are_not_touched)
+{
+    size_t size = 24 * PM_MIB, page = pm_os_page_size(), resident = 0;
+    char *block = pm_alloc_zeroed(size);
+    static unsigned char present[24 * 256];
+    ck_assert_int_eq(mincore(block, size, present), 0);
+    for (size_t i = 0; i < size / page; i++)
+        resident += present[i] & 1;
+    ck_assert_uint_le(resident, 1);
+}
+END_TEST
+
+START_TEST(aligned_blocks)
+{
+    for (size_t align = 1; align <= 16 * PM_MIB; align *= 2) {
+        for (size_t size = 0; size < 3 * PM_MIB; size = size * 3 + 1) {
+            void *block = pm_alloc_aligned(size, align), *next = pm_alloc_aligned(size, align);
+            ck_assert_ptr_ne(block, next);
+            ck_assert_uint_eq((uintptr_t)block % align, 0);
+            ck_assert_uint_ge(pm_usable_size(block, "malloc_usable_size"), size);
+            unit_fill(block, size, 1);
+            unit_fill(next, size, 2);
+            ck_assert(unit_intact(block, size, 1));
+            pm_free(block, "free");
+            pm_free(next, "free");
+        }
+    }
+}
+END_TEST
+
+START_TEST(realloc_keeps_the_common_part)
+{
+    static const size_t sizes[] = {0,     1,          100,        1000,        30000,      40000,
+                                   70000, PM_MIB + 1, 5 * PM_MIB, 33 * PM_MIB, 70 * PM_MIB};
+    for (size_t i = 0; i < UNIT_COUNT_OF(sizes); i++) {
+        for (size_t j = 0; j < UNIT_COUNT_OF(sizes); j++) {
+            void *block = pm_alloc(sizes[i]);
+            unit_fill(block, sizes[i], 5);
+            block = pm_realloc(block, sizes[j], "realloc");
+            ck_assert_ptr_nonnull(block);
+            size_t common = sizes[i] < sizes[j] ? sizes[i] : sizes[j];
+            ck_assert(unit_holds(block, sizes[i], common, 5));
+            ck_assert_uint_ge(pm_usable_size(block, "malloc_usable_size"), sizes[j]);
+            unit_fill(block, sizes[j], 6);
+            pm_free(block, "free");
+        }
+    }
+    pm_heap_check(pm_tls_heap);
+}
+END_TEST
+
+enum { SLOTS = 300 };
+
+static struct {
+    void *start;
+    size_t size;
+} slots[SLOTS];
+
+static void random_step(uint64_t *state, unsigned i)
+{
+    size_t size = unit_random(state) >> (48 + unit_random(state) % 14);
+    if (unit_random(state) % 500 == 0)
+        size = unit_random(state) % (5 * PM_MIB);
+    ck_assert(unit_intact(slots[i].start, slots[i].size, i));
+    switch (unit_random(state) % 4) {
+    case 0:
+        pm_free(slots[i].start, "free");
+        slots[i].start = NULL;
+        size = 0;
+        break;
+    case 1:
+        pm_free(slots[i].start, "free");
+        slots[i].start = pm_alloc_zeroed(size);
+        ck_assert(unit_is_zero(slots[i].start, size));
+        break;
+    case 2:
+        pm_free(slots[i].start, "free");
+        slots[i].start = pm_alloc_aligned(size, (size_t)16 << unit_random(state) % 10);
+        break;
+    default: {
+        size_t common = slots[i].size < size ? slots[i].size : size;
+        slots[i].start = pm_realloc(slots[i].start, size, "realloc");
+        ck_assert(unit_holds(slots[i].start, slots[i].size, common, i));
+    }
+    }
+    ck_assert(size == 0 || slots[i].start != NULL);
+    slots[i].size = size;
+    if (slots[i].start != NULL)
+        unit_fill(slots[i].start, size, i);
+}
+
+START_TEST(any_series_keeps_contents)
+{
+    uint64_t state = unit_seed();
+    for (int round = 0; round < 60000; round++)
+        random_step(&state, (unsigned)(unit_random(&state) % SLOTS));
+    pm_heap_check(pm_tls_heap);
+    for (size_t i = 0; i < SLOTS; i++)
+        pm_free(slots[i].start, "free");
+    pm_heap_collect(pm_tls_heap);
+    struct pm_census census;
+    pm_census_take(&census);
+    ck_assert_uint_eq(census.live_blocks + census.pools, 0);
+}
+END_TEST
+
+static void add(TCase *tests)
+{
+    tcase_add_test(tests, every_small_size);
+    tcase_add_test(tests, errno_is_kept_by_what_succeeds);
+    tcase_add_test(tests, impossible_sizes_are_refused);
+    tcase_add_test(tests, zeroed_blocks_are_zero_when_reused);
+    tcase_add_test(tests, fresh_zeroed_pages_are_not_touched);
+    tcase_add_test(tests, aligned_blocks);
+    tcase_add_test(tests, realloc_keeps_the_common_part);
+    tcase_add_test(tests, any_series_keeps_contents);
+}
+
+int main(void)
+{
+    return unit_run("alloc", add);
+}

@@ -1,0 +1,111 @@
+/*
+ * test_census.c - the figures are those of the blocks that are live.
+ */
+#include "unit.h"
+
+#include "arena/arena.h"
+#include "heap/alloc.h"
+#include "heap/census.h"
+#include "heap/thread.h"
+
+static struct pm_census expected, found;
+
+static void *alloc(size_t size)
+{
+    void *block = pm_alloc(size);
+    size_t usable = pm_usable_size(block, "malloc_usable_size");
+    expected.live_blocks++;
+    expected.allocated += usable;
+    expected.large_blocks += size > PM_POOL_SIZE_MAX;
+    expected.large += size > PM_POOL_SIZE_MAX ? usable : 0;
+    return block;
+}
+
+static void agrees(void)
+{
+    pm_census_take(&found);
+    ck_assert_uint_eq(found.live_blocks, expected.live_blocks);
+    ck_assert_uint_eq(found.allocated, expected.allocated);
+    ck_assert_uint_eq(found.large_blocks, expected.large_blocks);
+    ck_assert_uint_eq(found.large, expected.large);
+}
+
+static void *free_all(void *blocks)
+{
+    for (void **block = blocks; *block != NULL; block++)
+        pm_free(*block, "free");
+    return NULL;
+}
+
+START_TEST(an_empty_heap_has_nothing)
+{
+    agrees();
+    ck_assert_uint_eq(found.pools, 0);
+}
+END_TEST
+
+START_TEST(every_live_block_counts)
+{
+    void *blocks[301] = {NULL};
+    for (size_t i = 0; i < 300; i++) {
+        blocks[i] = alloc(i * i * 3);
+        if (i % 20 == 0)
+            agrees();
+    }
+    alloc(PM_DEDICATED_MIN + 1);
+    agrees();
+    struct pm_arena_totals totals;
+    pm_arena_totals(&totals);
+    ck_assert_uint_le(found.allocated, totals.taken);
+    unit_in_thread(free_all, blocks); /* remote frees count at once */
+    pm_census_take(&found);
+    ck_assert_uint_eq(found.live_blocks, 1);
+    ck_assert_uint_eq(found.allocated, PM_DEDICATED_MIN + 4096);
+    pm_heap_collect(pm_tls_heap);
+    pm_census_take(&found);
+    ck_assert_uint_eq(found.pools, 0);
+}
+END_TEST
+
+static atomic_bool stop;
+
+static void *resize(void *unused)
+{
+    void *block = NULL;
+    for (size_t i = 1; !atomic_load(&stop); i++) {
+        block = pm_realloc(block, i % 40 * 100000 + 1, "realloc");
+        UNIT_CHECK(block != NULL);
+        pm_free(pm_alloc(i % 3000), "free");
+    }
+    pm_free(block, "free");
+    return unused;
+}
+
+START_TEST(others_may_work_meanwhile)
+{
+    pthread_t threads[2];
+    for (int i = 0; i < 2; i++)
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, resize, NULL), 0);
+    for (int i = 0; i < 300; i++) {
+        pm_census_take(&found);
+        ck_assert_uint_le(found.large_blocks, 4);
+        ck_assert_uint_le(found.large_blocks, found.live_blocks);
+    }
+    atomic_store(&stop, true);
+    for (int i = 0; i < 2; i++)
+        ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+    agrees();
+}
+END_TEST
+
+static void add(TCase *tests)
+{
+    tcase_add_test(tests, an_empty_heap_has_nothing);
+    tcase_add_test(tests, every_live_block_counts);
+    tcase_add_test(tests, others_may_work_meanwhile);
+}
+
+int main(void)
+{
+    return unit_run("census", add);
+}

@@ -1,0 +1,193 @@
+/*
+ * test_floating.c - pools without an owner: which are listed, who may claim
+ * them, and when they go.
+ */
+#include "unit.h"
+
+#include "heap/census.h"
+#include "heap/floating.h"
+#include "heap/heap.h"
+
+enum { CLASS = 12 };
+
+static struct pm_heap heap, other;
+
+/* A claimed pool with `live` live blocks, the lowest numbers. */
+static struct pm_pool *pool_with(uint32_t live)
+{
+    struct pm_pool *pool = pm_pool_create(CLASS, &heap);
+    while (pool->used < live) {
+        if (pool->free == PM_LINK_NONE)
+            ck_assert(pm_pool_carve(pool));
+        pm_pool_pop(pool);
+    }
+    return pool;
+}
+
+static uint32_t capacity(const struct pm_pool *pool)
+{
+    return (uint32_t)pool->limit - 1;
+}
+
+static size_t pools(void)
+{
+    struct pm_census census;
+    pm_census_take(&census);
+    return census.pools;
+}
+
+static void free_remotely(struct pm_pool *pool, uint16_t block)
+{
+    uint64_t word = atomic_load(&pool->remote);
+    pm_link_set(pool, block, PM_REMOTE_HEAD(word));
+    atomic_store(&pool->remote, ((word & ~(uint64_t)0xffff) | block) + PM_REMOTE_ONE);
+}
+
+static bool is_floating(struct pm_pool *pool)
+{
+    return atomic_load(&pool->remote) == 0 && atomic_load(&pool->owner) == NULL &&
+           pool->state == PM_POOL_FLOATING;
+}
+
+START_TEST(a_full_pool_is_not_listed)
+{
+    struct pm_pool *pool = pool_with(1);
+    while (pool->used < capacity(pool)) {
+        if (pool->free == PM_LINK_NONE)
+            pm_pool_carve(pool);
+        pm_pool_pop(pool);
+    }
+    ck_assert(pm_floating_release(pool, true, true));
+    ck_assert(is_floating(pool) && !pool->listed);
+    ck_assert_ptr_null(pm_floating_take(CLASS));
+}
+END_TEST
+
+START_TEST(an_eighth_free_is_worth_listing)
+{
+    struct pm_pool *few = pool_with(1), *many;
+    uint32_t eighth = capacity(few) / 8;
+    pm_floating_release(few, false, false);
+    ck_assert(few->listed);
+    ck_assert_ptr_eq(pm_floating_take(CLASS), few);
+    many = pool_with(capacity(few) - eighth + 1);
+    pm_floating_release(many, false, false);
+    ck_assert(!many->listed);
+    few = pool_with(capacity(few) - eighth);
+    pm_floating_release(few, false, false);
+    ck_assert(few->listed);
+}
+END_TEST
+
+START_TEST(an_offer_lists_whatever_is_free)
+{
+    struct pm_pool *pool = pool_with(1);
+    uint32_t all = capacity(pool);
+    pool = pool_with(all - 1);
+    ck_assert(pm_floating_release(pool, true, false));
+    ck_assert(is_floating(pool) && pool->listed);
+    ck_assert_ptr_null(pm_floating_take(CLASS + 1));
+    ck_assert_ptr_eq(pm_floating_take(CLASS), pool);
+    ck_assert(!pool->listed);
+    ck_assert_uint_eq(atomic_load(&pool->remote), PM_REMOTE_OWNED);
+    ck_assert_ptr_null(pm_floating_take(CLASS));
+}
+END_TEST
+
+START_TEST(an_empty_pool_goes)
+{
+    struct pm_pool *pool = pool_with(2);
+    pm_pool_push(pool, 1);
+    pm_pool_push(pool, 2);
+    ck_assert(pm_floating_release(pool, true, false));
+    ck_assert_uint_eq(pools(), 0);
+    pool = pool_with(2);
+    free_remotely(pool, 1);
+    free_remotely(pool, 2);
+    ck_assert(pm_floating_release(pool, true, false));
+    ck_assert_uint_eq(pools(), 0);
+}
+END_TEST
+
+START_TEST(what_came_back_keeps_the_pool)
+{
+    struct pm_pool *pool = pool_with(5);
+    free_remotely(pool, 3);
+    ck_assert(!pm_floating_release(pool, false, true));
+    ck_assert_uint_eq(pool->free, 3);
+    ck_assert_uint_eq(atomic_load(&pool->remote), PM_REMOTE_OWNED);
+    ck_assert(!pool->listed);
+    free_remotely(pool, 4);
+    ck_assert(pm_floating_release(pool, false, false));
+    ck_assert(is_floating(pool));
+    ck_assert_uint_eq(pool->used, 3);
+}
+END_TEST
+
+START_TEST(a_claimed_pool_is_passed_over)
+{
+    struct pm_pool *first = pool_with(1), *second = pool_with(1);
+    pm_floating_release(first, true, false);
+    pm_floating_release(second, true, false); /* now at the head */
+    atomic_fetch_or(&second->remote, PM_REMOTE_OWNED);
+    ck_assert_ptr_eq(pm_floating_take(CLASS), first);
+    ck_assert_ptr_null(pm_floating_take(CLASS));
+    ck_assert(pm_floating_release(second, false, false));
+    ck_assert_ptr_eq(pm_floating_take(CLASS), second);
+}
+END_TEST
+
+/* As remote.c does: the free that finds the pool unowned claims it. */
+static void claim_with(struct pm_pool *pool, uint16_t block)
+{
+    free_remotely(pool, block);
+    atomic_fetch_or(&pool->remote, PM_REMOTE_OWNED);
+}
+
+START_TEST(the_last_owner_adopts)
+{
+    struct pm_pool *pool = pool_with(9);
+    pool->origin = &heap;
+    pm_floating_release(pool, true, false);
+    claim_with(pool, 1);
+    ck_assert(!pm_floating_claimed(pool, &other));
+    ck_assert(is_floating(pool) && pool->listed);
+    claim_with(pool, 2);
+    ck_assert(pm_floating_claimed(pool, &heap));
+    ck_assert(!pool->listed);
+    ck_assert_uint_eq(pool->used, 7);
+    ck_assert_uint_eq(atomic_load(&pool->remote), PM_REMOTE_OWNED);
+    ck_assert_ptr_null(pm_floating_take(CLASS));
+}
+END_TEST
+
+START_TEST(the_last_block_frees_the_pool)
+{
+    for (int i = 0; i < 2; i++) {
+        struct pm_pool *pool = pool_with(1);
+        pool->origin = &heap;
+        pm_floating_release(pool, true, false);
+        claim_with(pool, 1);
+        ck_assert(!pm_floating_claimed(pool, i == 0 ? &heap : &other));
+        ck_assert_uint_eq(pools(), 0);
+        ck_assert_ptr_null(pm_floating_take(CLASS));
+    }
+}
+END_TEST
+
+static void add(TCase *tests)
+{
+    tcase_add_test(tests, a_full_pool_is_not_listed);
+    tcase_add_test(tests, an_eighth_free_is_worth_listing);
+    tcase_add_test(tests, an_offer_lists_whatever_is_free);
+    tcase_add_test(tests, an_empty_pool_goes);
+    tcase_add_test(tests, what_came_back_keeps_the_pool);
+    tcase_add_test(tests, a_claimed_pool_is_passed_over);
+    tcase_add_test(tests, the_last_owner_adopts);
+    tcase_add_test(tests, the_last_block_frees_the_pool);
+}
+
+int main(void)
+{
+    return unit_run("floating", add);
+}
