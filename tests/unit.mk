@@ -11,6 +11,7 @@ unit_libs = libpymem_core.la $(CHECK_LIBS)
 unit_tests = \
 	tests/unit/test_alloc \
 	tests/unit/test_arena \
+	tests/unit/test_arena_check \
 	tests/unit/test_bitmap \
 	tests/unit/test_census \
 	tests/unit/test_fatal \
@@ -18,6 +19,7 @@ unit_tests = \
 	tests/unit/test_floating \
 	tests/unit/test_fork \
 	tests/unit/test_heap \
+	tests/unit/test_heap_check \
 	tests/unit/test_large \
 	tests/unit/test_lock \
 	tests/unit/test_mapping \
@@ -42,6 +44,8 @@ tests_unit_test_alloc_CFLAGS = $(unit_cflags)
 tests_unit_test_alloc_LDADD = $(unit_libs)
 tests_unit_test_arena_CFLAGS = $(unit_cflags)
 tests_unit_test_arena_LDADD = $(unit_libs)
+tests_unit_test_arena_check_CFLAGS = $(unit_cflags)
+tests_unit_test_arena_check_LDADD = $(unit_libs)
 tests_unit_test_bitmap_CFLAGS = $(unit_cflags)
 tests_unit_test_bitmap_LDADD = $(unit_libs)
 tests_unit_test_census_CFLAGS = $(unit_cflags)
@@ -56,6 +60,8 @@ tests_unit_test_fork_CFLAGS = $(unit_cflags)
 tests_unit_test_fork_LDADD = $(unit_libs)
 tests_unit_test_heap_CFLAGS = $(unit_cflags)
 tests_unit_test_heap_LDADD = $(unit_libs)
+tests_unit_test_heap_check_CFLAGS = $(unit_cflags)
+tests_unit_test_heap_check_LDADD = $(unit_libs)
 tests_unit_test_large_CFLAGS = $(unit_cflags)
 tests_unit_test_large_LDADD = $(unit_libs)
 tests_unit_test_lock_CFLAGS = $(unit_cflags)

@@ -9,7 +9,7 @@
 #include "arena/ownermap.h"
 #include "arena/purge.h"
 
-#define EXCESS_MIN (4 * PM_MIB)
+#define EXCESS_MIN (1 * PM_MIB)
 
 struct pm_lock pm_arena_lock = PM_LOCK_INIT;
 struct pm_arena *pm_arena_list;
@@ -51,10 +51,17 @@ static void count_clean(struct pm_arena *arena, size_t slices)
     total_dirty -= slices << PM_SLICE_SHIFT;
 }
 
+/* A dedicated arena ends with a page, not with a slice. */
+static size_t bytes_of(const struct pm_arena *arena, size_t slices)
+{
+    return arena->dedicated ? arena->map_start + arena->map_size - arena->base
+                            : slices << PM_SLICE_SHIFT;
+}
+
 static void count_taken(struct pm_arena *arena, size_t slices)
 {
     arena->taken_count += slices;
-    total_taken += slices << PM_SLICE_SHIFT;
+    total_taken += bytes_of(arena, slices);
     if (total_taken > peak_taken)
         peak_taken = total_taken;
 }
@@ -62,7 +69,7 @@ static void count_taken(struct pm_arena *arena, size_t slices)
 static void count_freed(struct pm_arena *arena, size_t slices)
 {
     arena->taken_count -= slices;
-    total_taken -= slices << PM_SLICE_SHIFT;
+    total_taken -= bytes_of(arena, slices);
 }
 
 /*
@@ -302,8 +309,7 @@ bool pm_arena_remap(struct pm_span *span, size_t bytes)
 
 size_t pm_arena_span_bytes(const struct pm_span *span)
 {
-    return span->arena->dedicated ? span->arena->map_start + span->arena->map_size - span->start
-                                  : pm_span_bytes(span);
+    return bytes_of(span->arena, span->slices);
 }
 
 /* Unlinks the last arena without a span when more than `keep` bytes of such exist. */
@@ -372,7 +378,7 @@ bool pm_arena_contains(const void *address)
     pm_lock(&pm_arena_lock);
     for (struct pm_arena *arena = pm_arena_list; arena != NULL && !found; arena = arena->next) {
         uintptr_t offset = (uintptr_t)address - arena->base;
-        found = offset < arena->slices << PM_SLICE_SHIFT;
+        found = offset < bytes_of(arena, arena->slices);
     }
     pm_unlock(&pm_arena_lock);
     return found;

@@ -140,7 +140,7 @@ static bool move_and_resize(struct pm_arena *arena, const struct pm_span *span, 
     void *moved = pm_os_memory.move(start, pm_span_bytes(span));
     if (moved == NULL)
         return false;
-    arena->map_start = (uintptr_t)moved;
+    arena->map_start = arena->base = (uintptr_t)moved;
     arena->map_size = pm_span_bytes(span);
     if (pm_mapping_resize(arena, bytes))
         return true;
@@ -166,15 +166,18 @@ struct pm_arena *pm_mapping_new_from(const struct pm_span *span, size_t bytes)
 
 bool pm_mapping_resize(struct pm_arena *arena, size_t bytes)
 {
-    if (!pm_ownermap_reserve())
+    /* What could not be trimmed off before the base moves along. */
+    size_t before = arena->base - arena->map_start;
+    if (bytes > PTRDIFF_MAX - before || !pm_ownermap_reserve())
         return false;
-    void *moved = pm_os_memory.resize((void *)arena->map_start, arena->map_size, bytes);
+    void *moved = pm_os_memory.resize((void *)arena->map_start, arena->map_size, before + bytes);
     if (moved == NULL)
         return false;
-    arena->map_start = arena->base = (uintptr_t)moved;
-    arena->map_size = bytes;
+    arena->map_start = (uintptr_t)moved;
+    arena->map_size = before + bytes;
+    arena->base = arena->map_start + before;
     arena->slices = pm_div_up(bytes, PM_SLICE);
-    pm_os_name(moved, bytes, "pymem: arena");
+    pm_os_name(moved, arena->map_size, "pymem: arena");
     if (!pm_ownermap_prepare(arena->base, 1))
         pm_fatal_broken("the owner map has room for a block that was moved", moved);
     return true;

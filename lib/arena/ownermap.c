@@ -71,6 +71,8 @@ struct pm_span *pm_ownermap_take(uintptr_t address)
     uintptr_t slice = address >> PM_SLICE_SHIFT;
     struct pm_ownermap_leaf *leaf = atomic_load_explicit(
         &pm_ownermap_root[slice >> PM_OWNERMAP_LEAF_BITS], memory_order_relaxed);
+    if (leaf == NULL)
+        return NULL;
     /* acquire pairs with the release in pm_ownermap_set() */
     return atomic_exchange_explicit(&leaf->span[slice & (PM_OWNERMAP_LEAF - 1)], NULL,
                                     memory_order_acquire);

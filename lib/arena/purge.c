@@ -13,6 +13,8 @@
 /* Empty arenas kept mapped, though purged, so that a steady program does not remap them. */
 #define EMPTY_KEEP (64 * PM_MIB)
 
+struct pm_lock pm_purge_lock = PM_LOCK_INIT;
+
 /* Relaxed throughout: a late or doubled purge is harmless. */
 static _Atomic int64_t decay_ms = 1000;
 static _Atomic uint64_t next_tick_ms, last_free_ms;
@@ -86,16 +88,19 @@ static void age_arenas(void)
 void pm_purge_some(size_t bytes)
 {
     if (atomic_load_explicit(&decay_ms, memory_order_relaxed) < 0 ||
-        atomic_load_explicit(&suspended, memory_order_relaxed))
+        atomic_load_explicit(&suspended, memory_order_relaxed) || !pm_trylock(&pm_purge_lock))
         return;
     size_t purged = purge_arenas(true, bytes);
     if (purged < bytes)
         purge_arenas(false, bytes - purged);
+    pm_unlock(&pm_purge_lock);
 }
 
 size_t pm_purge_all(void)
 {
+    pm_lock(&pm_purge_lock);
     size_t purged = purge_arenas(false, SIZE_MAX);
+    pm_unlock(&pm_purge_lock);
     pm_arena_release_empty(0);
     return purged;
 }
@@ -112,8 +117,11 @@ void pm_purge_tick(void)
                                                  memory_order_relaxed, memory_order_relaxed))
         return;
     uint64_t last = atomic_load_explicit(&last_free_ms, memory_order_relaxed);
-    purge_arenas(now - last < (uint64_t)decay, SIZE_MAX);
-    age_arenas();
+    if (pm_trylock(&pm_purge_lock)) {
+        purge_arenas(now - last < (uint64_t)decay, SIZE_MAX);
+        age_arenas();
+        pm_unlock(&pm_purge_lock);
+    }
     pm_arena_release_empty(EMPTY_KEEP);
 }
 

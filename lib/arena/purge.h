@@ -11,7 +11,10 @@
 #ifndef PM_ARENA_PURGE_H
 #define PM_ARENA_PURGE_H
 
-#include "os/compiler.h"
+#include "os/lock.h"
+
+/* Held by the one thread that purges. */
+extern struct pm_lock pm_purge_lock;
 
 /* Option decay_ms: 0 purges at every free, negative never. */
 void pm_purge_set_decay(int64_t milliseconds);

@@ -26,9 +26,14 @@ static void *alloc_in_heap(struct pm_heap *heap, size_t size)
     return pm_pool_pop(pool);
 }
 
-/* For a thread that has ended as far as we are concerned, yet allocates. */
+/*
+ * For a thread that has ended as far as we are concerned, yet allocates; perhaps
+ * in an arena allocator that this very call has led to.
+ */
 static void *alloc_late(size_t size)
 {
+    if (pm_provider_am_inside())
+        return pm_large_alloc(size, PM_GRANULE, false);
     struct pm_heap *heap = pm_thread_lock_late_heap();
     void *block = heap == NULL ? NULL : alloc_in_heap(heap, size);
     pm_thread_unlock_late_heap();
@@ -77,7 +82,7 @@ static bool free_in_pool(struct pm_heap *heap, struct pm_pool *pool, void *addre
                          const char *call)
 {
     uint64_t block = pm_pool_block_at(pool, address);
-    if (block >= pool->limit || pm_link_get(pool, block) != PM_LINK_LIVE)
+    if (block >= pool->limit || pm_link_peek(pool, block) != PM_LINK_LIVE)
         return false;
     if (atomic_load_explicit(&pool->owner, memory_order_relaxed) != heap) {
         pm_remote_free(heap, pool, block, call);
@@ -98,7 +103,7 @@ void pm_free_slow(struct pm_heap *heap, void *address, const char *call)
         free_in_pool(heap, pm_pool_of_span(span), address, call))
         return;
     if (span != NULL && span->kind == PM_SPAN_LARGE && span->start == (uintptr_t)address) {
-        pm_large_free(pm_large_of_span(span), call);
+        pm_large_free(pm_large_of_span(span), address, call);
         return;
     }
     if (span == NULL && pm_foreign.free != NULL && pm_foreign.free(address))

@@ -21,17 +21,21 @@ static PM_RACY_READ void count_pool(struct pm_census *census, const struct pm_po
     census->allocated += live * pool->size;
 }
 
-static void count_span(struct pm_census *census, struct pm_span *span)
+static PM_RACY_READ void count_large(struct pm_census *census, const struct pm_large *large)
 {
-    if (span->kind == PM_SPAN_POOL) {
-        count_pool(census, pm_pool_of_span(span));
-        return;
-    }
-    size_t usable = pm_large_of_span(span)->usable;
+    size_t usable = large->usable;
     census->large_blocks++;
     census->live_blocks++;
     census->large += usable;
     census->allocated += usable;
+}
+
+static void count_span(struct pm_census *census, struct pm_span *span)
+{
+    if (span->kind == PM_SPAN_POOL)
+        count_pool(census, pm_pool_of_span(span));
+    else
+        count_large(census, pm_large_of_span(span));
 }
 
 void pm_census_take(struct pm_census *census)

@@ -16,9 +16,9 @@
 #include "os/tls.h"
 
 /* Every lock of the library but the floating pools', in the order of lock.h. */
-static struct pm_lock *const outer_locks[] = {&pm_registry_lock, &pm_thread_late_lock};
-static struct pm_lock *const inner_locks[] = {&pm_provider_lock, &pm_arena_lock, &pm_ownermap_lock,
-                                              &pm_meta_lock};
+static struct pm_lock *const outer_locks[] = {&pm_thread_late_lock, &pm_registry_lock};
+static struct pm_lock *const inner_locks[] = {&pm_provider_lock, &pm_purge_lock, &pm_arena_lock,
+                                              &pm_ownermap_lock, &pm_meta_lock};
 
 static void for_each_lock(void (*act)(struct pm_lock *))
 {
@@ -94,7 +94,8 @@ static void child(void)
 {
     pm_lock_set_forking_thread(NULL);
     for_each_lock(reset);
-    if (pm_registry_count() <= 1)
+    size_t own = pm_thread_has_heap(pm_tls_heap);
+    if (pm_registry_count() == own)
         return;
     pm_purge_suspend(true); /* so that no arena goes away under the walk */
     for (struct pm_arena *arena = pm_arena_list, *next; arena != NULL; arena = next) {

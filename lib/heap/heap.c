@@ -157,13 +157,24 @@ static struct pm_pool *take_fresh(struct pm_heap *heap, unsigned class)
     return pool != NULL ? pool : pm_pool_create(class, heap);
 }
 
-/* No block of `pool` is on its list: it waits for its fresh ones, or floats. */
+/* A pool that is in no list waits to become current, unless nothing in it is live. */
+static void set_aside(struct pm_heap *heap, struct pm_pool *pool)
+{
+    if (pool->used != 0) {
+        pm_heap_adopt(heap, pool);
+        return;
+    }
+    tlb_forget(heap, pool);
+    pm_pool_destroy(pool);
+}
+
+/* The current pool waits for its fresh blocks, or floats: then false as below. */
 static bool set_current_aside(struct pm_heap *heap, struct pm_pool *pool)
 {
     if (pool->carved + 1u == pool->limit)
         return current_to_floating(heap, pool);
     from_current(heap, pool);
-    pm_heap_adopt(heap, pool);
+    set_aside(heap, pool);
     return true;
 }
 
@@ -181,8 +192,10 @@ struct pm_pool *pm_heap_refill(struct pm_heap *heap, unsigned class)
         next = take_fresh(heap, class);
     if (next == NULL)
         return NULL;
-    if (present && !set_current_aside(heap, pool)) {
-        pm_heap_adopt(heap, next);
+    /* An arena allocator that allocates may have refilled this class meanwhile. */
+    pool = heap->bin[class].current;
+    if (pool != &pm_pool_none && !set_current_aside(heap, pool)) { /* blocks came back */
+        set_aside(heap, next);
         return pool;
     }
     to_current(heap, next);

@@ -36,11 +36,11 @@ struct pm_heap {
 
     uint32_t refills; /* so far; for what is done every so many of them */
 
-    /* thread.c's, under its lock but for end_rounds, which is the thread's own. */
+    /* registry.c's, under its lock. */
     struct pm_heap *next;      /* of all heaps ever made */
     struct pm_heap *next_idle; /* of those without a thread */
+    const void *thread;        /* pm_tls_self() of the thread; NULL: no thread's own */
     bool in_use;
-    uint8_t end_rounds; /* calls of the thread's end handler so far */
 };
 
 /* What a thread without a heap points to: it serves nothing, so every call is slow. */

@@ -53,11 +53,11 @@ void *pm_large_alloc(size_t size, size_t align, bool zero)
     return block;
 }
 
-void pm_large_free(struct pm_large *large, const char *call)
+void pm_large_free(struct pm_large *large, void *address, const char *call)
 {
-    uintptr_t start = large->span.start;
-    if (pm_ownermap_take(start) != &large->span)
-        pm_fatal_free(call, (void *)start);
+    /* Only then is the descriptor ours to look at. */
+    if (pm_ownermap_take((uintptr_t)address) != &large->span)
+        pm_fatal_free(call, address);
     pm_arena_give(&large->span);
     pm_meta_free(large, sizeof *large);
 }

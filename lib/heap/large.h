@@ -22,8 +22,9 @@ PM_INLINE struct pm_large *pm_large_of_span(struct pm_span *span)
 /* `align` is a power of two.  `zero`: every byte is to be zero.  NULL: no memory. */
 void *pm_large_alloc(size_t size, size_t align, bool zero);
 
-/* `call` names the public function should another thread free the block as well. */
-void pm_large_free(struct pm_large *large, const char *call);
+/* Frees the block at `address`; `call` names the public function should another
+ * thread free it as well. */
+void pm_large_free(struct pm_large *large, void *address, const char *call);
 
 /*
  * Resizes without copying: in place, or by moving pages.  Returns the block's

@@ -24,7 +24,7 @@ bool pm_block_find(const void *address, struct pm_block *block)
     block->large = NULL;
     block->usable = block->pool->size;
     uint64_t number = pm_pool_block_at(block->pool, address);
-    return number < block->pool->limit && pm_link_get(block->pool, number) == PM_LINK_LIVE;
+    return number < block->pool->limit && pm_link_peek(block->pool, number) == PM_LINK_LIVE;
 }
 
 bool pm_block_is_live(const void *address)
@@ -60,7 +60,7 @@ static _Noreturn void misuse_in_pool(struct pm_pool *pool, uintptr_t address, co
     uint64_t number = (address - pool->block0) / pool->size;
     if (number >= pool->limit)
         pm_fatal_foreign(call, (void *)address);
-    if (pm_link_get(pool, number) == PM_LINK_LIVE)
+    if (pm_link_peek(pool, number) == PM_LINK_LIVE)
         pm_fatal_interior(call, (void *)address,
                           (uintptr_t)pm_pool_address(pool, (uint32_t)number));
     pm_fatal_free(call, (void *)address);

@@ -27,17 +27,35 @@ static struct pm_heap *make_locked(void)
     return heap;
 }
 
-struct pm_heap *pm_registry_obtain(void)
+static struct pm_heap *find_locked(const void *thread)
 {
-    pm_lock(&pm_registry_lock);
+    struct pm_heap *heap = thread == NULL ? NULL : last;
+    while (heap != NULL && !(heap->in_use && heap->thread == thread))
+        heap = heap->next;
+    return heap;
+}
+
+static struct pm_heap *take_idle_locked(void)
+{
     struct pm_heap *heap = idle;
     if (heap != NULL)
         idle = heap->next_idle;
-    else
-        heap = make_locked();
-    if (heap != NULL) {
-        heap->in_use = true;
-        in_use++;
+    return heap;
+}
+
+struct pm_heap *pm_registry_obtain(const void *thread)
+{
+    pm_lock(&pm_registry_lock);
+    struct pm_heap *heap = find_locked(thread);
+    if (heap == NULL) {
+        heap = take_idle_locked();
+        if (heap == NULL)
+            heap = make_locked();
+        if (heap != NULL) {
+            heap->in_use = true;
+            heap->thread = thread;
+            in_use++;
+        }
     }
     pm_unlock(&pm_registry_lock);
     return heap;

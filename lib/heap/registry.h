@@ -11,8 +11,12 @@
 
 extern struct pm_lock pm_registry_lock;
 
-/* A heap without pools, now in use; NULL when memory runs out. */
-struct pm_heap *pm_registry_obtain(void);
+/*
+ * A heap for the thread with this pm_tls_self(), or with NULL for no thread of its
+ * own; NULL when memory runs out.  If the registry has one for that place
+ * already, its thread has ended unnoticed, and its heap with its pools goes on.
+ */
+struct pm_heap *pm_registry_obtain(const void *thread);
 
 /* A heap that has no pools any more. */
 void pm_registry_return(struct pm_heap *heap);

@@ -24,8 +24,7 @@ static bool push(struct pm_pool *pool, uint64_t block, uint64_t word)
 void pm_remote_free(struct pm_heap *heap, struct pm_pool *pool, uint64_t block, const char *call)
 {
     uint64_t word = atomic_load_explicit(&pool->remote, memory_order_relaxed);
-    uint16_t link =
-        atomic_exchange_explicit(&pool->link[block], PM_REMOTE_HEAD(word), memory_order_relaxed);
+    uint16_t link = pm_link_exchange(pool, block, PM_REMOTE_HEAD(word));
     if (PM_UNLIKELY(link != PM_LINK_LIVE))
         pm_fatal_free(call, pm_pool_address(pool, (uint32_t)block));
     if (push(pool, block, word) && pm_floating_claimed(pool, heap))

@@ -4,8 +4,8 @@
  *
  * Order in which locks may be taken, outermost first (fork.c takes them all in
  * this order):
- *   registry of heaps > floating pools, by class > arena growth > arenas >
- *   owner map > metadata
+ *   heap of ended threads > registry of heaps > floating pools, by class >
+ *   arena provider > purging > arenas > owner map > metadata
  */
 #ifndef PM_OS_LOCK_H
 #define PM_OS_LOCK_H
@@ -42,6 +42,15 @@ PM_INLINE void pm_lock(struct pm_lock *lock)
     if (PM_UNLIKELY(!atomic_compare_exchange_strong_explicit(
             &lock->state, &expected, 1, memory_order_acquire, memory_order_relaxed)))
         pm_lock_slow(lock);
+}
+
+/* False when somebody holds it. */
+PM_INLINE bool pm_trylock(struct pm_lock *lock)
+{
+    uint32_t expected = 0;
+    /* acquire pairs with the release in pm_unlock() */
+    return atomic_compare_exchange_strong_explicit(&lock->state, &expected, 1, memory_order_acquire,
+                                                   memory_order_relaxed);
 }
 
 PM_INLINE void pm_unlock(struct pm_lock *lock)

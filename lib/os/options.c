@@ -59,8 +59,11 @@ static bool parse_boolean(struct slice text, bool *value)
 {
     static const char *const yes[4] = {"true", "1", "yes", "on"};
     static const char *const no[4] = {"false", "0", "no", "off"};
-    *value = is_one_of(text, yes);
-    return *value || is_one_of(text, no);
+    bool is_yes = is_one_of(text, yes);
+    if (!is_yes && !is_one_of(text, no))
+        return false;
+    *value = is_yes;
+    return true;
 }
 
 /* Digits at the start of `text`, which is moved past them. */

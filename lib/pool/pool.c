@@ -95,7 +95,7 @@ bool pm_pool_collect(struct pm_pool *pool)
         last = pm_link_get(pool, last);
     if (pm_link_get(pool, last) != PM_LINK_NONE)
         pm_fatal_broken("a remote list is as long as its count", pool);
-    pm_link_set(pool, last, pool->free);
+    pm_link_set(pool, last, (uint16_t)pool->free);
     pool->free = head;
     pool->used -= count;
     return true;
@@ -113,8 +113,8 @@ bool pm_pool_carve(struct pm_pool *pool)
         end = last + 1;
     for (uint32_t block = first; block + 1 < end; block++)
         pm_link_set(pool, block, (uint16_t)(block + 1));
-    pm_link_set(pool, end - 1, pool->free);
-    pool->free = (uint16_t)first;
+    pm_link_set(pool, end - 1, (uint16_t)pool->free);
+    pool->free = first;
     pool->carved = (uint16_t)(end - 1);
     return true;
 }
@@ -128,18 +128,18 @@ void pm_pool_rebuild(struct pm_pool *pool)
             live++;
             continue;
         }
-        pm_link_set(pool, block, pool->free);
-        pool->free = (uint16_t)block;
+        pm_link_set(pool, block, (uint16_t)pool->free);
+        pool->free = block;
     }
     pool->used = live;
     atomic_store_explicit(&pool->remote, PM_REMOTE_OWNED, memory_order_relaxed);
 }
 
 /* The length of the list from `head`, which must consist of free carved blocks. */
-static uint32_t check_list(struct pm_pool *pool, uint16_t head)
+static uint32_t check_list(struct pm_pool *pool, uint32_t head)
 {
     uint32_t length = 0;
-    for (uint16_t block = head; block != PM_LINK_NONE; block = pm_link_get(pool, block)) {
+    for (uint32_t block = head; block != PM_LINK_NONE; block = pm_link_get(pool, block)) {
         if (block == PM_LINK_LIVE || block > pool->carved)
             pm_fatal_broken("a free list holds free blocks of its pool only", pool);
         if (++length > pool->carved)

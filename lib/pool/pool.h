@@ -61,21 +61,22 @@ struct pm_pool {
     uint64_t limit;   /* number of the last block, plus one */
     uint32_t size;    /* bytes in a block */
     uint32_t used;    /* blocks not on `free` and carved, plus one when current */
-    uint16_t free;    /* head of the owner's list */
+    uint32_t free;    /* head of the owner's list */
     uint16_t carved;  /* blocks 1..carved have been on a list */
     uint8_t rotate;   /* power of two in `size` */
     uint8_t class;
-    uint8_t state;                   /* enum pm_pool_state */
-    bool listed;                     /* on the shared list of its class; under that list's lock */
-    struct pm_pool *next, *prev;     /* in the owner's list or the shared one */
-    _Atomic(struct pm_heap *) owner; /* relaxed: only the owner finds itself here */
+    uint8_t state;               /* enum pm_pool_state */
+    bool listed;                 /* on the shared list of its class; under that list's lock */
+    struct pm_pool *next, *prev; /* in the owner's list or the shared one */
 
     /* Line 1. */
-    _Atomic uint64_t remote; /* see PM_REMOTE_ below */
-    struct pm_heap *origin;  /* the last owner; only to be compared */
+    _Atomic uint64_t remote PM_CACHE_ALIGNED; /* see PM_REMOTE_ below */
+    _Atomic(struct pm_heap *) owner;          /* relaxed: only the owner finds itself here */
+    struct pm_heap *origin;                   /* the last owner; only to be compared */
     struct pm_span span;
 
-    _Atomic uint16_t link[] PM_CACHE_ALIGNED; /* relaxed; limit entries, link[0] never live */
+    /* `limit` entries, link[0] never live; pm_link_ below says who may read which. */
+    uint16_t link[] PM_CACHE_ALIGNED;
 } PM_CACHE_ALIGNED;
 
 _Static_assert(offsetof(struct pm_pool, remote) == PM_CACHE_LINE, "line 0 is the owner's alone");
@@ -98,14 +99,31 @@ PM_INLINE struct pm_pool *pm_pool_of_span(struct pm_span *span)
     return (struct pm_pool *)((char *)span - offsetof(struct pm_pool, span));
 }
 
-PM_INLINE uint16_t pm_link_get(struct pm_pool *pool, uint64_t block)
+/*
+ * A link belongs to whoever holds the block: the program while it is live (so it
+ * is the one thread that frees it which reads and writes the link), then the
+ * owner of the list it is on.  Plain accesses are therefore enough, except
+ * where a program may be wrong about that: remote frees take the link over by an
+ * exchange, and questions about any address use pm_link_peek().
+ */
+PM_INLINE uint16_t pm_link_get(const struct pm_pool *pool, uint64_t block)
 {
-    return atomic_load_explicit(&pool->link[block], memory_order_relaxed);
+    return pool->link[block];
 }
 
 PM_INLINE void pm_link_set(struct pm_pool *pool, uint64_t block, uint16_t value)
 {
-    atomic_store_explicit(&pool->link[block], value, memory_order_relaxed);
+    pool->link[block] = value;
+}
+
+PM_INLINE uint16_t pm_link_peek(const struct pm_pool *pool, uint64_t block)
+{
+    return __atomic_load_n(&pool->link[block], __ATOMIC_RELAXED);
+}
+
+PM_INLINE uint16_t pm_link_exchange(struct pm_pool *pool, uint64_t block, uint16_t value)
+{
+    return __atomic_exchange_n(&pool->link[block], value, __ATOMIC_RELAXED);
 }
 
 /* The number of the block that starts at `address`; at least `limit` if none does. */
@@ -123,7 +141,7 @@ PM_INLINE void *pm_pool_address(const struct pm_pool *pool, uint32_t block)
 /* Takes the last freed block; the pool has one on `free`. */
 PM_INLINE void *pm_pool_pop(struct pm_pool *pool)
 {
-    uint16_t block = pool->free;
+    uint32_t block = pool->free;
     pool->free = pm_link_get(pool, block);
     pm_link_set(pool, block, PM_LINK_LIVE);
     pool->used++;
@@ -133,8 +151,8 @@ PM_INLINE void *pm_pool_pop(struct pm_pool *pool)
 /* Puts a live block on `free`; true when the pool is empty now. */
 PM_INLINE bool pm_pool_push(struct pm_pool *pool, uint64_t block)
 {
-    pm_link_set(pool, block, pool->free);
-    pool->free = (uint16_t)block;
+    pm_link_set(pool, block, (uint16_t)pool->free);
+    pool->free = (uint32_t)block;
     return --pool->used == 0;
 }
 

@@ -139,6 +139,19 @@ START_TEST(realloc_keeps_the_common_part)
 }
 END_TEST
 
+START_TEST(empty_arenas_go_before_memory_runs_out)
+{
+    pm_free(pm_alloc(100000), "free");
+    unit_os_install();
+    unit_os_fail(UNIT_BIT(UNIT_MAP), 1, false);
+    void *block = pm_alloc(PM_DEDICATED_MIN);
+    ck_assert_ptr_nonnull(block);
+    struct pm_arena_totals totals;
+    pm_arena_totals(&totals);
+    ck_assert_uint_eq(totals.arenas, 1);
+}
+END_TEST
+
 enum { SLOTS = 300 };
 
 static struct {
@@ -203,6 +216,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, fresh_zeroed_pages_are_not_touched);
     tcase_add_test(tests, aligned_blocks);
     tcase_add_test(tests, realloc_keeps_the_common_part);
+    tcase_add_test(tests, empty_arenas_go_before_memory_runs_out);
     tcase_add_test(tests, any_series_keeps_contents);
 }
 

@@ -142,12 +142,6 @@ static void python_blocks(void)
     }
 }
 
-static void check_heap(void)
-{
-    if (pm_thread_has_heap(pm_tls_heap))
-        pm_heap_check(pm_tls_heap);
-}
-
 static void series(void)
 {
     small_blocks();
@@ -157,7 +151,7 @@ static void series(void)
     pm_purge_all();
     for (size_t i = 0; i < count; i++)
         UNIT_CHECK(unit_intact(blocks[i].start, blocks[i].size, (unsigned)i));
-    check_heap();
+    UNIT_CHECK(pm_check_heap());
 }
 
 static void release(void)
@@ -170,7 +164,7 @@ static void release(void)
     UNIT_CHECK(errno == 0);
     if (pm_thread_has_heap(pm_tls_heap))
         pm_heap_collect(pm_tls_heap);
-    check_heap();
+    UNIT_CHECK(pm_check_heap());
 }
 
 static void run_with_fault(void *argument)

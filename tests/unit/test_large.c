@@ -48,7 +48,7 @@ START_TEST(waste_is_bounded)
         ck_assert_uint_le((usable - size) * 8, size);
         ck_assert_uint_le(usable, pm_arena_span_bytes(&large_at(block)->span));
         ((char *)block)[0] = ((char *)block)[usable - 1] = 1;
-        pm_large_free(large_at(block), "free");
+        pm_large_free(large_at(block), block, "free");
         ck_assert_ptr_null(pm_ownermap_get(block));
     }
     ck_assert_uint_eq(active(), 0);
@@ -62,7 +62,7 @@ START_TEST(alignment_is_kept)
         void *dedicated = pm_large_alloc(PM_DEDICATED_MIN + 1, align, false);
         ck_assert_uint_eq((uintptr_t)block % align, 0);
         ck_assert_uint_eq((uintptr_t)dedicated % align, 0);
-        pm_large_free(large_at(dedicated), "free");
+        pm_large_free(large_at(dedicated), dedicated, "free");
     }
 }
 END_TEST
@@ -75,7 +75,7 @@ START_TEST(zeroed_blocks_are_zero)
             char *block = pm_large_alloc(sizes[i], 16, true);
             ck_assert(unit_is_zero(block, sizes[i]));
             memset(block, 0xff, sizes[i]);
-            pm_large_free(large_at(block), "free");
+            pm_large_free(large_at(block), block, "free");
         }
     }
 }
@@ -128,7 +128,7 @@ START_TEST(a_hemmed_in_block_moves_its_pages)
     ck_assert(unit_intact(moved, 2 * PM_MIB, 3));
     ck_assert_uint_eq(active(), 3 * PM_MIB + PM_SLICE);
     ck_assert_ptr_null(pm_large_resize(large_at(moved), 500000));
-    pm_large_free(large_at(moved), "free");
+    pm_large_free(large_at(moved), moved, "free");
     ck_assert(unit_intact(fence, 40000, 3));
 }
 END_TEST
@@ -188,7 +188,7 @@ static void free_second(void *block)
 {
     struct pm_large *large = large_at(block);
     pm_ownermap_take((uintptr_t)block);
-    pm_large_free(large, "free");
+    pm_large_free(large, (void *)large->span.start, "free");
 }
 
 START_TEST(the_second_of_two_frees_is_told)

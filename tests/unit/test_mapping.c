@@ -154,10 +154,20 @@ START_TEST(a_refused_resize_changes_nothing)
 }
 END_TEST
 
+/* The first `bytes` of an arena as a span. */
+static struct pm_span span_of(struct pm_arena *arena, size_t bytes)
+{
+    return (struct pm_span){.start = arena->base,
+                            .arena = arena,
+                            .slices = (uint32_t)(bytes >> PM_SLICE_SHIFT),
+                            .kind = PM_SPAN_LARGE};
+}
+
 START_TEST(pages_move_into_an_arena_of_their_own)
 {
     struct pm_arena *from = filled(2 * PM_MIB);
-    struct pm_arena *arena = pm_mapping_new_from(from->base, PM_MIB, 40 * PM_MIB);
+    struct pm_span span = span_of(from, PM_MIB);
+    struct pm_arena *arena = pm_mapping_new_from(&span, 40 * PM_MIB);
     if (arena == NULL)
         return; /* a system that cannot */
     ck_assert(arena->dedicated);
@@ -172,10 +182,16 @@ END_TEST
 
 START_TEST(pages_that_cannot_move_stay)
 {
+    static const enum unit_call refused[] = {UNIT_MOVE, UNIT_RESIZE};
     struct pm_arena *from = filled(2 * PM_MIB);
-    unit_os_fail(UNIT_BIT(UNIT_MOVE), 1, true);
-    ck_assert_ptr_null(pm_mapping_new_from(from->base, PM_MIB, 40 * PM_MIB));
-    ck_assert(unit_intact((void *)from->base, 2 * PM_MIB, 3));
+    struct pm_span span = span_of(from, PM_MIB);
+    for (size_t i = 0; i < UNIT_COUNT_OF(refused); i++) {
+        unit_os_fail(UNIT_BIT(refused[i]), 1, true);
+        ck_assert_ptr_null(pm_mapping_new_from(&span, 40 * PM_MIB));
+        ck_assert(unit_intact((void *)from->base, 2 * PM_MIB, 3));
+    }
+    pm_mapping_delete(from);
+    ck_assert_uint_eq(outstanding(), 0);
 }
 END_TEST
 

@@ -85,6 +85,10 @@ START_TEST(move_takes_the_pages_and_leaves_zeros)
     ck_assert(unit_intact(moved, 2 * page, 6));
     ck_assert(unit_is_zero(start + page, 2 * page));
     ck_assert_int_eq(start[0] + start[3 * page], 2);
+    ck_assert(pm_os_memory.move_back(start + page, moved, 2 * page));
+    ck_assert(unit_intact(start + page, 2 * page, 6));
+    ck_assert(!pm_os_memory.move_back(start + 1, moved, page));
+    ck_assert_int_eq(errno, MARK);
 }
 END_TEST
 

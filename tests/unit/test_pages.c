@@ -70,9 +70,17 @@ static void *move(void *start, size_t size)
     return moved;
 }
 
+static bool move_back(void *start, void *from, size_t size)
+{
+    check_pages(start, size);
+    check_pages(from, size);
+    memcpy(start, from, size);
+    return munmap(from, size) == 0;
+}
+
 static void setup(void)
 {
-    pm_os_memory = (struct pm_os_memory){map, unmap, purge, resize, move};
+    pm_os_memory = (struct pm_os_memory){map, unmap, purge, resize, move, move_back};
 }
 
 /* The pages of a real system are not larger, or it could not be played. */

@@ -110,7 +110,7 @@ START_TEST(arenas_come_from_it_and_are_never_called_zeroed)
     ck_assert(pm_arena_take(&span, 1, PM_SLICE));
     ck_assert(!span.zeroed);
     ck_assert_ptr_eq(span.arena->provider.context, &context);
-    ck_assert(!pm_arena_remap(&span, PM_SLICE, 40 * PM_MIB));
+    ck_assert(!pm_arena_remap(&span, 40 * PM_MIB));
     span.kind = PM_SPAN_LARGE;
     pm_arena_give(&span);
     ck_assert_uint_ne(pm_arena_release_empty(0), 0);

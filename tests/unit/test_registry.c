@@ -7,7 +7,7 @@
 
 START_TEST(a_returned_heap_is_the_next)
 {
-    struct pm_heap *first = pm_registry_obtain(), *second = pm_registry_obtain();
+    struct pm_heap *first = pm_registry_obtain(NULL), *second = pm_registry_obtain(NULL);
     ck_assert_ptr_nonnull(first);
     ck_assert_ptr_ne(first, second);
     ck_assert(first->in_use && second->in_use);
@@ -16,12 +16,12 @@ START_TEST(a_returned_heap_is_the_next)
     pm_registry_return(first);
     ck_assert(!first->in_use);
     ck_assert_uint_eq(pm_registry_count(), 1);
-    ck_assert_ptr_eq(pm_registry_obtain(), first);
+    ck_assert_ptr_eq(pm_registry_obtain(NULL), first);
     pm_registry_return(second);
     pm_registry_return(first);
     ck_assert_uint_eq(pm_registry_count(), 0);
-    ck_assert_ptr_eq(pm_registry_obtain(), first);
-    ck_assert_ptr_eq(pm_registry_obtain(), second);
+    ck_assert_ptr_eq(pm_registry_obtain(NULL), first);
+    ck_assert_ptr_eq(pm_registry_obtain(NULL), second);
 }
 END_TEST
 
@@ -29,7 +29,7 @@ START_TEST(all_heaps_are_listed)
 {
     struct pm_heap *heaps[3];
     for (size_t i = 0; i < 3; i++)
-        heaps[i] = pm_registry_obtain();
+        heaps[i] = pm_registry_obtain(NULL);
     pm_registry_return(heaps[1]);
     pm_lock(&pm_registry_lock);
     struct pm_heap *heap = pm_registry_last_locked();
@@ -44,10 +44,10 @@ START_TEST(no_memory_no_heap)
 {
     unit_os_install();
     unit_os_fail(UNIT_BIT(UNIT_MAP), 1, true);
-    ck_assert_ptr_null(pm_registry_obtain());
+    ck_assert_ptr_null(pm_registry_obtain(NULL));
     ck_assert_uint_eq(pm_registry_count(), 0);
     unit_os_heal();
-    ck_assert_ptr_nonnull(pm_registry_obtain());
+    ck_assert_ptr_nonnull(pm_registry_obtain(NULL));
     ck_assert_uint_eq(pm_registry_count(), 1);
 }
 END_TEST
@@ -55,7 +55,7 @@ END_TEST
 static void *come_and_go(void *unused)
 {
     for (int i = 0; i < 2000; i++) {
-        struct pm_heap *heap = pm_registry_obtain();
+        struct pm_heap *heap = pm_registry_obtain(NULL);
         UNIT_CHECK(heap != NULL && heap->refills == 0);
         heap->refills = 1; /* nobody else's meanwhile */
         sched_yield();

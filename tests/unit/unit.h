@@ -151,7 +151,7 @@ static inline bool unit_is_zero(const void *block, size_t size)
     return size == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0);
 }
 
-/* The five calls of struct pm_os_memory. */
+/* The calls of struct pm_os_memory that may be refused: all but move_back. */
 enum unit_call { UNIT_MAP, UNIT_UNMAP, UNIT_PURGE, UNIT_RESIZE, UNIT_MOVE, UNIT_CALLS };
 
 #define UNIT_BIT(call) (1u << (call))
@@ -225,12 +225,19 @@ static inline void *unit_os_move(void *start, size_t size)
     return moved;
 }
 
+static inline bool unit_os_move_back(void *start, void *moved, size_t size)
+{
+    bool done = unit_os.real.move_back(start, moved, size);
+    atomic_fetch_sub(&unit_os.bytes, done ? size : 0);
+    return done;
+}
+
 /* Puts the counting table in the place of the system's. */
 static inline void unit_os_install(void)
 {
     unit_os.real = pm_os_memory;
-    pm_os_memory = (struct pm_os_memory){unit_os_map, unit_os_unmap, unit_os_purge, unit_os_resize,
-                                         unit_os_move};
+    pm_os_memory = (struct pm_os_memory){unit_os_map,    unit_os_unmap, unit_os_purge,
+                                         unit_os_resize, unit_os_move,  unit_os_move_back};
 }
 
 /* The `n`th call from now of the set `calls` fails; with `forever` all later ones too. */

@@ -1,0 +1,141 @@
+/*
+ * test_heap_check.c - the checker passes what is whole and sees each kind of damage.
+ */
+#include "unit.h"
+
+#include "heap/alloc.h"
+#include "heap/heap.h"
+
+enum { CLASS = 20 };
+
+static struct pm_heap heap, other;
+
+static void setup(void)
+{
+    pm_heap_clear(&heap);
+    pm_heap_clear(&other);
+}
+
+static struct pm_pool *partial(void)
+{
+    struct pm_pool *pool = pm_pool_create(CLASS, &heap);
+    ck_assert(pm_pool_carve(pool));
+    pm_pool_pop(pool);
+    pm_heap_adopt(&heap, pool);
+    return pool;
+}
+
+static void owned_by_another(struct pm_pool *pool)
+{
+    atomic_store(&pool->owner, &other);
+}
+
+static void in_the_wrong_state(struct pm_pool *pool)
+{
+    pool->state = PM_POOL_PARTIAL;
+}
+
+static void current_yet_listed(struct pm_pool *pool)
+{
+    pool->listed = true;
+}
+
+static void direct_is_stale(struct pm_pool *pool)
+{
+    (void)pool;
+    heap.direct[1] = &pm_pool_none;
+}
+
+static void tlb_has_a_wrong_slot(struct pm_pool *pool)
+{
+    pm_heap_tlb_enter(&heap, (void *)(pool->span.start + pm_span_bytes(&pool->span)), pool);
+}
+
+static void list_has_a_wrong_link(struct pm_pool *pool)
+{
+    partial();
+    partial()->prev = pool;
+}
+
+static void list_has_a_wrong_end(struct pm_pool *pool)
+{
+    partial();
+    heap.bin[CLASS].last = pool;
+}
+
+static void partial_yet_unused(struct pm_pool *pool)
+{
+    (void)pool;
+    partial()->used = 0;
+}
+
+static void pool_is_damaged(struct pm_pool *pool)
+{
+    pool->used++;
+}
+
+static void tlb_has_anothers_pool(struct pm_pool *pool)
+{
+    pool = pm_pool_create(CLASS, &other);
+    pm_heap_tlb_enter(&heap, (void *)pool->span.start, pool);
+}
+
+static const struct damage {
+    void (*inflict)(struct pm_pool *current);
+    const char *seen_as;
+} damages[] = {
+    {owned_by_another, "a heap's pools are owned by it"},
+    {in_the_wrong_state, "a pool is in the bin of its class and state"},
+    {current_yet_listed, "a pool is in the bin of its class and state"},
+    {direct_is_stale, "direct[] names the current pool"},
+    {tlb_has_a_wrong_slot, "tlb[] names a pool in a slot of its slices"},
+    {list_has_a_wrong_link, "a bin's list is linked both ways"},
+    {partial_yet_unused, "an owned pool is in use"},
+    {pool_is_damaged, "carved == used + listed"},
+    {tlb_has_anothers_pool, "tlb[] names pools of its own heap"},
+    {list_has_a_wrong_end, "a bin's list ends at its last pool"},
+};
+
+static void check(void *unused)
+{
+    (void)unused;
+    pm_heap_check(&heap);
+}
+
+START_TEST(the_checker_sees_damage)
+{
+    char text[200];
+    struct pm_pool *pool = pm_heap_refill(&heap, 0);
+    damages[_i].inflict(pool);
+    int status = unit_child(check, NULL, text, sizeof text);
+    ck_assert_ptr_nonnull(strstr(text, damages[_i].seen_as));
+    ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+}
+END_TEST
+
+START_TEST(a_whole_heap_passes)
+{
+    ck_assert(pm_check_heap()); /* a thread without one */
+    for (size_t size = 0; size < 40000; size += 100) {
+        void *block = pm_alloc(size);
+        pm_alloc(size);
+        pm_free(block, "free");
+        ck_assert(pm_check_heap());
+    }
+    pm_heap_refill(&heap, CLASS);
+    partial();
+    pm_heap_check(&heap);
+}
+END_TEST
+
+static void add(TCase *tests)
+{
+    tcase_add_checked_fixture(tests, setup, NULL);
+    tcase_add_test(tests, a_whole_heap_passes);
+    tcase_add_loop_test(tests, the_checker_sees_damage, 0, (int)UNIT_COUNT_OF(damages));
+}
+
+int main(void)
+{
+    return unit_run("heap_check", add);
+}
