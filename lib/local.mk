@@ -28,7 +28,7 @@ pm_core_sources = \
 	lib/heap/misuse.h lib/heap/misuse.c \
 	lib/heap/census.h lib/heap/census.c \
 	lib/heap/alloc.h lib/heap/alloc.c \
-	lib/api/pymem.c lib/api/own.c lib/api/start.c
+	lib/api/pymem.c lib/api/own.c lib/api/start.h lib/api/start.c
 
 pm_libc_sources = \
 	lib/api/malloc.h lib/api/malloc.c lib/api/libc_stats.c \

@@ -69,7 +69,8 @@ check_PROGRAMS += \
 	tests/api/header_cxx \
 	tests/api/limits_fill \
 	tests/api/limits_lower \
-	tests/api/test_cxx
+	tests/api/test_cxx \
+	tests/api/cxx_replaced
 TESTS += \
 	tests/api/dlopen_late \
 	tests/api/header_c \
@@ -78,9 +79,14 @@ TESTS += \
 	tests/api/limits.sh \
 	tests/api/no_libstdcxx.sh \
 	tests/api/test_cxx \
+	tests/api/cxx_replaced \
 	tests/misuse/run.sh
 
 # clang wants to be asked for the sized forms.
+tests_api_cxx_replaced_SOURCES = tests/api/cxx_replaced.cpp
+tests_api_cxx_replaced_CXXFLAGS = $(AM_CXXFLAGS) -fno-builtin -Wno-sized-deallocation
+tests_api_cxx_replaced_LDFLAGS = $(api_ldflags)
+tests_api_cxx_replaced_LDADD = libpymem.la
 tests_api_test_cxx_SOURCES = tests/api/test_cxx.cpp
 tests_api_test_cxx_CXXFLAGS = $(AM_CXXFLAGS) -fno-builtin -fsized-deallocation -pthread
 tests_api_test_cxx_LDFLAGS = $(api_ldflags)
@@ -139,6 +145,7 @@ check_PROGRAMS += \
 	tests/misuse/free_small_integer \
 	tests/misuse/free_stack \
 	tests/misuse/free_static \
+	tests/misuse/free_static_no_pie \
 	tests/misuse/free_twice \
 	tests/misuse/free_twice_huge \
 	tests/misuse/free_twice_large \
@@ -193,6 +200,9 @@ tests_misuse_free_small_integer_LDFLAGS = $(misuse_ldflags)
 tests_misuse_free_small_integer_LDADD = libpymem.la
 tests_misuse_free_stack_LDFLAGS = $(misuse_ldflags)
 tests_misuse_free_stack_LDADD = libpymem.la
+tests_misuse_free_static_no_pie_CFLAGS = $(AM_CFLAGS) -fno-builtin -fno-pie
+tests_misuse_free_static_no_pie_LDFLAGS = $(misuse_ldflags) -no-pie
+tests_misuse_free_static_no_pie_LDADD = libpymem.la
 tests_misuse_free_static_LDFLAGS = $(misuse_ldflags)
 tests_misuse_free_static_LDADD = libpymem.la
 tests_misuse_free_twice_LDFLAGS = $(misuse_ldflags)

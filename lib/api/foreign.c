@@ -6,56 +6,61 @@
  * When our malloc is not the process's malloc, every foreign pointer is passed
  * on to the one that is, which makes its own checks.  When it is, only what
  * lies in the process's break is libc's: we never use the break ourselves.
+ * (Blocks that libc maps one by one, or has in its other arenas, cannot be told
+ * from a wrong pointer.)
  */
 #include <dlfcn.h>
 
-#include "api/malloc.h"
 #include "heap/misuse.h"
 #include "os/os.h"
 
-/* The same name in the library after us: libc. */
-static void *next(const char *name)
-{
-    return dlsym(RTLD_NEXT, name);
-}
+/* Another heap than ours, found once, when the library is loaded. */
+static struct {
+    bool takes_all; /* it is the process's malloc: every foreign pointer is its concern */
+    void (*free)(void *block);
+    size_t (*usable_size)(const void *block);
+} other;
 
-/* Is the process's malloc ours?  Not when the library was loaded late. */
-static bool is_ours(void)
-{
-    return dlsym(RTLD_DEFAULT, "free") == (void *)pm_own_free;
-}
-
-static bool in_break(const void *address)
+static bool is_theirs(const void *address)
 {
     uintptr_t start, end;
+    if (other.takes_all)
+        return true;
     pm_os_break_range(&start, &end);
     return (uintptr_t)address >= start && (uintptr_t)address < end;
 }
 
-/* Libc's function of this name, if `address` is for it to judge; else NULL. */
-static void *theirs(const char *name, const void *address)
-{
-    if (!is_ours())
-        return dlsym(RTLD_DEFAULT, name);
-    return in_break(address) ? next(name) : NULL;
-}
-
 static bool free_foreign(void *address)
 {
-    void (*their_free)(void *) = (void (*)(void *))theirs("free", address);
-    if (their_free != NULL)
-        their_free(address);
-    return their_free != NULL;
+    if (other.free == NULL || !is_theirs(address))
+        return false;
+    other.free(address);
+    return true;
 }
 
 static size_t usable_size_foreign(const void *address)
 {
-    size_t (*their_size)(const void *) =
-        (size_t(*)(const void *))theirs("malloc_usable_size", address);
-    return their_size == NULL ? 0 : their_size(address);
+    return other.usable_size == NULL || !is_theirs(address) ? 0 : other.usable_size(address);
+}
+
+/* By what it does: in some programs even the address of our own malloc is another. */
+static bool malloc_is_ours(void)
+{
+    void *(*their_malloc)(size_t) = (void *(*)(size_t))dlsym(RTLD_DEFAULT, "malloc");
+    void (*their_free)(void *) = (void (*)(void *))dlsym(RTLD_DEFAULT, "free");
+    if (their_malloc == NULL || their_free == NULL)
+        return true;
+    void *block = their_malloc(1);
+    bool ours = block == NULL || pm_block_is_live(block);
+    their_free(block);
+    return ours;
 }
 
 __attribute__((constructor)) static void install(void)
 {
+    other.takes_all = !malloc_is_ours();
+    void *scope = other.takes_all ? RTLD_DEFAULT : RTLD_NEXT;
+    other.free = (void (*)(void *))dlsym(scope, "free");
+    other.usable_size = (size_t(*)(const void *))dlsym(scope, "malloc_usable_size");
     pm_foreign = (struct pm_foreign){free_foreign, usable_size_foreign};
 }

@@ -32,8 +32,6 @@ PM_EXPORT void free(void *block)
     pm_free(block, "free");
 }
 
-void pm_own_free(void *block) __attribute__((PM_ALIAS(free), visibility("hidden")));
-
 PM_EXPORT void *calloc(size_t count, size_t size)
 {
     size_t bytes;
@@ -89,9 +87,10 @@ PM_EXPORT void *memalign(size_t align, size_t size)
     return pm_alloc_aligned(size, align);
 }
 
+/* C17 and later: an alignment that is none is refused. */
 PM_EXPORT void *aligned_alloc(size_t align, size_t size)
 {
-    return memalign(align, size);
+    return pm_is_power_of_two(align) ? memalign(align, size) : refuse(EINVAL);
 }
 
 PM_EXPORT void *valloc(size_t size)

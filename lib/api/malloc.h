@@ -21,7 +21,4 @@ void *__libc_valloc(size_t size);
 void *__libc_pvalloc(size_t size);
 int __posix_memalign(void **block, size_t align, size_t size);
 
-/* Our free, whoever's `free` the process is bound to. */
-void pm_own_free(void *block);
-
 #endif /* PM_API_MALLOC_H */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "api/start.h"
 #include "arena/arena.h"
 #include "arena/meta.h"
 #include "arena/purge.h"
@@ -42,22 +43,20 @@ PM_EXPORT const char *pymem_version(void)
 static void fill(struct pymem_stats *stats)
 {
     struct pm_census census;
-    struct pm_arena_totals totals;
     pm_census_take(&census);
-    pm_arena_totals(&totals);
     stats->version = PYMEM_STATS_VERSION;
     stats->allocated = census.allocated;
-    stats->active = totals.taken;
-    stats->dirty = totals.dirty;
-    stats->mapped = totals.mapped;
+    stats->active = census.arenas.taken;
+    stats->dirty = census.arenas.dirty;
+    stats->mapped = census.arenas.mapped;
     stats->metadata = pm_meta_mapped();
     stats->large = census.large;
     stats->live_blocks = census.live_blocks;
     stats->large_blocks = census.large_blocks;
     stats->pools = census.pools;
-    stats->arenas = totals.arenas;
+    stats->arenas = census.arenas.arenas;
     stats->heaps = pm_registry_count();
-    stats->peak_active = totals.peak_taken;
+    stats->peak_active = census.arenas.peak_taken;
     stats->purged = pm_purge_total();
 }
 
@@ -107,4 +106,9 @@ PM_EXPORT void pymem_stats_print(int fd)
     add_count(&text, "  arenas       ", stats.arenas);
     add_count(&text, "  heaps        ", stats.heaps);
     pm_text_write(&text, fd);
+}
+
+__attribute__((constructor)) static void start(void)
+{
+    pm_start();
 }

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 
+#include "api/start.h"
 #include "arena/provider.h"
 #include "heap/alloc.h"
 
@@ -180,4 +181,9 @@ PM_EXPORT void PyObject_SetArenaAllocator(PyObjectArenaAllocator *allocator)
 {
     struct pm_provider provider = {allocator->ctx, allocator->alloc, allocator->free};
     pm_provider_set(&provider);
+}
+
+__attribute__((constructor)) static void start(void)
+{
+    pm_start();
 }

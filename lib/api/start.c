@@ -2,6 +2,10 @@
  * start.c - what happens when the library is loaded and when the process ends.
  * Calls before this are served with the defaults.
  */
+#include "api/start.h"
+
+#include <stdatomic.h>
+
 #include "arena/arena.h"
 #include "arena/purge.h"
 #include "os/options.h"
@@ -13,6 +17,7 @@
 
 enum { STANDARD_ERROR = 2 };
 
+static atomic_bool started;
 static bool print_stats;
 
 static void say_hello(void)
@@ -27,9 +32,11 @@ static void say_hello(void)
     pm_text_write(&text, STANDARD_ERROR);
 }
 
-__attribute__((constructor)) static void start(void)
+void pm_start(void)
 {
     struct pm_options options;
+    if (atomic_exchange_explicit(&started, true, memory_order_relaxed))
+        return;
     pm_options_read(&options);
     pm_purge_set_decay(options.decay_ms);
     pm_arena_set_max(options.arena_size);

@@ -39,16 +39,22 @@ static void remove_from_list(struct pm_arena *arena)
     total_mapped -= arena->map_size;
 }
 
+/* The total is of what can be purged: what a replaced provider gave stays as it is. */
+static size_t purgeable(const struct pm_arena *arena, size_t slices)
+{
+    return pm_provider_is_system(&arena->provider) ? slices << PM_SLICE_SHIFT : 0;
+}
+
 static void count_dirty(struct pm_arena *arena, size_t slices)
 {
     arena->dirty_count += slices;
-    total_dirty += slices << PM_SLICE_SHIFT;
+    total_dirty += purgeable(arena, slices);
 }
 
 static void count_clean(struct pm_arena *arena, size_t slices)
 {
     arena->dirty_count -= slices;
-    total_dirty -= slices << PM_SLICE_SHIFT;
+    total_dirty -= purgeable(arena, slices);
 }
 
 /* A dedicated arena ends with a page, not with a slice. */
@@ -384,13 +390,18 @@ bool pm_arena_contains(const void *address)
     return found;
 }
 
-void pm_arena_totals(struct pm_arena_totals *totals)
+void pm_arena_totals_locked(struct pm_arena_totals *totals)
 {
-    pm_lock(&pm_arena_lock);
     totals->arenas = total_arenas;
     totals->mapped = total_mapped;
     totals->taken = total_taken;
     totals->peak_taken = peak_taken;
     totals->dirty = total_dirty;
+}
+
+void pm_arena_totals(struct pm_arena_totals *totals)
+{
+    pm_lock(&pm_arena_lock);
+    pm_arena_totals_locked(totals);
     pm_unlock(&pm_arena_lock);
 }

@@ -86,6 +86,12 @@ void pm_arena_cut(struct pm_span *span, size_t slices);
  */
 bool pm_arena_remap(struct pm_span *span, size_t bytes);
 
+/* The number in its arena of the first slice behind the span. */
+PM_INLINE size_t pm_arena_slice_after(const struct pm_span *span)
+{
+    return ((span->start - span->arena->base) >> PM_SLICE_SHIFT) + span->slices;
+}
+
 /* Bytes of the span that exist: a dedicated arena ends with a page, not a slice. */
 size_t pm_arena_span_bytes(const struct pm_span *span);
 
@@ -123,5 +129,6 @@ struct pm_arena_totals {
 };
 
 void pm_arena_totals(struct pm_arena_totals *totals);
+void pm_arena_totals_locked(struct pm_arena_totals *totals);
 
 #endif /* PM_ARENA_ARENA_H */

@@ -32,11 +32,14 @@ static void check_spans(struct pm_arena *arena)
             i++;
             continue;
         }
-        if (span->start != start || span->arena != arena || i + span->slices > arena->slices)
+        /* A span that another thread enters this moment may be met in its middle. */
+        if (span->arena != arena || span->start > start || pm_arena_slice_after(span) <= i ||
+            pm_arena_slice_after(span) > arena->slices)
             pm_fatal_broken("the owner map leads to a span of the arena", span);
-        if (pm_bitmap_next(arena->taken, i, i + span->slices, false) != i + span->slices)
+        size_t end = pm_arena_slice_after(span);
+        if (pm_bitmap_next(arena->taken, i, end, false) != end)
             pm_fatal_broken("the slices of a span are taken", span);
-        i += span->slices;
+        i = end;
     }
 }
 

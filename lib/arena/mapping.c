@@ -77,14 +77,14 @@ static bool obtain_from_other(struct pm_arena *arena, size_t bytes, size_t align
     return true;
 }
 
-/* Finds `bytes` aligned to `align`, with room for them in the owner map. */
+/* Finds `bytes` aligned to `align`, with room in the owner map for what is entered there. */
 static bool obtain(struct pm_arena *arena, size_t bytes, size_t align)
 {
     pm_provider_get(&arena->provider);
     bool system = pm_provider_is_system(&arena->provider) || pm_provider_am_inside();
     bool found =
         system ? obtain_from_system(arena, bytes, align) : obtain_from_other(arena, bytes, align);
-    if (!found || pm_ownermap_prepare(arena->base, bytes))
+    if (!found || pm_ownermap_prepare(arena->base, arena->dedicated ? 1 : bytes))
         return found;
     pm_provider_release(&arena->provider, (void *)arena->map_start, arena->map_size);
     return false;
@@ -97,12 +97,12 @@ static struct pm_arena *new_arena(size_t bytes, size_t align, bool dedicated)
     struct pm_arena *arena = pm_meta_alloc(size);
     if (arena == NULL)
         return NULL;
+    arena->dedicated = dedicated;
     if (!obtain(arena, bytes, align)) {
         pm_meta_free(arena, size);
         return NULL;
     }
     arena->slices = slices;
-    arena->dedicated = dedicated;
     arena->no_run = SIZE_MAX;
     if (!dedicated) {
         arena->taken = (uint64_t *)(arena + 1);
@@ -122,7 +122,7 @@ struct pm_arena *pm_mapping_new(size_t bytes, size_t mapped)
         size = max;
     for (; size > bytes; size = pm_align_up(size / 2, PM_SLICE)) {
         struct pm_arena *arena = new_arena(size, PM_SLICE, false);
-        if (arena != NULL || size == PM_SLICE)
+        if (arena != NULL)
             return arena;
     }
     return new_arena(bytes, PM_SLICE, false);

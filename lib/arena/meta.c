@@ -10,6 +10,7 @@
 
 enum {
     CHUNK = 256 * 1024,
+    MAPPED_ALONE = CHUNK / 4, /* the largest piece of a chunk */
     /* The largest piece that is recycled by size: the header of the fullest pool. */
     LISTED_LINES = 160,
 };
@@ -70,10 +71,17 @@ static void *split(size_t lines)
     return NULL;
 }
 
+static void unmap(void *piece, size_t size)
+{
+    size = pm_align_up(size, pm_os_page_size());
+    if (pm_os_memory.unmap(piece, size))
+        atomic_fetch_sub_explicit(&mapped, size, memory_order_relaxed);
+}
+
 /* A large piece has a mapping of its own; what is left of the chunk is kept. */
 static void *cut(size_t size)
 {
-    if (size > CHUNK / 4)
+    if (size > MAPPED_ALONE)
         return pm_meta_map(size);
     if (size > chunk_left) {
         char *fresh = pm_meta_map(CHUNK);
@@ -109,6 +117,10 @@ void *pm_meta_alloc(size_t size)
 void pm_meta_free(void *piece, size_t size)
 {
     size_t lines = pm_div_up(size, PM_CACHE_LINE);
+    if (lines * PM_CACHE_LINE > MAPPED_ALONE) {
+        unmap(piece, lines * PM_CACHE_LINE);
+        return;
+    }
     if (lines > LISTED_LINES)
         lines = LISTED_LINES; /* the tail of such a rare piece is let go */
     pm_lock(&pm_meta_lock);

@@ -118,7 +118,7 @@ void pm_purge_tick(void)
         return;
     uint64_t last = atomic_load_explicit(&last_free_ms, memory_order_relaxed);
     if (pm_trylock(&pm_purge_lock)) {
-        purge_arenas(now - last < (uint64_t)decay, SIZE_MAX);
+        purge_arenas(now < last + (uint64_t)decay, SIZE_MAX);
         age_arenas();
         pm_unlock(&pm_purge_lock);
     }

@@ -147,6 +147,12 @@ static void *realloc_foreign(void *address, size_t size, const char *call)
     return copy_to_new(address, old_size, size, call);
 }
 
+/* A block that would be at least half full stays: shrinking by moving gains little. */
+static bool stays(const struct pm_pool *pool, size_t size)
+{
+    return size <= pool->size && (size >= pool->size / 2 || pm_class_of(size) == pool->class);
+}
+
 void *pm_realloc(void *address, size_t size, const char *call)
 {
     if (address == NULL)
@@ -157,8 +163,7 @@ void *pm_realloc(void *address, size_t size, const char *call)
             return realloc_foreign(address, size, call);
         pm_misuse(address, call);
     }
-    /* A block that would be at least half full stays: shrinking by moving gains little. */
-    if (block.pool != NULL && size <= block.usable && size >= block.usable / 2)
+    if (block.pool != NULL && stays(block.pool, size))
         return address;
     if (block.large != NULL) {
         void *resized = pm_large_resize(block.large, size);

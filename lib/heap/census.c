@@ -47,8 +47,9 @@ void pm_census_take(struct pm_census *census)
             struct pm_span *span = pm_ownermap_get((void *)(arena->base + (i << PM_SLICE_SHIFT)));
             if (span != NULL)
                 count_span(census, span);
-            i += span != NULL ? span->slices : 1;
+            i = span != NULL ? pm_arena_slice_after(span) : i + 1;
         }
     }
+    pm_arena_totals_locked(&census->arenas);
     pm_unlock(&pm_arena_lock);
 }

@@ -5,7 +5,7 @@
 #ifndef PM_HEAP_CENSUS_H
 #define PM_HEAP_CENSUS_H
 
-#include "os/compiler.h"
+#include "arena/arena.h"
 
 /* Bytes unless said otherwise; other threads may change it all meanwhile. */
 struct pm_census {
@@ -14,6 +14,7 @@ struct pm_census {
     size_t live_blocks; /* count */
     size_t large_blocks;
     size_t pools;
+    struct pm_arena_totals arenas; /* of the same moment */
 };
 
 void pm_census_take(struct pm_census *census);

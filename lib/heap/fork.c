@@ -16,9 +16,10 @@
 #include "os/tls.h"
 
 /* Every lock of the library but the floating pools', in the order of lock.h. */
-static struct pm_lock *const outer_locks[] = {&pm_thread_late_lock, &pm_registry_lock};
-static struct pm_lock *const inner_locks[] = {&pm_provider_lock, &pm_purge_lock, &pm_arena_lock,
-                                              &pm_ownermap_lock, &pm_meta_lock};
+static struct pm_lock *const outer_locks[] = {&pm_thread_late_lock, &pm_provider_lock,
+                                              &pm_registry_lock};
+static struct pm_lock *const inner_locks[] = {&pm_purge_lock, &pm_arena_lock, &pm_ownermap_lock,
+                                              &pm_meta_lock};
 
 static void for_each_lock(void (*act)(struct pm_lock *))
 {
@@ -70,7 +71,7 @@ static void rebuild_orphans(struct pm_arena *arena)
     for (size_t i = 0; i < arena->slices;) {
         uintptr_t address = arena->base + (i << PM_SLICE_SHIFT);
         struct pm_span *span = pm_ownermap_get((void *)address);
-        i += span != NULL ? span->slices : 1;
+        i = span != NULL ? pm_arena_slice_after(span) : i + 1;
         if (span == NULL || span->kind != PM_SPAN_POOL || !is_orphan(pm_pool_of_span(span)))
             continue;
         pm_pool_rebuild(pm_pool_of_span(span));

@@ -126,8 +126,8 @@ static struct pm_pool *take_partial(struct pm_bin *bin)
     return NULL;
 }
 
-/* The partial pool that waits for its fresh blocks to be carved, if there is one. */
-static struct pm_pool *take_uncarved(struct pm_bin *bin)
+/* The partial pool that came last: one that waits for its fresh blocks to be carved. */
+static struct pm_pool *take_last_partial(struct pm_bin *bin)
 {
     struct pm_pool *pool = bin->last;
     if (pool != NULL)
@@ -153,7 +153,7 @@ static struct pm_pool *take_used(struct pm_heap *heap, unsigned class)
 
 static struct pm_pool *take_fresh(struct pm_heap *heap, unsigned class)
 {
-    struct pm_pool *pool = take_uncarved(&heap->bin[class]);
+    struct pm_pool *pool = take_last_partial(&heap->bin[class]);
     return pool != NULL ? pool : pm_pool_create(class, heap);
 }
 
@@ -237,7 +237,8 @@ void pm_heap_collect(struct pm_heap *heap)
             collect_current(heap, bin->current);
         for (struct pm_pool *pool = bin->first, *next; pool != NULL; pool = next) {
             next = pool->next;
-            if (pm_pool_collect(pool) && pool->used == 0)
+            pm_pool_collect(pool);
+            if (pool->used == 0)
                 pm_heap_partial_to_gone(heap, pool);
         }
     }

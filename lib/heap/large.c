@@ -15,6 +15,9 @@
 /* Usable sizes are multiples of this on every machine, so waste stays below an eighth. */
 #define UNIT ((size_t)4096)
 
+/* A hole at an address aligned to more than this is not worth looking for. */
+#define SHARED_ALIGN_MAX (4 * PM_MIB)
+
 /* From this size on a block that grows is worth moving to a mapping of its own. */
 #define REMAP_MIN (1 * PM_MIB)
 
@@ -22,7 +25,7 @@ static bool take(struct pm_large *large, size_t usable, size_t align)
 {
     if (align < PM_SLICE)
         align = PM_SLICE;
-    if (usable < PM_DEDICATED_MIN)
+    if (usable < PM_DEDICATED_MIN && align <= SHARED_ALIGN_MAX)
         return pm_arena_take(&large->span, pm_div_up(usable, PM_SLICE), align);
     return pm_arena_take_dedicated(&large->span, pm_align_up(usable, pm_os_page_size()), align);
 }

@@ -42,9 +42,9 @@ static void set_up(void)
 {
     pm_heap_clear(&pm_heap_ended);
     bool made = pthread_key_create(&end_key, end) == 0;
+    pm_fork_register();
     /* release pairs with the acquire in key_is_ready() */
     atomic_store_explicit(&key_state, made ? KEY_READY : KEY_REFUSED, memory_order_release);
-    pm_fork_register();
 }
 
 /* Waits for a thread that is setting up at this moment. */

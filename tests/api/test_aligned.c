@@ -142,24 +142,8 @@ START_TEST(posix_memalign_rules)
 }
 END_TEST
 
-/* glibc 2.36: aligned_alloc is memalign, and both round an odd alignment up. */
-static void check_rounding(void *(*allocate)(size_t alignment, size_t size))
+static void check_refusals(void *(*allocate)(size_t alignment, size_t size))
 {
-    static const size_t odd[][2] = {{0, 16},      {1, 16},      {3, 16},      {5, 16},
-                                    {17, 32},     {24, 32},     {48, 64},     {100, 128},
-                                    {1000, 1024}, {3000, 4096}, {4097, 8192}, {70000, 131072}};
-    for (size_t i = 0; i < COUNT_OF(odd); i++) {
-        for (size_t round = 0; round < 10; round++) {
-            errno = 4711;
-            void *block = allocate(opaque_size(odd[i][0]), 40);
-            ck_assert_ptr_nonnull(block);
-            ck_assert(aligned_to(block, odd[i][1]));
-            ck_assert_int_eq(errno, 4711);
-            void *gap = malloc(24);
-            free(block);
-            free(gap);
-        }
-    }
     static const size_t huge[] = {SIZE_MAX / 2 + 2, SIZE_MAX - 1, SIZE_MAX};
     for (size_t i = 0; i < COUNT_OF(huge); i++) {
         errno = 0;
@@ -175,15 +159,58 @@ static void check_rounding(void *(*allocate)(size_t alignment, size_t size))
     ck_assert_refused(allocate(16, opaque_size((size_t)PTRDIFF_MAX + 1)));
 }
 
+/* glibc: an odd alignment is rounded up to a power of two. */
 START_TEST(memalign_rules)
 {
-    check_rounding(memalign);
+    static const size_t odd[][2] = {{0, 16},      {1, 16},      {3, 16},      {5, 16},
+                                    {17, 32},     {24, 32},     {48, 64},     {100, 128},
+                                    {1000, 1024}, {3000, 4096}, {4097, 8192}, {70000, 131072}};
+    for (size_t i = 0; i < COUNT_OF(odd); i++) {
+        for (size_t round = 0; round < 10; round++) {
+            errno = 4711;
+            void *block = memalign(opaque_size(odd[i][0]), 40);
+            ck_assert_ptr_nonnull(block);
+            ck_assert(aligned_to(block, odd[i][1]));
+            ck_assert_int_eq(errno, 4711);
+            void *gap = malloc(24);
+            free(block);
+            free(gap);
+        }
+    }
+    check_refusals(memalign);
 }
 END_TEST
 
+/* C17, and glibc from 2.38 on: an odd alignment is refused. */
 START_TEST(aligned_alloc_rules)
 {
-    check_rounding(aligned_alloc);
+    static const size_t odd[] = {0, 3, 5, 17, 24, 48, 100, 1000, 3000, 4097, 70000};
+    for (size_t i = 0; i < COUNT_OF(odd); i++) {
+        errno = 0;
+        void *block = aligned_alloc(opaque_size(odd[i]), 40);
+        ck_assert_int_eq(errno, EINVAL);
+        ck_assert_ptr_null(block);
+    }
+    for (size_t alignment = 1; alignment <= 1 << 20; alignment *= 2) {
+        void *block = aligned_alloc(opaque_size(alignment), 40);
+        ck_assert(aligned_to(block, alignment));
+        free(block);
+    }
+    check_refusals(aligned_alloc);
+}
+END_TEST
+
+/* Each of these once took address space or metadata for good. */
+START_TEST(refused_alignments_cost_nothing)
+{
+    struct mallinfo2 before = mallinfo2();
+    for (size_t bit = 40; bit < 63; bit++) {
+        void *block = NULL;
+        if (posix_memalign(&block, (size_t)1 << bit, 100) == 0)
+            free(block);
+    }
+    struct mallinfo2 after = mallinfo2();
+    ck_assert_uint_le(after.arena, before.arena + 64 * MIB);
 }
 END_TEST
 
@@ -227,6 +254,7 @@ int main(void)
         {"posix_memalign_rules", posix_memalign_rules},
         {"memalign_rules", memalign_rules},
         {"aligned_alloc_rules", aligned_alloc_rules},
+        {"refused_alignments_cost_nothing", refused_alignments_cost_nothing},
         {"valloc_and_pvalloc", valloc_and_pvalloc},
     };
     return RUN_TESTS("aligned", tests);

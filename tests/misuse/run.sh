@@ -70,6 +70,7 @@ free_or_gone() {
 
 foreign free_stack free
 foreign free_static free
+foreign free_static_no_pie free
 foreign free_mapped free
 foreign free_non_canonical free
 foreign free_small_integer free
