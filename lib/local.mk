@@ -31,8 +31,10 @@ pm_core_sources = \
 	lib/api/pymem.c lib/api/own.c lib/api/start.h lib/api/start.c
 
 pm_libc_sources = \
-	lib/api/malloc.h lib/api/malloc.c lib/api/libc_stats.c \
-	lib/api/cxx.c lib/api/foreign.c
+	lib/api/malloc.h lib/api/malloc.c lib/api/cxx.c lib/api/foreign.c
+if HAVE_MALLINFO2
+pm_libc_sources += lib/api/libc_stats.c
+endif
 
 # Hidden unless exported; and no assumption about what malloc does, for we are it.
 pm_lib_cflags = $(AM_CFLAGS) -fvisibility=hidden -fno-builtin-malloc -fno-builtin-calloc \
