@@ -16,6 +16,7 @@ pm_core_sources = \
 	lib/arena/provider.h lib/arena/provider.c \
 	lib/arena/mapping.h lib/arena/mapping.c \
 	lib/arena/arena.h lib/arena/arena.c lib/arena/arena_check.c \
+	lib/arena/spans.h lib/arena/spans.c \
 	lib/arena/purge.h lib/arena/purge.c \
 	lib/pool/sizeclass.h lib/pool/pool.h lib/pool/pool.c \
 	lib/heap/heap.h lib/heap/heap.c lib/heap/heap_check.c \

@@ -10,7 +10,7 @@ unit_libs = libpymem_core.la $(CHECK_LIBS)
 
 unit_tests = \
 	tests/unit/test_alloc \
-	tests/unit/test_arena \
+	tests/unit/test_spans \
 	tests/unit/test_arena_check \
 	tests/unit/test_bitmap \
 	tests/unit/test_census \
@@ -42,8 +42,8 @@ TESTS += $(unit_tests)
 
 tests_unit_test_alloc_CFLAGS = $(unit_cflags)
 tests_unit_test_alloc_LDADD = $(unit_libs)
-tests_unit_test_arena_CFLAGS = $(unit_cflags)
-tests_unit_test_arena_LDADD = $(unit_libs)
+tests_unit_test_spans_CFLAGS = $(unit_cflags)
+tests_unit_test_spans_LDADD = $(unit_libs)
 tests_unit_test_arena_check_CFLAGS = $(unit_cflags)
 tests_unit_test_arena_check_LDADD = $(unit_libs)
 tests_unit_test_bitmap_CFLAGS = $(unit_cflags)

@@ -6,7 +6,7 @@
 
 #include <stdatomic.h>
 
-#include "arena/arena.h"
+#include "arena/mapping.h"
 #include "arena/purge.h"
 #include "os/options.h"
 #include "os/os.h"
@@ -39,7 +39,7 @@ void pm_start(void)
         return;
     pm_options_read(&options);
     pm_purge_set_decay(options.decay_ms);
-    pm_arena_set_max(options.arena_size);
+    pm_mapping_set_arena_max(options.arena_size);
     print_stats = options.stats;
     if (options.verbose)
         say_hello();

@@ -1,13 +1,10 @@
 /*
- * arena.c - deals spans out of arenas and takes them back.  Where arenas come
- * from is mapping.c's, and when free pages go back to the system purge.c's.
+ * arena.c - the list of arenas and the books of their slices: which are taken,
+ * dirty and aged, and how many bytes that makes in all.
  */
 #include "arena/arena.h"
 
 #include "arena/bitmap.h"
-#include "arena/mapping.h"
-#include "arena/ownermap.h"
-#include "arena/purge.h"
 
 #define EXCESS_MIN (1 * PM_MIB)
 
@@ -17,27 +14,6 @@ struct pm_arena *pm_arena_list;
 /* Bytes, under pm_arena_lock. */
 static size_t total_mapped, total_taken, total_dirty, peak_taken;
 static size_t total_arenas;
-
-static void insert(struct pm_arena *arena)
-{
-    struct pm_arena **at = &pm_arena_list;
-    while (*at != NULL && (*at)->base < arena->base)
-        at = &(*at)->next;
-    arena->next = *at;
-    *at = arena;
-    total_arenas++;
-    total_mapped += arena->map_size;
-}
-
-static void remove_from_list(struct pm_arena *arena)
-{
-    struct pm_arena **at = &pm_arena_list;
-    while (*at != arena)
-        at = &(*at)->next;
-    *at = arena->next;
-    total_arenas--;
-    total_mapped -= arena->map_size;
-}
 
 /* The total is of what can be purged: what a replaced provider gave stays as it is. */
 static size_t purgeable(const struct pm_arena *arena, size_t slices)
@@ -76,6 +52,31 @@ static void count_freed(struct pm_arena *arena, size_t slices)
 {
     arena->taken_count -= slices;
     total_taken -= bytes_of(arena, slices);
+}
+
+void pm_arena_insert_locked(struct pm_arena *arena)
+{
+    struct pm_arena **at = &pm_arena_list;
+    while (*at != NULL && (*at)->base < arena->base)
+        at = &(*at)->next;
+    arena->next = *at;
+    *at = arena;
+    total_arenas++;
+    total_mapped += arena->map_size;
+    if (arena->dedicated)
+        count_taken(arena, arena->slices);
+}
+
+void pm_arena_remove_locked(struct pm_arena *arena)
+{
+    struct pm_arena **at = &pm_arena_list;
+    while (*at != arena)
+        at = &(*at)->next;
+    *at = arena->next;
+    total_arenas--;
+    total_mapped -= arena->map_size;
+    if (arena->dedicated)
+        count_freed(arena, arena->slices);
 }
 
 /*
@@ -117,7 +118,7 @@ static bool mark_taken(struct pm_arena *arena, size_t first, size_t slices)
     return dirty == 0;
 }
 
-static void mark_free(struct pm_arena *arena, size_t first, size_t slices)
+void pm_arena_free_locked(struct pm_arena *arena, size_t first, size_t slices)
 {
     pm_bitmap_clear(arena->taken, first, slices);
     pm_bitmap_set(arena->dirty, first, slices);
@@ -145,7 +146,7 @@ static bool take_from(struct pm_arena *arena, struct pm_span *span, size_t slice
     return true;
 }
 
-static bool take_from_list(struct pm_span *span, size_t slices, size_t align)
+bool pm_arena_take_locked(struct pm_span *span, size_t slices, size_t align)
 {
     for (struct pm_arena *arena = pm_arena_list; arena != NULL; arena = arena->next) {
         if (!arena->dedicated && take_from(arena, span, slices, align))
@@ -154,163 +155,23 @@ static bool take_from_list(struct pm_span *span, size_t slices, size_t align)
     return false;
 }
 
-/*
- * How far resident memory has grown past what the program itself ever held at
- * one time: free pages it cannot use, because they lie in the wrong places.
- */
-static size_t excess_locked(void)
-{
-    size_t allowed = peak_taken + peak_taken / 4 + EXCESS_MIN;
-    size_t resident = total_taken + total_dirty;
-    return resident > allowed ? resident - allowed : 0;
-}
-
-bool pm_arena_take(struct pm_span *span, size_t slices, size_t align)
-{
-    pm_lock(&pm_arena_lock);
-    bool taken = take_from_list(span, slices, align);
-    size_t mapped = total_mapped;
-    size_t excess = excess_locked();
-    pm_unlock(&pm_arena_lock);
-    if (PM_UNLIKELY(excess != 0))
-        pm_purge_some(excess);
-    if (PM_LIKELY(taken))
-        return true;
-
-    size_t bytes = (slices << PM_SLICE_SHIFT) + align - PM_SLICE;
-    struct pm_arena *arena = pm_mapping_new(bytes, mapped);
-    if (arena == NULL)
-        return false;
-    pm_lock(&pm_arena_lock);
-    insert(arena);
-    taken = take_from(arena, span, slices, align);
-    pm_unlock(&pm_arena_lock);
-    return taken;
-}
-
-bool pm_arena_take_dedicated(struct pm_span *span, size_t bytes, size_t align)
-{
-    struct pm_arena *arena = pm_mapping_new_dedicated(bytes, align);
-    if (arena == NULL)
-        return false;
-    pm_lock(&pm_arena_lock);
-    insert(arena);
-    count_taken(arena, arena->slices);
-    pm_unlock(&pm_arena_lock);
-    span->start = arena->base;
-    span->arena = arena;
-    span->slices = (uint32_t)arena->slices;
-    span->zeroed = pm_provider_is_system(&arena->provider);
-    return true;
-}
-
-static void give_dedicated(struct pm_arena *arena)
-{
-    pm_lock(&pm_arena_lock);
-    count_freed(arena, arena->slices);
-    remove_from_list(arena);
-    pm_unlock(&pm_arena_lock);
-    pm_mapping_delete(arena);
-}
-
-void pm_arena_give(struct pm_span *span)
+bool pm_arena_extend_locked(struct pm_span *span, size_t slices)
 {
     struct pm_arena *arena = span->arena;
-    pm_ownermap_set(span->start, span->kind == PM_SPAN_POOL ? span->slices : 1, NULL);
-    if (arena->dedicated) {
-        give_dedicated(arena);
-        return;
-    }
-    pm_purge_before_free();
-    pm_lock(&pm_arena_lock);
-    mark_free(arena, (span->start - arena->base) >> PM_SLICE_SHIFT, span->slices);
-    pm_unlock(&pm_arena_lock);
-    pm_purge_after_free();
-}
-
-bool pm_arena_extend(struct pm_span *span, size_t slices)
-{
-    struct pm_arena *arena = span->arena;
-    if (arena->dedicated)
-        return false;
-    size_t first = ((span->start - arena->base) >> PM_SLICE_SHIFT) + span->slices;
+    size_t first = pm_arena_slice_after(span);
     size_t more = slices - span->slices;
-    bool extended = false;
-    pm_lock(&pm_arena_lock);
-    if (first + more <= arena->slices &&
-        pm_bitmap_next(arena->taken, first, first + more, true) == first + more) {
-        mark_taken(arena, first, more);
-        span->slices = (uint32_t)slices;
-        extended = true;
-    }
-    pm_unlock(&pm_arena_lock);
-    return extended;
-}
-
-void pm_arena_cut(struct pm_span *span, size_t slices)
-{
-    struct pm_arena *arena = span->arena;
-    if (arena->dedicated || slices >= span->slices)
-        return;
-    size_t first = ((span->start - arena->base) >> PM_SLICE_SHIFT) + slices;
-    pm_purge_before_free();
-    pm_lock(&pm_arena_lock);
-    mark_free(arena, first, span->slices - slices);
+    if (first + more > arena->slices ||
+        pm_bitmap_next(arena->taken, first, first + more, true) != first + more)
+        return false;
+    mark_taken(arena, first, more);
     span->slices = (uint32_t)slices;
-    pm_unlock(&pm_arena_lock);
-    pm_purge_after_free();
-}
-
-/* A dedicated arena follows its mapping; the list is sorted by address. */
-static bool remap_dedicated(struct pm_span *span, size_t bytes)
-{
-    struct pm_arena *arena = span->arena;
-    pm_lock(&pm_arena_lock);
-    count_freed(arena, arena->slices);
-    remove_from_list(arena);
-    pm_unlock(&pm_arena_lock);
-    bool moved = pm_mapping_resize(arena, bytes);
-    pm_lock(&pm_arena_lock);
-    insert(arena);
-    count_taken(arena, arena->slices);
-    pm_unlock(&pm_arena_lock);
-    span->start = arena->base;
-    span->slices = (uint32_t)arena->slices;
-    return moved;
-}
-
-/* The pages leave; the slices stay behind, clean. */
-static void leave_clean(struct pm_span *span)
-{
-    struct pm_arena *arena = span->arena;
-    size_t first = (span->start - arena->base) >> PM_SLICE_SHIFT;
-    pm_lock(&pm_arena_lock);
-    mark_free(arena, first, span->slices);
-    pm_bitmap_clear(arena->dirty, first, span->slices);
-    count_clean(arena, span->slices);
-    pm_unlock(&pm_arena_lock);
-}
-
-bool pm_arena_remap(struct pm_span *span, size_t bytes)
-{
-    struct pm_arena *arena = span->arena;
-    if (!pm_provider_is_system(&arena->provider))
-        return false;
-    pm_ownermap_set(span->start, 1, NULL);
-    if (arena->dedicated)
-        return remap_dedicated(span, bytes);
-    struct pm_arena *own = pm_mapping_new_from(span, bytes);
-    if (own == NULL)
-        return false;
-    leave_clean(span);
-    pm_lock(&pm_arena_lock);
-    insert(own);
-    count_taken(own, own->slices);
-    pm_unlock(&pm_arena_lock);
-    span->start = own->base;
-    span->arena = own;
-    span->slices = (uint32_t)own->slices;
     return true;
+}
+
+void pm_arena_clean_locked(struct pm_arena *arena, size_t first, size_t slices)
+{
+    pm_bitmap_clear(arena->dirty, first, slices);
+    count_clean(arena, slices);
 }
 
 size_t pm_arena_span_bytes(const struct pm_span *span)
@@ -318,8 +179,18 @@ size_t pm_arena_span_bytes(const struct pm_span *span)
     return bytes_of(span->arena, span->slices);
 }
 
-/* Unlinks the last arena without a span when more than `keep` bytes of such exist. */
-static struct pm_arena *unlink_empty(size_t keep)
+/*
+ * How far resident memory has grown past what the program itself ever held at
+ * one time: free pages it cannot use, because they lie in the wrong places.
+ */
+size_t pm_arena_excess_locked(void)
+{
+    size_t allowed = peak_taken + peak_taken / 4 + EXCESS_MIN;
+    size_t resident = total_taken + total_dirty;
+    return resident > allowed ? resident - allowed : 0;
+}
+
+struct pm_arena *pm_arena_unlink_empty_locked(size_t keep)
 {
     struct pm_arena *last = NULL;
     size_t empty = 0;
@@ -332,22 +203,8 @@ static struct pm_arena *unlink_empty(size_t keep)
     if (last == NULL || empty <= keep)
         return NULL;
     count_clean(last, last->dirty_count);
-    remove_from_list(last);
+    pm_arena_remove_locked(last);
     return last;
-}
-
-size_t pm_arena_release_empty(size_t keep)
-{
-    size_t released = 0;
-    for (;;) {
-        pm_lock(&pm_arena_lock);
-        struct pm_arena *arena = unlink_empty(keep);
-        pm_unlock(&pm_arena_lock);
-        if (arena == NULL)
-            return released;
-        released += arena->map_size;
-        pm_mapping_delete(arena);
-    }
 }
 
 size_t pm_arena_lock_dirty_run(struct pm_arena *arena, bool aged_only, size_t from, size_t *first)

@@ -56,35 +56,28 @@ extern struct pm_lock pm_arena_lock;
 /* The list's head; under pm_arena_lock. */
 extern struct pm_arena *pm_arena_list;
 
-/* The largest arena taken at one time, in bytes (option arena_size). */
-void pm_arena_set_max(size_t bytes);
-
 /*
- * Fills `span` with `slices` slices whose first address is a multiple of
- * `align` bytes (a power of two, at least the slice).  The span is not in the
- * owner map yet.  False when memory runs out.
+ * The books; all under pm_arena_lock.
+ *
+ * insert, remove: an arena of mapping.c's, to and from the list.
+ * take:    fills `span` with `slices` slices at an address aligned to `align`;
+ *          false when no arena has them.
+ * extend:  makes `span` longer; false when the slices after it are not free.
+ * free:    taken slices become free and dirty.
+ * clean:   free dirty slices are known to read as zero.
+ * excess:  bytes that are resident beyond what the program ever held, and a
+ *          quarter more.
+ * unlink_empty: takes the last arena without a span off the list when there are
+ *          more than `keep` bytes of such; NULL otherwise.
  */
-bool pm_arena_take(struct pm_span *span, size_t slices, size_t align);
-
-/* As pm_arena_take(), in an arena of its own of just `bytes` (whole pages). */
-bool pm_arena_take_dedicated(struct pm_span *span, size_t bytes, size_t align);
-
-/* Takes the span out of the owner map and frees its slices. */
-void pm_arena_give(struct pm_span *span);
-
-/* Makes `span` longer where it is; false when the slices after it are not free. */
-bool pm_arena_extend(struct pm_span *span, size_t slices);
-
-/* Frees the slices of `span` from the `slices`th on. */
-void pm_arena_cut(struct pm_span *span, size_t slices);
-
-/*
- * Moves `span`, contents and all, to a dedicated arena of `bytes` by
- * remapping pages: its start changes.  The owner map's entry is cleared, and the
- * caller enters the span again.  False when the pages cannot be remapped:
- * address, size and contents are as before.
- */
-bool pm_arena_remap(struct pm_span *span, size_t bytes);
+void pm_arena_insert_locked(struct pm_arena *arena);
+void pm_arena_remove_locked(struct pm_arena *arena);
+bool pm_arena_take_locked(struct pm_span *span, size_t slices, size_t align);
+bool pm_arena_extend_locked(struct pm_span *span, size_t slices);
+void pm_arena_free_locked(struct pm_arena *arena, size_t first, size_t slices);
+void pm_arena_clean_locked(struct pm_arena *arena, size_t first, size_t slices);
+size_t pm_arena_excess_locked(void);
+struct pm_arena *pm_arena_unlink_empty_locked(size_t keep);
 
 /* The number in its arena of the first slice behind the span. */
 PM_INLINE size_t pm_arena_slice_after(const struct pm_span *span)
@@ -94,9 +87,6 @@ PM_INLINE size_t pm_arena_slice_after(const struct pm_span *span)
 
 /* Bytes of the span that exist: a dedicated arena ends with a page, not a slice. */
 size_t pm_arena_span_bytes(const struct pm_span *span);
-
-/* Unmaps arenas without a span, keeping `keep` bytes of them; returns bytes unmapped. */
-size_t pm_arena_release_empty(size_t keep);
 
 /*
  * For purge.c, under pm_arena_lock: holds the first dirty (or aged) run from

@@ -15,7 +15,7 @@
 
 static _Atomic size_t arena_max = 256 * PM_MIB;
 
-void pm_arena_set_max(size_t bytes)
+void pm_mapping_set_arena_max(size_t bytes)
 {
     bytes = pm_align_up(bytes, PM_SLICE);
     atomic_store_explicit(&arena_max, bytes < PM_SLICE ? PM_SLICE : bytes, memory_order_relaxed);

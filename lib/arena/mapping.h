@@ -7,6 +7,9 @@
 
 #include "arena/arena.h"
 
+/* The largest arena taken at one time, in bytes (option arena_size). */
+void pm_mapping_set_arena_max(size_t bytes);
+
 /*
  * An arena with at least `bytes` in whole slices; larger the more is mapped
  * already (`mapped`), so that their number stays small, but never larger than

@@ -8,6 +8,7 @@
 
 #include "arena/arena.h"
 #include "arena/bitmap.h"
+#include "arena/mapping.h"
 #include "os/os.h"
 
 /* Empty arenas kept mapped, though purged, so that a steady program does not remap them. */
@@ -96,12 +97,26 @@ void pm_purge_some(size_t bytes)
     pm_unlock(&pm_purge_lock);
 }
 
+size_t pm_purge_empty_arenas(size_t keep)
+{
+    size_t released = 0;
+    for (;;) {
+        pm_lock(&pm_arena_lock);
+        struct pm_arena *arena = pm_arena_unlink_empty_locked(keep);
+        pm_unlock(&pm_arena_lock);
+        if (arena == NULL)
+            return released;
+        released += arena->map_size;
+        pm_mapping_delete(arena);
+    }
+}
+
 size_t pm_purge_all(void)
 {
     pm_lock(&pm_purge_lock);
     size_t purged = purge_arenas(false, SIZE_MAX);
     pm_unlock(&pm_purge_lock);
-    pm_arena_release_empty(0);
+    pm_purge_empty_arenas(0);
     return purged;
 }
 
@@ -122,7 +137,7 @@ void pm_purge_tick(void)
         age_arenas();
         pm_unlock(&pm_purge_lock);
     }
-    pm_arena_release_empty(EMPTY_KEEP);
+    pm_purge_empty_arenas(EMPTY_KEEP);
 }
 
 void pm_purge_before_free(void)

@@ -32,6 +32,9 @@ void pm_purge_suspend(bool suspended);
 /* Purges at least `bytes` of free pages, as far as there are so many. */
 void pm_purge_some(size_t bytes);
 
+/* Unmaps arenas without a span, keeping `keep` bytes of them; returns bytes unmapped. */
+size_t pm_purge_empty_arenas(size_t keep);
+
 /* Purges every free page at once; returns the bytes given back. */
 size_t pm_purge_all(void);
 

@@ -7,8 +7,9 @@
 #include <errno.h>
 #include <string.h>
 
-#include "arena/arena.h"
 #include "arena/ownermap.h"
+#include "arena/provider.h"
+#include "arena/purge.h"
 #include "heap/large.h"
 #include "heap/misuse.h"
 #include "heap/remote.h"
@@ -59,7 +60,7 @@ static void *try_alloc(size_t size, size_t align, bool zero)
 static PM_COLD void *alloc_again(size_t size, size_t align, bool zero)
 {
     void *block = NULL;
-    if (size <= PTRDIFF_MAX && pm_arena_release_empty(0) != 0)
+    if (size <= PTRDIFF_MAX && pm_purge_empty_arenas(0) != 0)
         block = try_alloc(size, align, zero);
     if (block == NULL)
         errno = ENOMEM;

@@ -8,6 +8,7 @@
 #include "arena/arena.h"
 #include "arena/meta.h"
 #include "arena/ownermap.h"
+#include "arena/spans.h"
 #include "os/fatal.h"
 #include "os/os.h"
 #include "pool/sizeclass.h"
@@ -26,8 +27,8 @@ static bool take(struct pm_large *large, size_t usable, size_t align)
     if (align < PM_SLICE)
         align = PM_SLICE;
     if (usable < PM_DEDICATED_MIN && align <= SHARED_ALIGN_MAX)
-        return pm_arena_take(&large->span, pm_div_up(usable, PM_SLICE), align);
-    return pm_arena_take_dedicated(&large->span, pm_align_up(usable, pm_os_page_size()), align);
+        return pm_spans_take(&large->span, pm_div_up(usable, PM_SLICE), align);
+    return pm_spans_take_dedicated(&large->span, pm_align_up(usable, pm_os_page_size()), align);
 }
 
 static void enter(struct pm_large *large)
@@ -61,14 +62,14 @@ void pm_large_free(struct pm_large *large, void *address, const char *call)
     /* Only then is the descriptor ours to look at. */
     if (pm_ownermap_take((uintptr_t)address) != &large->span)
         pm_fatal_free(call, address);
-    pm_arena_give(&large->span);
+    pm_spans_give(&large->span);
     pm_meta_free(large, sizeof *large);
 }
 
 /* Moves the pages to a mapping of their own, which grows without ever copying. */
 static void *remap(struct pm_large *large, size_t usable)
 {
-    bool moved = pm_arena_remap(&large->span, pm_align_up(usable, pm_os_page_size()));
+    bool moved = pm_spans_remap(&large->span, pm_align_up(usable, pm_os_page_size()));
     enter(large);
     if (!moved)
         return NULL;
@@ -80,7 +81,7 @@ static void *shrink(struct pm_large *large, size_t usable)
 {
     if (large->span.arena->dedicated)
         return usable >= REMAP_MIN ? remap(large, usable) : NULL;
-    pm_arena_cut(&large->span, pm_div_up(usable, PM_SLICE));
+    pm_spans_cut(&large->span, pm_div_up(usable, PM_SLICE));
     large->usable = usable;
     return (void *)large->span.start;
 }
@@ -96,7 +97,7 @@ void *pm_large_resize(struct pm_large *large, size_t size)
         return shrink(large, usable);
     size_t slices = pm_div_up(usable, PM_SLICE);
     bool shared = !large->span.arena->dedicated;
-    if (shared && (slices == large->span.slices || pm_arena_extend(&large->span, slices))) {
+    if (shared && (slices == large->span.slices || pm_spans_extend(&large->span, slices))) {
         large->usable = usable;
         return (void *)large->span.start;
     }

@@ -4,9 +4,9 @@
  */
 #include "pool/pool.h"
 
-#include "arena/arena.h"
 #include "arena/meta.h"
 #include "arena/ownermap.h"
+#include "arena/spans.h"
 #include "os/fatal.h"
 
 enum {
@@ -53,7 +53,7 @@ struct pm_pool *pm_pool_create(unsigned class, struct pm_heap *owner)
     if (pool == NULL)
         return NULL;
     shape(pool, class);
-    if (!pm_arena_take(&pool->span, slices_for(pool->size), PM_SLICE)) {
+    if (!pm_spans_take(&pool->span, slices_for(pool->size), PM_SLICE)) {
         pm_meta_free(pool, descriptor_size(pool->limit));
         return NULL;
     }
@@ -79,7 +79,7 @@ static void check_empty(struct pm_pool *pool)
 void pm_pool_destroy(struct pm_pool *pool)
 {
     check_empty(pool);
-    pm_arena_give(&pool->span);
+    pm_spans_give(&pool->span);
     pm_meta_free(pool, descriptor_size(pool->limit));
 }
 

@@ -7,6 +7,7 @@
 #include "arena/bitmap.h"
 #include "arena/ownermap.h"
 #include "arena/purge.h"
+#include "arena/spans.h"
 
 static struct pm_span spans[4]; /* 1 is free and dirty */
 
@@ -14,11 +15,11 @@ static void setup(void)
 {
     pm_purge_set_decay(-1);
     for (size_t i = 0; i < UNIT_COUNT_OF(spans); i++) {
-        ck_assert(pm_arena_take(&spans[i], 2, PM_SLICE));
+        ck_assert(pm_spans_take(&spans[i], 2, PM_SLICE));
         spans[i].kind = PM_SPAN_LARGE;
         pm_ownermap_set(spans[i].start, 1, &spans[i]);
     }
-    pm_arena_give(&spans[1]);
+    pm_spans_give(&spans[1]);
     pm_arena_check();
 }
 
@@ -107,11 +108,11 @@ END_TEST
 START_TEST(whole_arenas_pass)
 {
     struct pm_span own;
-    ck_assert(pm_arena_take_dedicated(&own, PM_DEDICATED_MIN, PM_SLICE));
+    ck_assert(pm_spans_take_dedicated(&own, PM_DEDICATED_MIN, PM_SLICE));
     pm_arena_check();
     pm_purge_all();
     pm_arena_check();
-    pm_arena_cut(&spans[0], 1);
+    pm_spans_cut(&spans[0], 1);
     pm_arena_check();
 }
 END_TEST

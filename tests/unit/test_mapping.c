@@ -45,14 +45,14 @@ END_TEST
 
 START_TEST(the_largest_arena_is_an_option)
 {
-    pm_arena_set_max(1); /* rounds up to a slice */
+    pm_mapping_set_arena_max(1); /* rounds up to a slice */
     struct pm_arena *arena = pm_mapping_new(PM_SLICE, PM_GIB);
     ck_assert_uint_eq(arena->slices, 1);
     pm_mapping_delete(arena);
     arena = pm_mapping_new(5 * PM_SLICE, PM_GIB);
     ck_assert_uint_eq(arena->slices, 5);
     pm_mapping_delete(arena);
-    pm_arena_set_max(PTRDIFF_MAX);
+    pm_mapping_set_arena_max(PTRDIFF_MAX);
     arena = pm_mapping_new(PM_SLICE, 4096 * PM_MIB);
     ck_assert_uint_eq(arena->slices << PM_SLICE_SHIFT, 1024 * PM_MIB);
     pm_mapping_delete(arena);

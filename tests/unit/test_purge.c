@@ -7,12 +7,13 @@
 #include "arena/arena.h"
 #include "arena/ownermap.h"
 #include "arena/purge.h"
+#include "arena/spans.h"
 
 static struct pm_span keep, span;
 
 static void take(struct pm_span *one, size_t slices)
 {
-    ck_assert(pm_arena_take(one, slices, PM_SLICE));
+    ck_assert(pm_spans_take(one, slices, PM_SLICE));
     one->kind = PM_SPAN_LARGE;
 }
 
@@ -34,12 +35,12 @@ static size_t dirty(void)
 START_TEST(decay_zero_purges_at_every_free)
 {
     pm_purge_set_decay(0);
-    pm_arena_give(&span);
+    pm_spans_give(&span);
     ck_assert_uint_eq(dirty(), 0);
     ck_assert_uint_eq(unit_os_calls(UNIT_PURGE), 1);
     ck_assert_uint_eq(pm_purge_total(), 4 * PM_SLICE);
     take(&span, 4);
-    pm_arena_cut(&span, 1);
+    pm_spans_cut(&span, 1);
     ck_assert_uint_eq(dirty(), 0);
     ck_assert_uint_eq(pm_purge_total(), 7 * PM_SLICE);
 }
@@ -48,7 +49,7 @@ END_TEST
 START_TEST(decay_below_zero_never_purges)
 {
     pm_purge_set_decay(-1);
-    pm_arena_give(&span);
+    pm_spans_give(&span);
     unit_sleep_ms(20);
     pm_purge_tick();
     ck_assert_uint_eq(unit_os_calls(UNIT_PURGE), 0);
@@ -61,7 +62,7 @@ END_TEST
 START_TEST(a_quiet_time_purges_all)
 {
     pm_purge_set_decay(40);
-    pm_arena_give(&span);
+    pm_spans_give(&span);
     unit_sleep_ms(200);
     ck_assert_uint_eq(dirty(), 4 * PM_SLICE); /* nothing happens by itself */
     pm_purge_tick();
@@ -73,7 +74,7 @@ END_TEST
 START_TEST(fresh_pages_stay_for_the_decay)
 {
     pm_purge_set_decay(60000);
-    pm_arena_give(&span);
+    pm_spans_give(&span);
     for (int i = 0; i < 100; i++)
         pm_purge_tick();
     take(&span, 4);
@@ -89,9 +90,9 @@ START_TEST(old_pages_go_while_others_are_busy)
     take(&fence, 1);
     take(&busy, 5); /* does not fit where `span` was */
     pm_purge_set_decay(100);
-    pm_arena_give(&span);
+    pm_spans_give(&span);
     for (int i = 0; i < 300 && pm_purge_total() == 0; i++) {
-        pm_arena_give(&busy);
+        pm_spans_give(&busy);
         take(&busy, 5);
         unit_sleep_ms(10);
     }
@@ -103,7 +104,7 @@ START_TEST(nothing_is_purged_while_suspended)
 {
     pm_purge_suspend(true);
     pm_purge_set_decay(0);
-    pm_arena_give(&span);
+    pm_spans_give(&span);
     pm_purge_set_decay(1);
     unit_sleep_ms(20);
     pm_purge_tick();
@@ -118,7 +119,7 @@ START_TEST(a_refused_purge_leaves_it_dirty)
 {
     pm_purge_set_decay(0);
     unit_os_fail(UNIT_BIT(UNIT_PURGE), 1, true);
-    pm_arena_give(&span);
+    pm_spans_give(&span);
     ck_assert_uint_eq(pm_purge_all(), 0);
     ck_assert_uint_eq(dirty(), 4 * PM_SLICE);
     ck_assert_uint_eq(pm_purge_total(), 0);
@@ -134,7 +135,7 @@ static struct pm_span meanwhile;
 static void *purge_and_take(void *unused)
 {
     pm_purge_some(PM_GIB);
-    UNIT_CHECK(pm_arena_take(&meanwhile, 4, PM_SLICE));
+    UNIT_CHECK(pm_spans_take(&meanwhile, 4, PM_SLICE));
     memset((void *)meanwhile.start, 0x55, 4 * PM_SLICE);
     return unused;
 }
@@ -154,7 +155,7 @@ static bool purge_slowly(void *start, size_t size)
 START_TEST(two_threads_never_purge_the_same_pages)
 {
     pm_purge_set_decay(100000);
-    pm_arena_give(&span);
+    pm_spans_give(&span);
     pm_os_memory.purge = purge_slowly;
     pm_purge_all();
     ck_assert_uint_ne(meanwhile.start, purging);
@@ -171,13 +172,13 @@ static void *churn(void *argument)
     for (int i = 0; i < ROUNDS; i++) {
         struct pm_span own;
         size_t slices = 1 + (size_t)i % 5;
-        UNIT_CHECK(pm_arena_take(&own, slices, PM_SLICE));
+        UNIT_CHECK(pm_spans_take(&own, slices, PM_SLICE));
         own.kind = PM_SPAN_LARGE;
         UNIT_CHECK(!own.zeroed || unit_is_zero((void *)own.start, PM_SLICE));
         unit_fill((void *)own.start, slices << PM_SLICE_SHIFT, tag);
         sched_yield();
         UNIT_CHECK(unit_intact((void *)own.start, slices << PM_SLICE_SHIFT, tag));
-        pm_arena_give(&own);
+        pm_spans_give(&own);
     }
     return NULL;
 }

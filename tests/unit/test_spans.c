@@ -1,12 +1,14 @@
 /*
- * test_arena.c - spans: where they lie, what their slices hold, and that the
+ * test_spans.c - spans: where they lie, what their slices hold, and that the
  * books agree after any series of calls.
  */
 #include "unit.h"
 
 #include "arena/arena.h"
+#include "arena/mapping.h"
 #include "arena/ownermap.h"
 #include "arena/purge.h"
+#include "arena/spans.h"
 
 enum { SPANS = 200 };
 
@@ -28,7 +30,7 @@ static struct pm_arena_totals totals(void)
 static struct pm_span *take(size_t i, size_t slices, size_t align)
 {
     spans[i] = (struct pm_span){0};
-    ck_assert(pm_arena_take(&spans[i], slices, align));
+    ck_assert(pm_spans_take(&spans[i], slices, align));
     ck_assert_uint_eq(spans[i].slices, slices);
     ck_assert_uint_eq(spans[i].start % align, 0);
     spans[i].kind = PM_SPAN_LARGE;
@@ -46,7 +48,7 @@ START_TEST(the_lowest_address_that_fits)
     uintptr_t base = take(0, 1, PM_SLICE)->start;
     ck_assert_uint_eq(take(1, 2, PM_SLICE)->start, base + PM_SLICE);
     ck_assert_uint_eq(take(2, 3, PM_SLICE)->start, base + 3 * PM_SLICE);
-    pm_arena_give(&spans[1]);
+    pm_spans_give(&spans[1]);
     ck_assert_uint_eq(take(3, 3, PM_SLICE)->start, base + 6 * PM_SLICE);
     ck_assert_uint_eq(take(4, 1, PM_SLICE)->start, base + PM_SLICE);
     ck_assert_uint_eq(take(5, 1, PM_SLICE)->start, base + 2 * PM_SLICE);
@@ -62,7 +64,7 @@ START_TEST(clean_taken_dirty_clean)
     ck_assert(unit_is_zero(start_of(&spans[1]), 2 * PM_SLICE));
     memset(start_of(&spans[1]), 0xff, 2 * PM_SLICE);
     ck_assert_uint_eq(totals().taken, 3 * PM_SLICE);
-    pm_arena_give(&spans[1]);
+    pm_spans_give(&spans[1]);
     ck_assert_uint_eq(totals().taken, PM_SLICE);
     ck_assert_uint_eq(totals().dirty, 2 * PM_SLICE);
     ck_assert_uint_eq(totals().peak_taken, 3 * PM_SLICE);
@@ -73,8 +75,8 @@ START_TEST(clean_taken_dirty_clean)
     ck_assert_uint_eq(totals().dirty, PM_SLICE);
     take(3, 2, PM_SLICE); /* half dirty, half clean */
     ck_assert(!spans[3].zeroed);
-    pm_arena_give(&spans[2]);
-    pm_arena_give(&spans[3]);
+    pm_spans_give(&spans[2]);
+    pm_spans_give(&spans[3]);
     ck_assert_uint_eq(pm_purge_all(), 3 * PM_SLICE);
     ck_assert_uint_eq(totals().dirty, 0);
     take(4, 3, PM_SLICE);
@@ -89,7 +91,7 @@ START_TEST(spans_are_aligned)
         take(2 * i, 3, align);
         take(2 * i + 1, 1, PM_SLICE);
     }
-    ck_assert(!pm_arena_take(&spans[SPANS - 1], 1, (size_t)1 << 62));
+    ck_assert(!pm_spans_take(&spans[SPANS - 1], 1, (size_t)1 << 62));
 }
 END_TEST
 
@@ -97,25 +99,25 @@ START_TEST(extend_takes_what_follows)
 {
     take(0, 2, PM_SLICE);
     take(1, 2, PM_SLICE);
-    ck_assert(!pm_arena_extend(&spans[0], 3));
+    ck_assert(!pm_spans_extend(&spans[0], 3));
     ck_assert_uint_eq(spans[0].slices, 2);
-    pm_arena_give(&spans[1]);
-    ck_assert(pm_arena_extend(&spans[0], 4));
+    pm_spans_give(&spans[1]);
+    ck_assert(pm_spans_extend(&spans[0], 4));
     ck_assert_uint_eq(spans[0].slices, 4);
     ck_assert_uint_eq(totals().taken, 4 * PM_SLICE);
     ck_assert_uint_eq(totals().dirty, 0);
-    ck_assert(!pm_arena_extend(&spans[0], spans[0].arena->slices + 1));
-    ck_assert(pm_arena_extend(&spans[0], spans[0].arena->slices));
-    ck_assert(!pm_arena_extend(&spans[0], spans[0].arena->slices + 1));
+    ck_assert(!pm_spans_extend(&spans[0], spans[0].arena->slices + 1));
+    ck_assert(pm_spans_extend(&spans[0], spans[0].arena->slices));
+    ck_assert(!pm_spans_extend(&spans[0], spans[0].arena->slices + 1));
 }
 END_TEST
 
 START_TEST(cut_frees_the_end)
 {
     uintptr_t base = take(0, 10, PM_SLICE)->start;
-    pm_arena_cut(&spans[0], 10);
+    pm_spans_cut(&spans[0], 10);
     ck_assert_uint_eq(spans[0].slices, 10);
-    pm_arena_cut(&spans[0], 4);
+    pm_spans_cut(&spans[0], 4);
     ck_assert_uint_eq(spans[0].slices, 4);
     ck_assert_uint_eq(totals().taken, 4 * PM_SLICE);
     ck_assert_uint_eq(totals().dirty, 6 * PM_SLICE);
@@ -126,7 +128,7 @@ END_TEST
 
 static bool remap(struct pm_span *span, size_t bytes)
 {
-    bool done = pm_arena_remap(span, bytes);
+    bool done = pm_spans_remap(span, bytes);
     pm_ownermap_set(span->start, 1, span);
     return done;
 }
@@ -164,7 +166,7 @@ START_TEST(slices_that_a_remap_leaves_are_zero_when_they_say_so)
     take(0, 17, PM_SLICE);
     take(1, 1, PM_SLICE);
     memset(start_of(&spans[0]), 0xff, 17 * PM_SLICE);
-    pm_arena_give(&spans[0]);
+    pm_spans_give(&spans[0]);
     take(0, 17, PM_SLICE);
     ck_assert(!spans[0].zeroed);
     if (!remap(&spans[0], 40 * PM_MIB))
@@ -192,46 +194,46 @@ END_TEST
 START_TEST(dedicated_arenas_come_and_go)
 {
     size_t bytes = PM_DEDICATED_MIN + pm_os_page_size();
-    ck_assert(pm_arena_take_dedicated(&spans[0], bytes, PM_MIB));
+    ck_assert(pm_spans_take_dedicated(&spans[0], bytes, PM_MIB));
     spans[0].kind = PM_SPAN_LARGE;
     ck_assert(spans[0].zeroed);
     ck_assert_uint_eq(spans[0].start % PM_MIB, 0);
     ck_assert_uint_eq(pm_arena_span_bytes(&spans[0]), bytes);
     ck_assert_uint_eq(totals().arenas, 1);
     ck_assert_uint_eq(totals().mapped, bytes);
-    ck_assert(!pm_arena_extend(&spans[0], spans[0].slices + 1));
-    pm_arena_cut(&spans[0], 1);
+    ck_assert(!pm_spans_extend(&spans[0], spans[0].slices + 1));
+    pm_spans_cut(&spans[0], 1);
     ck_assert_uint_eq(pm_arena_span_bytes(&spans[0]), bytes);
-    pm_arena_give(&spans[0]);
+    pm_spans_give(&spans[0]);
     ck_assert_uint_eq(totals().arenas + totals().mapped + totals().taken + totals().dirty, 0);
-    ck_assert(!pm_arena_take_dedicated(&spans[0], (size_t)1 << 47, PM_SLICE));
+    ck_assert(!pm_spans_take_dedicated(&spans[0], (size_t)1 << 47, PM_SLICE));
 }
 END_TEST
 
 /* allocated <= active <= mapped: <pymem/stats.h> */
 START_TEST(no_more_is_taken_than_mapped)
 {
-    ck_assert(pm_arena_take_dedicated(&spans[0], PM_DEDICATED_MIN + pm_os_page_size(), PM_SLICE));
+    ck_assert(pm_spans_take_dedicated(&spans[0], PM_DEDICATED_MIN + pm_os_page_size(), PM_SLICE));
     ck_assert_uint_le(totals().taken, totals().mapped);
 }
 END_TEST
 
 START_TEST(empty_arenas_are_given_back_but_for_some)
 {
-    pm_arena_set_max(PM_MIB);
+    pm_mapping_set_arena_max(PM_MIB);
     for (size_t i = 0; i < 160; i++)
         take(i, 1, PM_SLICE);
     ck_assert_uint_eq(totals().arenas, 10);
-    ck_assert_uint_eq(pm_arena_release_empty(0), 0);
+    ck_assert_uint_eq(pm_purge_empty_arenas(0), 0);
     for (size_t i = 1; i < 160; i++)
-        pm_arena_give(&spans[i]);
-    ck_assert_uint_eq(pm_arena_release_empty(4 * PM_MIB), 5 * PM_MIB);
+        pm_spans_give(&spans[i]);
+    ck_assert_uint_eq(pm_purge_empty_arenas(4 * PM_MIB), 5 * PM_MIB);
     ck_assert_uint_eq(totals().arenas, 5);
-    ck_assert_uint_eq(pm_arena_release_empty(0), 4 * PM_MIB);
+    ck_assert_uint_eq(pm_purge_empty_arenas(0), 4 * PM_MIB);
     ck_assert_uint_eq(totals().arenas, 1);
     ck_assert_uint_eq(totals().dirty, 15 * PM_SLICE);
-    pm_arena_give(&spans[0]);
-    ck_assert_uint_eq(pm_arena_release_empty(0), PM_MIB);
+    pm_spans_give(&spans[0]);
+    ck_assert_uint_eq(pm_purge_empty_arenas(0), PM_MIB);
     ck_assert_uint_eq(totals().mapped + totals().dirty, 0);
 }
 END_TEST
@@ -240,11 +242,11 @@ START_TEST(refused_memory_changes_nothing)
 {
     take(0, 1, PM_SLICE);
     unit_os_fail(UNIT_BIT(UNIT_MAP), 1, true);
-    ck_assert(!pm_arena_take(&spans[1], spans[0].arena->slices, PM_SLICE));
-    ck_assert(!pm_arena_take_dedicated(&spans[1], PM_DEDICATED_MIN, PM_SLICE));
+    ck_assert(!pm_spans_take(&spans[1], spans[0].arena->slices, PM_SLICE));
+    ck_assert(!pm_spans_take_dedicated(&spans[1], PM_DEDICATED_MIN, PM_SLICE));
     ck_assert_uint_eq(totals().taken, PM_SLICE);
     take(1, spans[0].arena->slices - 1, PM_SLICE);
-    ck_assert(!pm_arena_take(&spans[2], 1, PM_SLICE));
+    ck_assert(!pm_spans_take(&spans[2], 1, PM_SLICE));
     unit_os_heal();
     take(2, 1, PM_SLICE);
 }
@@ -257,7 +259,7 @@ START_TEST(dirty_runs_are_held_while_they_are_purged)
     for (size_t i = 1; i < 8; i++)
         take(i, 1, PM_SLICE);
     for (size_t i = 1; i < 8; i += i == 2 ? 2 : 1) /* 1, 2 and 4 to 7 */
-        pm_arena_give(&spans[i]);
+        pm_spans_give(&spans[i]);
     struct pm_arena *arena = spans[0].arena;
     pm_lock(&pm_arena_lock);
     ck_assert_uint_eq(pm_arena_lock_dirty_run(arena, true, 0, &first), 0);
@@ -314,14 +316,14 @@ static void random_step(uint64_t *state, unsigned i)
     size_t before = span->slices;
     switch (unit_random(state) % 4) {
     case 0:
-        pm_arena_cut(span, slices);
+        pm_spans_cut(span, slices);
         break;
     case 1:
-        if (slices > before && pm_arena_extend(span, slices))
+        if (slices > before && pm_spans_extend(span, slices))
             mark(span, before, i + 1);
         break;
     default:
-        pm_arena_give(span);
+        pm_spans_give(span);
         span->slices = 0;
     }
 }
@@ -342,7 +344,7 @@ START_TEST(any_series_keeps_the_books)
     ck_assert_uint_eq(totals().taken, taken << PM_SLICE_SHIFT);
     for (size_t i = 0; i < SPANS; i++) {
         if (spans[i].slices != 0)
-            pm_arena_give(&spans[i]);
+            pm_spans_give(&spans[i]);
     }
     pm_purge_all();
     ck_assert_uint_eq(totals().taken + totals().dirty + totals().arenas + totals().mapped, 0);

@@ -1,0 +1,143 @@
+/*
+ * spans.c - see spans.h.
+ */
+#include "arena/spans.h"
+
+#include "arena/arena.h"
+#include "arena/mapping.h"
+#include "arena/ownermap.h"
+#include "arena/purge.h"
+
+bool pm_spans_take(struct pm_span *span, size_t slices, size_t align)
+{
+    pm_lock(&pm_arena_lock);
+    bool taken = pm_arena_take_locked(span, slices, align);
+    struct pm_arena_totals totals;
+    pm_arena_totals_locked(&totals);
+    size_t excess = pm_arena_excess_locked();
+    pm_unlock(&pm_arena_lock);
+    if (PM_UNLIKELY(excess != 0))
+        pm_purge_some(excess);
+    if (PM_LIKELY(taken))
+        return true;
+
+    size_t bytes = (slices << PM_SLICE_SHIFT) + align - PM_SLICE;
+    struct pm_arena *arena = pm_mapping_new(bytes, totals.mapped);
+    if (arena == NULL)
+        return false;
+    pm_lock(&pm_arena_lock);
+    pm_arena_insert_locked(arena);
+    taken = pm_arena_take_locked(span, slices, align);
+    pm_unlock(&pm_arena_lock);
+    return taken;
+}
+
+bool pm_spans_take_dedicated(struct pm_span *span, size_t bytes, size_t align)
+{
+    struct pm_arena *arena = pm_mapping_new_dedicated(bytes, align);
+    if (arena == NULL)
+        return false;
+    pm_lock(&pm_arena_lock);
+    pm_arena_insert_locked(arena);
+    pm_unlock(&pm_arena_lock);
+    span->start = arena->base;
+    span->arena = arena;
+    span->slices = (uint32_t)arena->slices;
+    span->zeroed = pm_provider_is_system(&arena->provider);
+    return true;
+}
+
+static void give_dedicated(struct pm_arena *arena)
+{
+    pm_lock(&pm_arena_lock);
+    pm_arena_remove_locked(arena);
+    pm_unlock(&pm_arena_lock);
+    pm_mapping_delete(arena);
+}
+
+void pm_spans_give(struct pm_span *span)
+{
+    struct pm_arena *arena = span->arena;
+    pm_ownermap_set(span->start, span->kind == PM_SPAN_POOL ? span->slices : 1, NULL);
+    if (arena->dedicated) {
+        give_dedicated(arena);
+        return;
+    }
+    pm_purge_before_free();
+    pm_lock(&pm_arena_lock);
+    pm_arena_free_locked(arena, (span->start - arena->base) >> PM_SLICE_SHIFT, span->slices);
+    pm_unlock(&pm_arena_lock);
+    pm_purge_after_free();
+}
+
+bool pm_spans_extend(struct pm_span *span, size_t slices)
+{
+    if (span->arena->dedicated)
+        return false;
+    pm_lock(&pm_arena_lock);
+    bool extended = pm_arena_extend_locked(span, slices);
+    pm_unlock(&pm_arena_lock);
+    return extended;
+}
+
+void pm_spans_cut(struct pm_span *span, size_t slices)
+{
+    struct pm_arena *arena = span->arena;
+    if (arena->dedicated || slices >= span->slices)
+        return;
+    size_t first = ((span->start - arena->base) >> PM_SLICE_SHIFT) + slices;
+    pm_purge_before_free();
+    pm_lock(&pm_arena_lock);
+    pm_arena_free_locked(arena, first, span->slices - slices);
+    span->slices = (uint32_t)slices;
+    pm_unlock(&pm_arena_lock);
+    pm_purge_after_free();
+}
+
+/* A dedicated arena follows its mapping; the list is sorted by address. */
+static bool remap_dedicated(struct pm_span *span, size_t bytes)
+{
+    struct pm_arena *arena = span->arena;
+    pm_lock(&pm_arena_lock);
+    pm_arena_remove_locked(arena);
+    pm_unlock(&pm_arena_lock);
+    bool moved = pm_mapping_resize(arena, bytes);
+    pm_lock(&pm_arena_lock);
+    pm_arena_insert_locked(arena);
+    pm_unlock(&pm_arena_lock);
+    span->start = arena->base;
+    span->slices = (uint32_t)arena->slices;
+    return moved;
+}
+
+/* The pages leave; the slices stay behind, clean. */
+static void leave_clean(struct pm_span *span)
+{
+    struct pm_arena *arena = span->arena;
+    size_t first = (span->start - arena->base) >> PM_SLICE_SHIFT;
+    pm_lock(&pm_arena_lock);
+    pm_arena_free_locked(arena, first, span->slices);
+    pm_arena_clean_locked(arena, first, span->slices);
+    pm_unlock(&pm_arena_lock);
+}
+
+bool pm_spans_remap(struct pm_span *span, size_t bytes)
+{
+    struct pm_arena *arena = span->arena;
+    if (!pm_provider_is_system(&arena->provider))
+        return false;
+    pm_ownermap_set(span->start, 1, NULL);
+    if (arena->dedicated)
+        return remap_dedicated(span, bytes);
+    struct pm_arena *own = pm_mapping_new_from(span, bytes);
+    if (own == NULL)
+        return false;
+    leave_clean(span);
+    pm_lock(&pm_arena_lock);
+    pm_arena_insert_locked(own);
+    pm_unlock(&pm_arena_lock);
+    span->start = own->base;
+    span->arena = own;
+    span->slices = (uint32_t)own->slices;
+    return true;
+}

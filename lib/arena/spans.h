@@ -1,0 +1,38 @@
+/*
+ * spans.h - what the layers above ask of arenas: spans, taken and given back.
+ * Brings together the books (arena.h), new mappings (mapping.h) and the return
+ * of free pages (purge.h).
+ */
+#ifndef PM_ARENA_SPANS_H
+#define PM_ARENA_SPANS_H
+
+#include "arena/span.h"
+
+/*
+ * Fills `span` with `slices` slices whose first address is a multiple of
+ * `align` bytes (a power of two, at least the slice).  The span is not in the
+ * owner map yet.  False when memory runs out.
+ */
+bool pm_spans_take(struct pm_span *span, size_t slices, size_t align);
+
+/* As pm_spans_take(), in an arena of its own of just `bytes` (whole pages). */
+bool pm_spans_take_dedicated(struct pm_span *span, size_t bytes, size_t align);
+
+/* Takes the span out of the owner map and frees its slices. */
+void pm_spans_give(struct pm_span *span);
+
+/* Makes `span` longer where it is; false when the slices after it are not free. */
+bool pm_spans_extend(struct pm_span *span, size_t slices);
+
+/* Frees the slices of `span` from the `slices`th on. */
+void pm_spans_cut(struct pm_span *span, size_t slices);
+
+/*
+ * Moves `span`, contents and all, to a dedicated arena of `bytes` by
+ * remapping pages: its start changes.  The owner map's entry is cleared, and the
+ * caller enters the span again.  False when the pages cannot be remapped:
+ * address, size and contents are as before.
+ */
+bool pm_spans_remap(struct pm_span *span, size_t bytes);
+
+#endif /* PM_ARENA_SPANS_H */
