@@ -185,7 +185,7 @@ size_t pm_arena_span_bytes(const struct pm_span *span)
  */
 size_t pm_arena_excess_locked(void)
 {
-    size_t allowed = peak_taken + peak_taken / 4 + EXCESS_MIN;
+    size_t allowed = peak_taken + peak_taken / 2 + EXCESS_MIN;
     size_t resident = total_taken + total_dirty;
     return resident > allowed ? resident - allowed : 0;
 }

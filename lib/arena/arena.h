@@ -65,8 +65,8 @@ extern struct pm_arena *pm_arena_list;
  * extend:  makes `span` longer; false when the slices after it are not free.
  * free:    taken slices become free and dirty.
  * clean:   free dirty slices are known to read as zero.
- * excess:  bytes that are resident beyond what the program ever held, and a
- *          quarter more.
+ * excess:  bytes that are resident beyond what the program ever held, and half
+ *          as much again.
  * unlink_empty: takes the last arena without a span off the list when there are
  *          more than `keep` bytes of such; NULL otherwise.
  */

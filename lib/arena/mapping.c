@@ -12,6 +12,7 @@
 #include "os/os.h"
 
 #define ARENA_MIN (4 * PM_MIB)
+#define SPANS_BESIDE 16
 
 static _Atomic size_t arena_max = 256 * PM_MIB;
 
@@ -118,6 +119,9 @@ struct pm_arena *pm_mapping_new(size_t bytes, size_t mapped)
     size_t size = pm_align_up(mapped / 4, PM_MIB);
     if (size < ARENA_MIN)
         size = ARENA_MIN;
+    /* Holes of neighbouring arenas do not join: large spans want many of their like beside. */
+    if (size < bytes * SPANS_BESIDE)
+        size = bytes * SPANS_BESIDE;
     if (size > max)
         size = max;
     for (; size > bytes; size = pm_align_up(size / 2, PM_SLICE)) {

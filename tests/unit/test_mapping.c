@@ -27,8 +27,9 @@ START_TEST(arenas_grow_with_what_is_mapped)
         {PM_SLICE, 16 * PM_MIB, 4 * PM_MIB},
         {PM_SLICE, 40 * PM_MIB, 10 * PM_MIB},
         {PM_SLICE, 4096 * PM_MIB, 256 * PM_MIB},
-        {20 * PM_MIB, 0, 20 * PM_MIB},
-        {20 * PM_MIB + PM_SLICE, 80 * PM_MIB, 20 * PM_MIB + PM_SLICE},
+        {PM_MIB, 0, 16 * PM_MIB}, /* room for more of the kind */
+        {PM_MIB, 100 * PM_MIB, 25 * PM_MIB},
+        {20 * PM_MIB + PM_SLICE, 80 * PM_MIB, 256 * PM_MIB},
     };
     for (size_t i = 0; i < UNIT_COUNT_OF(cases); i++) {
         struct pm_arena *arena = pm_mapping_new(cases[i].bytes, cases[i].mapped);
