@@ -34,10 +34,7 @@ PM_EXPORT void free(void *block)
 
 PM_EXPORT void *calloc(size_t count, size_t size)
 {
-    size_t bytes;
-    if (PM_UNLIKELY(__builtin_mul_overflow(count, size, &bytes)))
-        return refuse(ENOMEM);
-    return pm_alloc_zeroed(bytes);
+    return pm_alloc_zeroed_array(count, size);
 }
 
 /* A zero size frees, as glibc's does. */

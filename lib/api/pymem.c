@@ -14,32 +14,17 @@
 
 enum { DOMAINS = 3 };
 
-static void *alloc_bytes(size_t size)
-{
-    return pm_alloc(size);
-}
-
-static void *alloc_zeroed_elements(size_t count, size_t size)
-{
-    size_t bytes;
-    if (__builtin_mul_overflow(count, size, &bytes)) {
-        errno = ENOMEM;
-        return NULL;
-    }
-    return pm_alloc_zeroed(bytes);
-}
-
 /* The heap's own allocator, once for each domain: messages name the public function. */
 #define HEAP_ALLOCATOR(domain, prefix)                                                             \
     static void *domain##_malloc(void *ctx, size_t size)                                           \
     {                                                                                              \
         (void)ctx;                                                                                 \
-        return alloc_bytes(size);                                                                  \
+        return pm_alloc(size);                                                                     \
     }                                                                                              \
     static void *domain##_calloc(void *ctx, size_t count, size_t size)                             \
     {                                                                                              \
         (void)ctx;                                                                                 \
-        return alloc_zeroed_elements(count, size);                                                 \
+        return pm_alloc_zeroed_array(count, size);                                                 \
     }                                                                                              \
     static void *domain##_realloc(void *ctx, void *block, size_t size)                             \
     {                                                                                              \

@@ -79,10 +79,15 @@ void pm_arena_clean_locked(struct pm_arena *arena, size_t first, size_t slices);
 size_t pm_arena_excess_locked(void);
 struct pm_arena *pm_arena_unlink_empty_locked(size_t keep);
 
-/* The number in its arena of the first slice behind the span. */
+/* The numbers in its arena of the span's first slice, and of the first behind it. */
+PM_INLINE size_t pm_arena_slice_of(const struct pm_span *span)
+{
+    return (span->start - span->arena->base) >> PM_SLICE_SHIFT;
+}
+
 PM_INLINE size_t pm_arena_slice_after(const struct pm_span *span)
 {
-    return ((span->start - span->arena->base) >> PM_SLICE_SHIFT) + span->slices;
+    return pm_arena_slice_of(span) + span->slices;
 }
 
 /* Bytes of the span that exist: a dedicated arena ends with a page, not a slice. */

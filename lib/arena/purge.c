@@ -120,12 +120,11 @@ size_t pm_purge_all(void)
     return purged;
 }
 
-void pm_purge_tick(void)
+static void tick(uint64_t now)
 {
     int64_t decay = atomic_load_explicit(&decay_ms, memory_order_relaxed);
     if (decay <= 0 || atomic_load_explicit(&suspended, memory_order_relaxed))
         return;
-    uint64_t now = pm_os_clock_ms();
     uint64_t due = atomic_load_explicit(&next_tick_ms, memory_order_relaxed);
     if (now < due ||
         !atomic_compare_exchange_strong_explicit(&next_tick_ms, &due, now + (uint64_t)decay / 2,
@@ -140,10 +139,16 @@ void pm_purge_tick(void)
     pm_purge_empty_arenas(EMPTY_KEEP);
 }
 
+void pm_purge_tick(void)
+{
+    tick(pm_os_clock_ms());
+}
+
 void pm_purge_before_free(void)
 {
-    pm_purge_tick();
-    atomic_store_explicit(&last_free_ms, pm_os_clock_ms(), memory_order_relaxed);
+    uint64_t now = pm_os_clock_ms();
+    tick(now);
+    atomic_store_explicit(&last_free_ms, now, memory_order_relaxed);
 }
 
 void pm_purge_after_free(void)

@@ -12,8 +12,6 @@ bool pm_spans_take(struct pm_span *span, size_t slices, size_t align)
 {
     pm_lock(&pm_arena_lock);
     bool taken = pm_arena_take_locked(span, slices, align);
-    struct pm_arena_totals totals;
-    pm_arena_totals_locked(&totals);
     size_t excess = pm_arena_excess_locked();
     pm_unlock(&pm_arena_lock);
     if (PM_UNLIKELY(excess != 0))
@@ -21,6 +19,8 @@ bool pm_spans_take(struct pm_span *span, size_t slices, size_t align)
     if (PM_LIKELY(taken))
         return true;
 
+    struct pm_arena_totals totals;
+    pm_arena_totals(&totals);
     size_t bytes = (slices << PM_SLICE_SHIFT) + align - PM_SLICE;
     struct pm_arena *arena = pm_mapping_new(bytes, totals.mapped);
     if (arena == NULL)
@@ -65,7 +65,7 @@ void pm_spans_give(struct pm_span *span)
     }
     pm_purge_before_free();
     pm_lock(&pm_arena_lock);
-    pm_arena_free_locked(arena, (span->start - arena->base) >> PM_SLICE_SHIFT, span->slices);
+    pm_arena_free_locked(arena, pm_arena_slice_of(span), span->slices);
     pm_unlock(&pm_arena_lock);
     pm_purge_after_free();
 }
@@ -85,7 +85,7 @@ void pm_spans_cut(struct pm_span *span, size_t slices)
     struct pm_arena *arena = span->arena;
     if (arena->dedicated || slices >= span->slices)
         return;
-    size_t first = ((span->start - arena->base) >> PM_SLICE_SHIFT) + slices;
+    size_t first = pm_arena_slice_of(span) + slices;
     pm_purge_before_free();
     pm_lock(&pm_arena_lock);
     pm_arena_free_locked(arena, first, span->slices - slices);
@@ -114,7 +114,7 @@ static bool remap_dedicated(struct pm_span *span, size_t bytes)
 static void leave_clean(struct pm_span *span)
 {
     struct pm_arena *arena = span->arena;
-    size_t first = (span->start - arena->base) >> PM_SLICE_SHIFT;
+    size_t first = pm_arena_slice_of(span);
     pm_lock(&pm_arena_lock);
     pm_arena_free_locked(arena, first, span->slices);
     pm_arena_clean_locked(arena, first, span->slices);
@@ -140,4 +140,16 @@ bool pm_spans_remap(struct pm_span *span, size_t bytes)
     span->arena = own;
     span->slices = (uint32_t)own->slices;
     return true;
+}
+
+struct pm_span *pm_spans_next(const struct pm_arena *arena, size_t *slice)
+{
+    while (*slice < arena->slices) {
+        void *address = (void *)(arena->base + (*slice << PM_SLICE_SHIFT));
+        struct pm_span *span = pm_ownermap_get(address);
+        *slice = span != NULL ? pm_arena_slice_after(span) : *slice + 1;
+        if (span != NULL)
+            return span;
+    }
+    return NULL;
 }

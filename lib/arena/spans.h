@@ -35,4 +35,10 @@ void pm_spans_cut(struct pm_span *span, size_t slices);
  */
 bool pm_spans_remap(struct pm_span *span, size_t bytes);
 
+/*
+ * The first span of the arena at or behind slice `*slice`, which moves behind it;
+ * NULL at the end.  Under pm_arena_lock, or with no other thread about.
+ */
+struct pm_span *pm_spans_next(const struct pm_arena *arena, size_t *slice);
+
 #endif /* PM_ARENA_SPANS_H */

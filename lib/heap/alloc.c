@@ -120,6 +120,16 @@ void *pm_alloc_zeroed(size_t size)
     return block != NULL ? memset(block, 0, size != 0 ? size : 1) : NULL;
 }
 
+void *pm_alloc_zeroed_array(size_t count, size_t size)
+{
+    size_t bytes;
+    if (PM_UNLIKELY(__builtin_mul_overflow(count, size, &bytes))) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    return pm_alloc_zeroed(bytes);
+}
+
 void *pm_alloc_aligned(size_t size, size_t align)
 {
     if (align <= PM_GRANULE)
@@ -140,12 +150,15 @@ static void *copy_to_new(void *block, size_t old_size, size_t size, const char *
     return copy;
 }
 
-static void *realloc_foreign(void *address, size_t size, const char *call)
+/* The size of a block that is not ours but another heap's; else the process ends. */
+static size_t foreign_size(const void *address, const char *call)
 {
-    size_t old_size = pm_foreign.usable_size != NULL ? pm_foreign.usable_size(address) : 0;
-    if (old_size == 0)
+    size_t size = 0;
+    if (pm_ownermap_get(address) == NULL && pm_foreign.usable_size != NULL)
+        size = pm_foreign.usable_size(address);
+    if (size == 0)
         pm_misuse(address, call);
-    return copy_to_new(address, old_size, size, call);
+    return size;
 }
 
 /* A block that would be at least half full stays: shrinking by moving gains little. */
@@ -159,11 +172,8 @@ void *pm_realloc(void *address, size_t size, const char *call)
     if (address == NULL)
         return pm_alloc(size);
     struct pm_block block;
-    if (!pm_block_find(address, &block)) {
-        if (pm_ownermap_get(address) == NULL)
-            return realloc_foreign(address, size, call);
-        pm_misuse(address, call);
-    }
+    if (!pm_block_find(address, &block))
+        return copy_to_new(address, foreign_size(address, call), size, call);
     if (block.pool != NULL && stays(block.pool, size))
         return address;
     if (block.large != NULL) {
@@ -177,12 +187,5 @@ void *pm_realloc(void *address, size_t size, const char *call)
 size_t pm_usable_size(const void *address, const char *call)
 {
     struct pm_block block;
-    if (pm_block_find(address, &block))
-        return block.usable;
-    if (pm_ownermap_get(address) == NULL && pm_foreign.usable_size != NULL) {
-        size_t size = pm_foreign.usable_size(address);
-        if (size != 0)
-            return size;
-    }
-    pm_misuse(address, call);
+    return pm_block_find(address, &block) ? block.usable : foreign_size(address, call);
 }

@@ -26,6 +26,9 @@ void pm_free_slow(struct pm_heap *heap, void *block, const char *call);
 /* `size` bytes, zeroed; pages known to be zero are not touched. */
 void *pm_alloc_zeroed(size_t size);
 
+/* `count` elements of `size` bytes, zeroed; a product that overflows is refused. */
+void *pm_alloc_zeroed_array(size_t count, size_t size);
+
 /* `align` is a power of two. */
 void *pm_alloc_aligned(size_t size, size_t align);
 

@@ -4,7 +4,7 @@
 #include "heap/census.h"
 
 #include "arena/arena.h"
-#include "arena/ownermap.h"
+#include "arena/spans.h"
 #include "heap/large.h"
 #include "pool/pool.h"
 
@@ -43,12 +43,9 @@ void pm_census_take(struct pm_census *census)
     *census = (struct pm_census){0};
     pm_lock(&pm_arena_lock); /* a span found in the owner map stays until it is released */
     for (struct pm_arena *arena = pm_arena_list; arena != NULL; arena = arena->next) {
-        for (size_t i = 0; i < arena->slices;) {
-            struct pm_span *span = pm_ownermap_get((void *)(arena->base + (i << PM_SLICE_SHIFT)));
-            if (span != NULL)
-                count_span(census, span);
-            i = span != NULL ? pm_arena_slice_after(span) : i + 1;
-        }
+        struct pm_span *span;
+        for (size_t slice = 0; (span = pm_spans_next(arena, &slice)) != NULL;)
+            count_span(census, span);
     }
     pm_arena_totals_locked(&census->arenas);
     pm_unlock(&pm_arena_lock);

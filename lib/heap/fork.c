@@ -9,6 +9,7 @@
 #include "arena/meta.h"
 #include "arena/ownermap.h"
 #include "arena/purge.h"
+#include "arena/spans.h"
 #include "heap/floating.h"
 #include "heap/registry.h"
 #include "heap/thread.h"
@@ -68,11 +69,9 @@ static bool is_orphan(struct pm_pool *pool)
 
 static void rebuild_orphans(struct pm_arena *arena)
 {
-    for (size_t i = 0; i < arena->slices;) {
-        uintptr_t address = arena->base + (i << PM_SLICE_SHIFT);
-        struct pm_span *span = pm_ownermap_get((void *)address);
-        i = span != NULL ? pm_arena_slice_after(span) : i + 1;
-        if (span == NULL || span->kind != PM_SPAN_POOL || !is_orphan(pm_pool_of_span(span)))
+    struct pm_span *span;
+    for (size_t slice = 0; (span = pm_spans_next(arena, &slice)) != NULL;) {
+        if (span->kind != PM_SPAN_POOL || !is_orphan(pm_pool_of_span(span)))
             continue;
         pm_pool_rebuild(pm_pool_of_span(span));
         pm_floating_release(pm_pool_of_span(span), true, false);

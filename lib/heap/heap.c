@@ -4,7 +4,6 @@
  */
 #include "heap/heap.h"
 
-#include "arena/ownermap.h"
 #include "arena/purge.h"
 #include "heap/floating.h"
 #include "os/fatal.h"

@@ -21,9 +21,14 @@ static size_t slices_for(uint32_t size)
     return size * BLOCKS_MIN <= PM_SLICE ? 1 : pm_div_up(size * BLOCKS_MIN, PM_SLICE);
 }
 
-static size_t descriptor_size(uint64_t limit)
+static uint64_t limit_for(uint32_t size)
 {
-    return sizeof(struct pm_pool) + limit * sizeof(uint16_t);
+    return slices_for(size) * PM_SLICE / size + 1;
+}
+
+static size_t descriptor_size(uint32_t size)
+{
+    return sizeof(struct pm_pool) + limit_for(size) * sizeof(uint16_t);
 }
 
 /* By Newton's method: each step doubles the number of right bits, from three. */
@@ -42,19 +47,18 @@ static void shape(struct pm_pool *pool, unsigned class)
     pool->size = size;
     pool->rotate = (uint8_t)__builtin_ctz(size);
     pool->inverse = inverse_of(size >> pool->rotate);
-    pool->limit = slices_for(size) * PM_SLICE / size + 1;
+    pool->limit = limit_for(size);
 }
 
 struct pm_pool *pm_pool_create(unsigned class, struct pm_heap *owner)
 {
-    struct pm_pool wanted = {0};
-    shape(&wanted, class);
-    struct pm_pool *pool = pm_meta_alloc(descriptor_size(wanted.limit));
+    size_t size = descriptor_size(pm_class_size(class));
+    struct pm_pool *pool = pm_meta_alloc(size);
     if (pool == NULL)
         return NULL;
     shape(pool, class);
     if (!pm_spans_take(&pool->span, slices_for(pool->size), PM_SLICE)) {
-        pm_meta_free(pool, descriptor_size(pool->limit));
+        pm_meta_free(pool, size);
         return NULL;
     }
     pool->block0 = pool->span.start - pool->size;
@@ -80,7 +84,7 @@ void pm_pool_destroy(struct pm_pool *pool)
 {
     check_empty(pool);
     pm_spans_give(&pool->span);
-    pm_meta_free(pool, descriptor_size(pool->limit));
+    pm_meta_free(pool, descriptor_size(pool->size));
 }
 
 bool pm_pool_collect(struct pm_pool *pool)
