@@ -29,10 +29,12 @@ pm_core_sources = \
 	lib/heap/misuse.h lib/heap/misuse.c \
 	lib/heap/census.h lib/heap/census.c \
 	lib/heap/alloc.h lib/heap/alloc.c \
+	lib/host/domains.h lib/host/domains.c \
+	lib/host/cpython.h lib/host/cpython.c \
 	lib/api/pymem.c lib/api/own.c lib/api/start.h lib/api/start.c
 
 pm_libc_sources = \
-	lib/api/malloc.h lib/api/malloc.c lib/api/cxx.c lib/api/foreign.c
+	lib/api/malloc.h lib/api/malloc.c lib/api/cxx.c lib/api/foreign.c lib/api/loaded.c
 if HAVE_MALLINFO2
 pm_libc_sources += lib/api/libc_stats.c
 endif

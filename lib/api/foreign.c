@@ -56,11 +56,12 @@ static bool malloc_is_ours(void)
     return ours;
 }
 
-__attribute__((constructor)) static void install(void)
+/* Before every other constructor of ours: what they may do depends on it. */
+__attribute__((constructor(101))) static void install(void)
 {
     other.takes_all = !malloc_is_ours();
     void *scope = other.takes_all ? RTLD_DEFAULT : RTLD_NEXT;
     other.free = (void (*)(void *))dlsym(scope, "free");
     other.usable_size = (size_t(*)(const void *))dlsym(scope, "malloc_usable_size");
-    pm_foreign = (struct pm_foreign){free_foreign, usable_size_foreign};
+    pm_foreign = (struct pm_foreign){!other.takes_all, free_foreign, usable_size_foreign};
 }

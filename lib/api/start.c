@@ -8,6 +8,8 @@
 
 #include "arena/mapping.h"
 #include "arena/purge.h"
+#include "heap/misuse.h"
+#include "host/cpython.h"
 #include "os/options.h"
 #include "os/os.h"
 #include "os/text.h"
@@ -45,6 +47,7 @@ void pm_start(void)
         say_hello();
     if (options.confirm_conf)
         pm_options_print(&options);
+    pm_cpython_start(pm_foreign.none_before_us, options.verbose);
 }
 
 __attribute__((destructor)) static void finish(void)

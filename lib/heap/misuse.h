@@ -24,9 +24,10 @@ bool pm_block_is_live(const void *address);
 /*
  * What to do with a pointer that belongs to somebody else.  The malloc
  * interface sets these, because blocks of libc's own heap may reach it; both
- * return false (the size 0) when they do not know the pointer either.
+ * functions return false (the size 0) when they do not know the pointer either.
  */
 struct pm_foreign {
+    bool none_before_us; /* the process's malloc is ours, and was from the start */
     bool (*free)(void *address);
     size_t (*usable_size)(const void *address);
 };

@@ -133,7 +133,7 @@ static size_t size_foreign(const void *address)
 
 START_TEST(blocks_of_others_are_passed_on)
 {
-    pm_foreign = (struct pm_foreign){free_foreign, size_foreign};
+    pm_foreign = (struct pm_foreign){false, free_foreign, size_foreign};
     pm_free(&foreign_block, "free");
     ck_assert(freed);
     ck_assert_uint_eq(pm_usable_size(&foreign_block, "malloc_usable_size"), 1);

@@ -1,0 +1,216 @@
+/*
+ * cpython.c - see cpython.h.
+ *
+ * Sources of the contract: PEP 445, and CPython's documentation, "Memory
+ * Management": before Py_PreInitialize() the allocators may be replaced freely,
+ * afterwards only wrapped; since 3.12 those of MEM and OBJ are called by
+ * several threads at once.  An explicit PYTHONMALLOC or -X dev makes the
+ * interpreter install its own choice over ours, on its own.
+ *
+ * Once found, the interpreter's object stays loaded: our calls lead into it.
+ */
+#include "host/cpython.h"
+
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "heap/alloc.h"
+#include "host/domains.h"
+#include "os/text.h"
+
+enum { STANDARD_ERROR = 2, MINOR_MIN = 8 };
+
+/* Resolved by the loader, at no cost where there is no interpreter. */
+extern const char *Py_GetVersion(void) __attribute__((weak, visibility("default")));
+
+const struct pm_cpython *pm_cpython;
+
+static struct pm_cpython cpython;
+static bool looking, verbose;
+
+#define SYMBOL(name, member)                                                                       \
+    {                                                                                              \
+        name, offsetof(struct pm_cpython, member)                                                  \
+    }
+
+static const struct {
+    const char *name;
+    size_t offset;
+} symbols[] = {
+    SYMBOL("Py_GetVersion", version),
+    SYMBOL("Py_IsInitialized", is_initialized),
+    SYMBOL("PyMem_GetAllocator", get_allocator),
+    SYMBOL("PyMem_SetAllocator", set_allocator),
+    SYMBOL("PyObject_GetArenaAllocator", get_arena_allocator),
+    SYMBOL("PyObject_SetArenaAllocator", set_arena_allocator),
+    SYMBOL("PyMem_RawMalloc", raw.malloc),
+    SYMBOL("PyMem_RawCalloc", raw.calloc),
+    SYMBOL("PyMem_RawRealloc", raw.realloc),
+    SYMBOL("PyMem_RawFree", raw.free),
+    SYMBOL("PyMem_Malloc", mem.malloc),
+    SYMBOL("PyMem_Calloc", mem.calloc),
+    SYMBOL("PyMem_Realloc", mem.realloc),
+    SYMBOL("PyMem_Free", mem.free),
+    SYMBOL("PyObject_Malloc", obj.malloc),
+    SYMBOL("PyObject_Calloc", obj.calloc),
+    SYMBOL("PyObject_Realloc", obj.realloc),
+    SYMBOL("PyObject_Free", obj.free),
+};
+
+/* Ours have the same names; by what they do, for in some programs an address tells nothing. */
+static bool is_ours(void)
+{
+    PyMemAllocatorEx allocator;
+    cpython.get_allocator(PYMEM_DOMAIN_RAW, &allocator);
+    return allocator.malloc == pm_domain[PYMEM_DOMAIN_RAW].malloc;
+}
+
+/* Everything or nothing: what lacks one of the names is no CPython from 3.5 on. */
+static bool resolve(void *scope)
+{
+    for (size_t i = 0; i < sizeof symbols / sizeof symbols[0]; i++) {
+        void *address = dlsym(scope, symbols[i].name);
+        if (address == NULL) {
+            dlerror(); /* gives its message back */
+            return false;
+        }
+        memcpy((char *)&cpython + symbols[i].offset, &address, sizeof address);
+    }
+    return !is_ours();
+}
+
+/* Our own PyMem_ and PyObject_ calls, inside an interpreter. */
+#define FORWARD(domain)                                                                            \
+    static void *forward_##domain##_malloc(void *ctx, size_t size)                                 \
+    {                                                                                              \
+        (void)ctx;                                                                                 \
+        return cpython.domain.malloc(size);                                                        \
+    }                                                                                              \
+    static void *forward_##domain##_calloc(void *ctx, size_t count, size_t size)                   \
+    {                                                                                              \
+        (void)ctx;                                                                                 \
+        return cpython.domain.calloc(count, size);                                                 \
+    }                                                                                              \
+    static void *forward_##domain##_realloc(void *ctx, void *block, size_t size)                   \
+    {                                                                                              \
+        (void)ctx;                                                                                 \
+        return cpython.domain.realloc(block, size);                                                \
+    }                                                                                              \
+    static void forward_##domain##_free(void *ctx, void *block)                                    \
+    {                                                                                              \
+        (void)ctx;                                                                                 \
+        cpython.domain.free(block);                                                                \
+    }
+
+FORWARD(raw)
+FORWARD(mem)
+FORWARD(obj)
+
+#define FORWARDS(domain)                                                                           \
+    (PyMemAllocatorEx)                                                                             \
+    {                                                                                              \
+        NULL, forward_##domain##_malloc, forward_##domain##_calloc, forward_##domain##_realloc,    \
+            forward_##domain##_free                                                                \
+    }
+
+static void forward(void)
+{
+    pm_domain[PYMEM_DOMAIN_RAW] = FORWARDS(raw);
+    pm_domain[PYMEM_DOMAIN_MEM] = FORWARDS(mem);
+    pm_domain[PYMEM_DOMAIN_OBJ] = FORWARDS(obj);
+    pm_cpython = &cpython;
+}
+
+/* Also the source of the interpreter's frame stacks, from 3.11 on. */
+static void *arena_alloc(void *ctx, size_t size)
+{
+    (void)ctx;
+    return pm_alloc(size);
+}
+
+static void arena_free(void *ctx, void *arena, size_t size)
+{
+    (void)ctx;
+    (void)size;
+    pm_free(arena, "PyObjectArenaAllocator.free");
+}
+
+static void install(PyMemAllocatorDomain domain)
+{
+    PyMemAllocatorEx allocator = pm_domain_heap[domain];
+    cpython.set_allocator(domain, &allocator);
+}
+
+static void install_all(void)
+{
+    PyObjectArenaAllocator arenas = {NULL, arena_alloc, arena_free};
+    cpython.set_arena_allocator(&arenas);
+    install(PYMEM_DOMAIN_RAW);
+    install(PYMEM_DOMAIN_MEM);
+    install(PYMEM_DOMAIN_OBJ);
+}
+
+/* "3.11.2 (main, ...": is it one of those that the above was written for? */
+static bool is_known(const char *version)
+{
+    return strncmp(version, "3.", 2) == 0 && atoi(version + 2) >= MINOR_MIN;
+}
+
+/* Its collector finds objects by walking the interpreter's own heaps. */
+static bool is_free_threaded(const char *version)
+{
+    return strstr(version, "free-threading") != NULL;
+}
+
+static void say(const char *version, const char *what)
+{
+    struct pm_text text;
+    if (!verbose)
+        return;
+    pm_text_clear(&text);
+    pm_text_add(&text, "pymem: CPython ");
+    pm_text_add_bytes(&text, version, strcspn(version, " "));
+    pm_text_add(&text, what);
+    pm_text_write(&text, STANDARD_ERROR);
+}
+
+static void adopt(bool may_install)
+{
+    const char *version = cpython.version();
+    forward();
+    if (!may_install || cpython.is_initialized())
+        say(version, ": found too late, its allocators stay as they are\n");
+    else if (!is_known(version))
+        say(version, ": older than 3.8, its allocators stay as they are\n");
+    else if (is_free_threaded(version)) {
+        install(PYMEM_DOMAIN_RAW);
+        say(version, " (free-threading): the RAW domain is served by this heap\n");
+    } else {
+        install_all();
+        say(version, ": all domains are served by this heap\n");
+    }
+}
+
+void pm_cpython_start(bool may_install, bool speak)
+{
+    verbose = speak;
+    looking = true;
+    /* In the first scope our own names hide those of a libpython. */
+    if (Py_GetVersion != NULL && (resolve(RTLD_DEFAULT) || resolve(RTLD_NEXT)))
+        adopt(may_install);
+}
+
+void pm_cpython_loaded(const void *code)
+{
+    Dl_info object;
+    if (!looking || pm_cpython != NULL || dladdr(code, &object) == 0)
+        return;
+    void *handle = dlopen(object.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
+    if (handle == NULL)
+        dlerror();
+    else if (resolve(handle))
+        adopt(true); /* and the handle stays open */
+    else
+        dlclose(handle);
+}

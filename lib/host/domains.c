@@ -1,0 +1,43 @@
+/*
+ * domains.c - see domains.h.
+ */
+#include "host/domains.h"
+
+#include "heap/alloc.h"
+
+/* The heap's own allocator, once for each domain: messages name the public function. */
+#define HEAP_ALLOCATOR(domain, prefix)                                                             \
+    static void *domain##_malloc(void *ctx, size_t size)                                           \
+    {                                                                                              \
+        (void)ctx;                                                                                 \
+        return pm_alloc(size);                                                                     \
+    }                                                                                              \
+    static void *domain##_calloc(void *ctx, size_t count, size_t size)                             \
+    {                                                                                              \
+        (void)ctx;                                                                                 \
+        return pm_alloc_zeroed_array(count, size);                                                 \
+    }                                                                                              \
+    static void *domain##_realloc(void *ctx, void *block, size_t size)                             \
+    {                                                                                              \
+        (void)ctx;                                                                                 \
+        return pm_realloc(block, size, prefix "Realloc");                                          \
+    }                                                                                              \
+    static void domain##_free(void *ctx, void *block)                                              \
+    {                                                                                              \
+        (void)ctx;                                                                                 \
+        pm_free(block, prefix "Free");                                                             \
+    }
+
+HEAP_ALLOCATOR(raw, "PyMem_Raw")
+HEAP_ALLOCATOR(mem, "PyMem_")
+HEAP_ALLOCATOR(obj, "PyObject_")
+
+#define HEAP_ALLOCATORS                                                                            \
+    {                                                                                              \
+        [PYMEM_DOMAIN_RAW] = {NULL, raw_malloc, raw_calloc, raw_realloc, raw_free},                \
+        [PYMEM_DOMAIN_MEM] = {NULL, mem_malloc, mem_calloc, mem_realloc, mem_free},                \
+        [PYMEM_DOMAIN_OBJ] = {NULL, obj_malloc, obj_calloc, obj_realloc, obj_free},                \
+    }
+
+const PyMemAllocatorEx pm_domain_heap[PM_DOMAINS] = HEAP_ALLOCATORS;
+PyMemAllocatorEx pm_domain[PM_DOMAINS] = HEAP_ALLOCATORS;

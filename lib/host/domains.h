@@ -1,0 +1,19 @@
+/*
+ * domains.h - CPython's three allocation domains: which allocator serves each.
+ * At first it is the heap; then whatever PyMem_SetAllocator() puts in its
+ * place, or, inside an interpreter, the interpreter (cpython.c).
+ */
+#ifndef PM_HOST_DOMAINS_H
+#define PM_HOST_DOMAINS_H
+
+#include <pymem/pymem.h>
+
+enum { PM_DOMAINS = 3 };
+
+/* Read by every PyMem_ and PyObject_ call of ours; written before threads start. */
+extern PyMemAllocatorEx pm_domain[PM_DOMAINS];
+
+/* The heap as the allocator of each domain. */
+extern const PyMemAllocatorEx pm_domain_heap[PM_DOMAINS];
+
+#endif /* PM_HOST_DOMAINS_H */
