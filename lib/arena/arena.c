@@ -11,8 +11,9 @@
 struct pm_lock pm_arena_lock = PM_LOCK_INIT;
 struct pm_arena *pm_arena_list;
 
-/* Bytes, under pm_arena_lock. */
-static size_t total_mapped, total_taken, total_dirty, peak_taken;
+/* Bytes, written under pm_arena_lock. */
+static size_t total_mapped, total_taken, total_dirty;
+static _Atomic size_t peak_taken;
 static size_t total_arenas;
 
 /* The total is of what can be purged: what a replaced provider gave stays as it is. */
@@ -40,12 +41,17 @@ static size_t bytes_of(const struct pm_arena *arena, size_t slices)
                             : slices << PM_SLICE_SHIFT;
 }
 
+size_t pm_arena_peak_taken(void)
+{
+    return atomic_load_explicit(&peak_taken, memory_order_relaxed);
+}
+
 static void count_taken(struct pm_arena *arena, size_t slices)
 {
     arena->taken_count += slices;
     total_taken += bytes_of(arena, slices);
-    if (total_taken > peak_taken)
-        peak_taken = total_taken;
+    if (total_taken > pm_arena_peak_taken())
+        atomic_store_explicit(&peak_taken, total_taken, memory_order_relaxed);
 }
 
 static void count_freed(struct pm_arena *arena, size_t slices)
@@ -57,9 +63,9 @@ static void count_freed(struct pm_arena *arena, size_t slices)
 void pm_arena_insert_locked(struct pm_arena *arena)
 {
     struct pm_arena **at = &pm_arena_list;
-    while (*at != NULL && (*at)->base < arena->base)
+    while (*at != NULL)
         at = &(*at)->next;
-    arena->next = *at;
+    arena->next = NULL;
     *at = arena;
     total_arenas++;
     total_mapped += arena->map_size;
@@ -185,7 +191,8 @@ size_t pm_arena_span_bytes(const struct pm_span *span)
  */
 size_t pm_arena_excess_locked(void)
 {
-    size_t allowed = peak_taken + peak_taken / 2 + EXCESS_MIN;
+    size_t peak = pm_arena_peak_taken();
+    size_t allowed = peak + peak / 8 + EXCESS_MIN;
     size_t resident = total_taken + total_dirty;
     return resident > allowed ? resident - allowed : 0;
 }
@@ -252,7 +259,7 @@ void pm_arena_totals_locked(struct pm_arena_totals *totals)
     totals->arenas = total_arenas;
     totals->mapped = total_mapped;
     totals->taken = total_taken;
-    totals->peak_taken = peak_taken;
+    totals->peak_taken = pm_arena_peak_taken();
     totals->dirty = total_dirty;
 }
 

@@ -13,9 +13,9 @@
  *   clean -> taken -> dirty -> aged -> clean   (purge.c gives the pages back)
  *                     dirty, aged -> taken     (reused while still resident)
  *
- * Spans are taken from the first arena with room, there from the shortest run
- * that fits, so that the arenas at the end of the list run empty and can be
- * given back whole.
+ * Spans are taken from the oldest arena with room, there from the shortest run
+ * that fits: so what is resident already is used before what is not, and the
+ * youngest arenas run empty and can be given back whole.
  *
  * A block too large to share an arena gets one of its own ("dedicated"): one
  * mapping, remapped when the block grows and unmapped when it is freed.
@@ -31,7 +31,7 @@
 #define PM_DEDICATED_MIN (32 * PM_MIB)
 
 struct pm_arena {
-    struct pm_arena *next; /* by rising address; under pm_arena_lock */
+    struct pm_arena *next; /* made later; under pm_arena_lock */
     uintptr_t base;        /* of slice 0; a multiple of the slice unless dedicated */
     size_t slices;
     bool dedicated;
@@ -65,8 +65,8 @@ extern struct pm_arena *pm_arena_list;
  * extend:  makes `span` longer; false when the slices after it are not free.
  * free:    taken slices become free and dirty.
  * clean:   free dirty slices are known to read as zero.
- * excess:  bytes that are resident beyond what the program ever held, and half
- *          as much again.
+ * excess:  bytes that are resident beyond what the program ever held, and an
+ *          eighth more.
  * unlink_empty: takes the last arena without a span off the list when there are
  *          more than `keep` bytes of such; NULL otherwise.
  */
@@ -103,6 +103,9 @@ size_t pm_arena_span_bytes(const struct pm_span *span);
 size_t pm_arena_lock_dirty_run(struct pm_arena *arena, bool aged_only, size_t from, size_t *first);
 void pm_arena_unlock_run(struct pm_arena *arena, size_t first, size_t count, bool clean);
 
+/* The most bytes that spans have ever held at one time; takes no lock. */
+size_t pm_arena_peak_taken(void);
+
 /* Is `address` inside any arena?  For messages only: takes the lock and walks. */
 bool pm_arena_contains(const void *address);
 
@@ -111,7 +114,6 @@ bool pm_arena_contains(const void *address);
  *   taken_count and dirty_count are what the bitmaps say
  *   a dirty slice is free, an aged one dirty; no slice below search_from is free
  *   a span that the owner map names lies in its arena, on taken slices
- *   the list is sorted by address
  */
 void pm_arena_check(void);
 

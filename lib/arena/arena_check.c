@@ -45,12 +45,8 @@ static void check_spans(struct pm_arena *arena)
 
 void pm_arena_check(void)
 {
-    uintptr_t last = 0;
     pm_lock(&pm_arena_lock);
     for (struct pm_arena *arena = pm_arena_list; arena != NULL; arena = arena->next) {
-        if (arena->base <= last)
-            pm_fatal_broken("arenas are listed by rising address", arena);
-        last = arena->base;
         if (arena->dedicated)
             continue;
         check_bitmaps(arena);

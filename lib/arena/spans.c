@@ -8,27 +8,38 @@
 #include "arena/ownermap.h"
 #include "arena/purge.h"
 
-bool pm_spans_take(struct pm_span *span, size_t slices, size_t align)
+/* From the arenas there are and `fresh`, if any; says how much should be purged now. */
+static bool take(struct pm_span *span, size_t slices, size_t align, struct pm_arena *fresh,
+                 size_t *excess)
 {
     pm_lock(&pm_arena_lock);
+    if (fresh != NULL)
+        pm_arena_insert_locked(fresh);
     bool taken = pm_arena_take_locked(span, slices, align);
-    size_t excess = pm_arena_excess_locked();
+    *excess = pm_arena_excess_locked();
     pm_unlock(&pm_arena_lock);
-    if (PM_UNLIKELY(excess != 0))
-        pm_purge_some(excess);
-    if (PM_LIKELY(taken))
-        return true;
+    return taken;
+}
 
+static struct pm_arena *new_arena(size_t slices, size_t align)
+{
     struct pm_arena_totals totals;
     pm_arena_totals(&totals);
-    size_t bytes = (slices << PM_SLICE_SHIFT) + align - PM_SLICE;
-    struct pm_arena *arena = pm_mapping_new(bytes, totals.mapped);
-    if (arena == NULL)
-        return false;
-    pm_lock(&pm_arena_lock);
-    pm_arena_insert_locked(arena);
-    taken = pm_arena_take_locked(span, slices, align);
-    pm_unlock(&pm_arena_lock);
+    return pm_mapping_new((slices << PM_SLICE_SHIFT) + align - PM_SLICE, totals.mapped);
+}
+
+bool pm_spans_take(struct pm_span *span, size_t slices, size_t align)
+{
+    size_t excess;
+    bool taken = take(span, slices, align, NULL, &excess);
+    if (PM_UNLIKELY(!taken)) {
+        struct pm_arena *arena = new_arena(slices, align);
+        if (arena == NULL)
+            return false;
+        taken = take(span, slices, align, arena, &excess);
+    }
+    if (PM_UNLIKELY(excess != 0))
+        pm_purge_some(excess);
     return taken;
 }
 
@@ -94,7 +105,7 @@ void pm_spans_cut(struct pm_span *span, size_t slices)
     pm_purge_after_free();
 }
 
-/* A dedicated arena follows its mapping; the list is sorted by address. */
+/* A dedicated arena follows its mapping; the books count what is in the list. */
 static bool remap_dedicated(struct pm_span *span, size_t bytes)
 {
     struct pm_arena *arena = span->arena;

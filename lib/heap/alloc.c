@@ -91,7 +91,7 @@ static bool free_in_pool(struct pm_heap *heap, struct pm_pool *pool, void *addre
     }
     pm_heap_tlb_enter(heap, address, pool);
     if (pm_pool_push(pool, block))
-        pm_heap_partial_to_gone(heap, pool);
+        pm_heap_pushed(heap, pool);
     return true;
 }
 

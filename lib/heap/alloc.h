@@ -60,7 +60,7 @@ PM_INLINE void pm_free(void *address, const char *call)
         return;
     }
     if (PM_UNLIKELY(pm_pool_push(pool, block)))
-        pm_heap_partial_to_gone(heap, pool);
+        pm_heap_pushed(heap, pool);
 }
 
 #endif /* PM_HEAP_ALLOC_H */

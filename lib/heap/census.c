@@ -10,9 +10,9 @@
 
 static PM_RACY_READ void count_pool(struct pm_census *census, const struct pm_pool *pool)
 {
-    uint32_t used = pool->used;
-    if (pool->state == PM_POOL_CURRENT && used > 0)
-        used--;
+    uint32_t used = pm_pool_used(pool);
+    if (used >= pool->limit) /* a torn moment */
+        used = 0;
     uint64_t word = atomic_load_explicit(&pool->remote, memory_order_relaxed);
     uint32_t remote = PM_REMOTE_COUNT(word);
     size_t live = used > remote ? used - remote : 0;

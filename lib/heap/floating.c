@@ -40,11 +40,8 @@ static void unlist_locked(struct pm_pool *pool)
     pool->listed = false;
 }
 
-/* The caller has claimed the pool: only it changes `listed` now. */
-static void set_listed(struct pm_pool *pool, bool listed)
+static void change_listed(struct pm_pool *pool, bool listed)
 {
-    if (pool->listed == listed)
-        return;
     pm_lock(&pm_floating_lock[pool->class]);
     if (listed)
         list_locked(pool);
@@ -53,9 +50,16 @@ static void set_listed(struct pm_pool *pool, bool listed)
     pm_unlock(&pm_floating_lock[pool->class]);
 }
 
+/* The caller has claimed the pool: only it changes `listed` now. */
+PM_INLINE void set_listed(struct pm_pool *pool, bool listed)
+{
+    if (pool->listed != listed)
+        change_listed(pool, listed);
+}
+
 static bool worth_listing(const struct pm_pool *pool, bool offer)
 {
-    uint32_t available = pm_pool_available(pool);
+    uint32_t available = (uint32_t)pool->limit - 1 - pool->used;
     return available > 0 && (offer || available >= (uint32_t)(pool->limit - 1) / 8);
 }
 

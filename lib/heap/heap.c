@@ -4,6 +4,7 @@
  */
 #include "heap/heap.h"
 
+#include "arena/arena.h"
 #include "arena/purge.h"
 #include "heap/floating.h"
 #include "os/fatal.h"
@@ -14,6 +15,7 @@ enum {
     TICK_REFILLS = 64,         /* refills between two looks at the clock */
     DEBUG_CHECK_REFILLS = 256, /* refills between two full checks in debug builds */
     PARTIAL_LOOKED = 8,        /* partial pools asked for a block before fresh memory is used */
+    FULL_KEPT = 16,            /* full pools of a class that stay with the heap */
 };
 
 /* Filled in by the compiler, because the first call may come before any code of ours. */
@@ -29,7 +31,7 @@ void pm_heap_clear(struct pm_heap *heap)
     for (size_t i = 0; i < PM_TLB_SLOTS; i++)
         heap->tlb[i] = &pm_pool_none;
     for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1)
-        heap->bin[class] = (struct pm_bin){&pm_pool_none, NULL, NULL};
+        heap->bin[class] = (struct pm_bin){.current = &pm_pool_none};
 }
 
 static void tlb_forget(struct pm_heap *heap, struct pm_pool *pool)
@@ -42,27 +44,27 @@ static void tlb_forget(struct pm_heap *heap, struct pm_pool *pool)
     }
 }
 
-static void bin_append(struct pm_bin *bin, struct pm_pool *pool)
+static void append(struct pm_pool_list *list, struct pm_pool *pool)
 {
     pool->next = NULL;
-    pool->prev = bin->last;
-    if (bin->last != NULL)
-        bin->last->next = pool;
+    pool->prev = list->last;
+    if (list->last != NULL)
+        list->last->next = pool;
     else
-        bin->first = pool;
-    bin->last = pool;
+        list->first = pool;
+    list->last = pool;
 }
 
-static void bin_remove(struct pm_bin *bin, struct pm_pool *pool)
+static void take_out(struct pm_pool_list *list, struct pm_pool *pool)
 {
     if (pool->prev != NULL)
         pool->prev->next = pool->next;
     else
-        bin->first = pool->next;
+        list->first = pool->next;
     if (pool->next != NULL)
         pool->next->prev = pool->prev;
     else
-        bin->last = pool->prev;
+        list->last = pool->prev;
 }
 
 /* Makes `pool` the one that direct[] names for every size of the class. */
@@ -91,21 +93,37 @@ static void from_current(struct pm_heap *heap, struct pm_pool *pool)
     set_direct(heap, pool->class, &pm_pool_none);
 }
 
-/* False when blocks came back just now: the pool stays current. */
-static bool current_to_floating(struct pm_heap *heap, struct pm_pool *pool)
+/* A full pool leaves its list; `freed` of its blocks are on its own list by now. */
+static void unlist_full(struct pm_heap *heap, struct pm_pool *pool, uint32_t freed)
 {
-    from_current(heap, pool);
+    struct pm_bin *bin = &heap->bin[pool->class];
+    take_out(&bin->full, pool);
+    bin->full_count--;
+    pm_pool_unset_full(pool, freed);
+}
+
+static void full_to_floating(struct pm_heap *heap, struct pm_pool *pool)
+{
+    unlist_full(heap, pool, 0);
     tlb_forget(heap, pool);
-    if (pm_floating_release(pool, false, true))
-        return true;
-    to_current(heap, pool);
-    return false;
+    if (!pm_floating_release(pool, false, true))
+        pm_heap_adopt(heap, pool); /* blocks came back just now */
+}
+
+/* Its blocks are all in use; the one that has been full for longest floats instead. */
+static void add_full(struct pm_heap *heap, struct pm_pool *pool)
+{
+    struct pm_bin *bin = &heap->bin[pool->class];
+    pm_pool_set_full(pool);
+    append(&bin->full, pool);
+    if (++bin->full_count > FULL_KEPT)
+        full_to_floating(heap, bin->full.first);
 }
 
 /* A block that was used before: memory that is resident already. */
-static bool has_used_block(struct pm_pool *pool)
+PM_INLINE bool has_used_block(struct pm_pool *pool)
 {
-    return pool->free != PM_LINK_NONE || pm_pool_collect(pool);
+    return pool->free != PM_LINK_NONE || (pm_pool_has_remote(pool) && pm_pool_collect(pool));
 }
 
 /*
@@ -115,22 +133,35 @@ static bool has_used_block(struct pm_pool *pool)
  */
 static struct pm_pool *take_partial(struct pm_bin *bin)
 {
-    struct pm_pool *pool = bin->first;
+    struct pm_pool *pool = bin->partial.first;
     for (int looked = 0; pool != NULL && looked < PARTIAL_LOOKED; looked++, pool = pool->next) {
         if (has_used_block(pool)) {
-            bin_remove(bin, pool);
+            take_out(&bin->partial, pool);
             return pool;
         }
     }
     return NULL;
 }
 
+/* A full pool into which other threads have freed. */
+static struct pm_pool *take_full(struct pm_heap *heap, struct pm_bin *bin)
+{
+    struct pm_pool *pool = bin->full.first;
+    while (pool != NULL && !pm_pool_has_remote(pool))
+        pool = pool->next;
+    if (pool != NULL) {
+        unlist_full(heap, pool, 0);
+        pm_pool_collect(pool);
+    }
+    return pool;
+}
+
 /* The partial pool that came last: one that waits for its fresh blocks to be carved. */
 static struct pm_pool *take_last_partial(struct pm_bin *bin)
 {
-    struct pm_pool *pool = bin->last;
+    struct pm_pool *pool = bin->partial.last;
     if (pool != NULL)
-        bin_remove(bin, pool);
+        take_out(&bin->partial, pool);
     return pool;
 }
 
@@ -150,31 +181,61 @@ static struct pm_pool *take_used(struct pm_heap *heap, unsigned class)
     return pool != NULL ? pool : pm_floating_take(class);
 }
 
-static struct pm_pool *take_fresh(struct pm_heap *heap, unsigned class)
+static void pool_gone(struct pm_heap *heap, struct pm_pool *pool)
 {
-    struct pm_pool *pool = take_last_partial(&heap->bin[class]);
-    return pool != NULL ? pool : pm_pool_create(class, heap);
-}
-
-/* A pool that is in no list waits to become current, unless nothing in it is live. */
-static void set_aside(struct pm_heap *heap, struct pm_pool *pool)
-{
-    if (pool->used != 0) {
-        pm_heap_adopt(heap, pool);
-        return;
-    }
     tlb_forget(heap, pool);
     pm_pool_destroy(pool);
 }
 
-/* The current pool waits for its fresh blocks, or floats: then false as below. */
-static bool set_current_aside(struct pm_heap *heap, struct pm_pool *pool)
+/* Lets the current pool go when nothing in it is live. */
+static void collect_current(struct pm_heap *heap, struct pm_pool *pool)
 {
-    if (pool->carved + 1u == pool->limit)
-        return current_to_floating(heap, pool);
+    pm_pool_collect(pool);
+    if (pool->used > 1)
+        return;
     from_current(heap, pool);
-    set_aside(heap, pool);
-    return true;
+    pool_gone(heap, pool);
+}
+
+/*
+ * A current pool in which nothing is live is kept for the next block of its
+ * class.  While the process grows, it goes: others may use its pages before
+ * they ask for more.  (A steady program does not grow, so there no pool
+ * comes and goes with every call.)
+ */
+static void let_idle_go(struct pm_heap *heap)
+{
+    size_t peak = pm_arena_peak_taken();
+    if (peak <= heap->idle_below)
+        return;
+    heap->idle_below = peak;
+    for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1) {
+        if (heap->bin[class].current != &pm_pool_none)
+            collect_current(heap, heap->bin[class].current);
+    }
+}
+
+static struct pm_pool *take_fresh(struct pm_heap *heap, unsigned class)
+{
+    struct pm_pool *pool = take_last_partial(&heap->bin[class]);
+    if (pool == NULL)
+        pool = take_full(heap, &heap->bin[class]);
+    if (pool != NULL)
+        return pool;
+    let_idle_go(heap);
+    return pm_pool_create(class, heap);
+}
+
+/* A pool that was current and is in no list now. */
+static void set_aside(struct pm_heap *heap, struct pm_pool *pool)
+{
+    pool->used--;
+    if (pool->used + 1u == pool->limit && !pm_pool_has_remote(pool))
+        add_full(heap, pool);
+    else if (pool->used != 0)
+        pm_heap_adopt(heap, pool);
+    else
+        pool_gone(heap, pool);
 }
 
 struct pm_pool *pm_heap_refill(struct pm_heap *heap, unsigned class)
@@ -193,13 +254,11 @@ struct pm_pool *pm_heap_refill(struct pm_heap *heap, unsigned class)
         return NULL;
     /* An arena allocator that allocates may have refilled this class meanwhile. */
     pool = heap->bin[class].current;
-    if (pool != &pm_pool_none && !set_current_aside(heap, pool)) { /* blocks came back */
-        set_aside(heap, next);
-        return pool;
-    }
     to_current(heap, next);
     if (!has_used_block(next) && !pm_pool_carve(next))
         pm_fatal_broken("a pool that becomes current has a free block", next);
+    if (pool != &pm_pool_none)
+        set_aside(heap, pool);
     return next;
 }
 
@@ -207,39 +266,45 @@ void pm_heap_adopt(struct pm_heap *heap, struct pm_pool *pool)
 {
     pool->state = PM_POOL_PARTIAL;
     atomic_store_explicit(&pool->owner, heap, memory_order_relaxed);
-    bin_append(&heap->bin[pool->class], pool);
+    append(&heap->bin[pool->class].partial, pool);
 }
 
-void pm_heap_partial_to_gone(struct pm_heap *heap, struct pm_pool *pool)
+static void partial_to_gone(struct pm_heap *heap, struct pm_pool *pool)
 {
-    bin_remove(&heap->bin[pool->class], pool);
-    tlb_forget(heap, pool);
-    pm_pool_destroy(pool);
+    take_out(&heap->bin[pool->class].partial, pool);
+    pool_gone(heap, pool);
 }
 
-/* Lets the current pool go when nothing in it is live. */
-static void collect_current(struct pm_heap *heap, struct pm_pool *pool)
+void pm_heap_pushed(struct pm_heap *heap, struct pm_pool *pool)
 {
-    pm_pool_collect(pool);
-    if (pool->used > 1)
-        return;
-    from_current(heap, pool);
-    tlb_forget(heap, pool);
-    pm_pool_destroy(pool);
+    if (pool->state == PM_POOL_FULL) {
+        unlist_full(heap, pool, 1);
+        pm_heap_adopt(heap, pool);
+    }
+    if (pool->used == 0)
+        partial_to_gone(heap, pool);
+}
+
+static void collect_partial(struct pm_heap *heap, struct pm_bin *bin)
+{
+    for (struct pm_pool *pool = bin->partial.first, *next; pool != NULL; pool = next) {
+        next = pool->next;
+        pm_pool_collect(pool);
+        if (pool->used == 0)
+            partial_to_gone(heap, pool);
+    }
 }
 
 void pm_heap_collect(struct pm_heap *heap)
 {
     for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1) {
         struct pm_bin *bin = &heap->bin[class];
+        struct pm_pool *pool;
         if (bin->current != &pm_pool_none)
             collect_current(heap, bin->current);
-        for (struct pm_pool *pool = bin->first, *next; pool != NULL; pool = next) {
-            next = pool->next;
-            pm_pool_collect(pool);
-            if (pool->used == 0)
-                pm_heap_partial_to_gone(heap, pool);
-        }
+        while ((pool = take_full(heap, bin)) != NULL)
+            pm_heap_adopt(heap, pool);
+        collect_partial(heap, bin);
     }
 }
 
@@ -247,14 +312,17 @@ void pm_heap_abandon(struct pm_heap *heap)
 {
     for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1) {
         struct pm_bin *bin = &heap->bin[class];
-        if (bin->current != &pm_pool_none) {
-            struct pm_pool *pool = bin->current;
+        struct pm_pool *pool = bin->current;
+        if (pool != &pm_pool_none) {
             from_current(heap, pool);
             pm_floating_release(pool, true, false);
         }
-        while (bin->first != NULL) {
-            struct pm_pool *pool = bin->first;
-            bin_remove(bin, pool);
+        while ((pool = bin->full.first) != NULL) {
+            unlist_full(heap, pool, 0);
+            pm_floating_release(pool, true, false);
+        }
+        while ((pool = bin->partial.first) != NULL) {
+            take_out(&bin->partial, pool);
             pm_floating_release(pool, true, false);
         }
     }

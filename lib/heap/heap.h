@@ -17,10 +17,15 @@
 /* Slots of the table that finds a pool of one's own from an address. */
 #define PM_TLB_SLOTS ((size_t)256)
 
+/* Pools in the order in which they came. */
+struct pm_pool_list {
+    struct pm_pool *first, *last;
+};
+
 struct pm_bin {
     struct pm_pool *current; /* pm_pool_none when there is none */
-    struct pm_pool *first;   /* partial pools, longest waiting first */
-    struct pm_pool *last;
+    struct pm_pool_list partial, full;
+    uint32_t full_count;
 };
 
 struct pm_heap {
@@ -34,7 +39,8 @@ struct pm_heap {
     struct pm_pool *tlb[PM_TLB_SLOTS];
     struct pm_bin bin[PM_CLASS_COUNT];
 
-    uint32_t refills; /* so far; for what is done every so many of them */
+    uint32_t refills;  /* so far; for what is done every so many of them */
+    size_t idle_below; /* idle pools may stay until the arenas' peak exceeds this */
 
     /* registry.c's, under its lock. */
     struct pm_heap *next;      /* of all heaps ever made */
@@ -55,8 +61,8 @@ struct pm_pool *pm_heap_refill(struct pm_heap *heap, unsigned class);
 /* A pool that `heap` has claimed, with free blocks, waits to become current. */
 void pm_heap_adopt(struct pm_heap *heap, struct pm_pool *pool);
 
-/* The last live block of a partial pool is free. */
-void pm_heap_partial_to_gone(struct pm_heap *heap, struct pm_pool *pool);
+/* pm_pool_push() has reported that the pool is empty, or is full no more. */
+void pm_heap_pushed(struct pm_heap *heap, struct pm_pool *pool);
 
 /* Remembers the pool for the slice of `address`. */
 PM_INLINE void pm_heap_tlb_enter(struct pm_heap *heap, const void *address, struct pm_pool *pool)
@@ -72,8 +78,8 @@ void pm_heap_abandon(struct pm_heap *heap);
 
 /*
  * The heap's invariants, asserted by its owner (aborts with a message):
- *   current and partial pools are owned by this heap, in that state, of their
- *   bin's class, and hold their own invariants (pm_pool_check)
+ *   current, partial and full pools are owned by this heap, in that state, of
+ *   their bin's class, and hold their own invariants (pm_pool_check)
  *   partial pools have used > 0
  *   direct[] names the current pool of its size's class
  *   every pool in tlb[] is owned by this heap and covers its slot

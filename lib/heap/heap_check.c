@@ -19,20 +19,31 @@ static void check_owned(struct pm_heap *heap, struct pm_pool *pool, unsigned cla
     pm_pool_check(pool);
 }
 
-static void check_bin(struct pm_heap *heap, unsigned class)
+/* Returns how many pools there are. */
+static uint32_t check_list(struct pm_heap *heap, struct pm_pool_list *list, unsigned class,
+                           unsigned state)
 {
-    struct pm_bin *bin = &heap->bin[class];
     struct pm_pool *previous = NULL;
-    if (bin->current != &pm_pool_none)
-        check_owned(heap, bin->current, class, PM_POOL_CURRENT);
-    for (struct pm_pool *pool = bin->first; pool != NULL; pool = pool->next) {
-        check_owned(heap, pool, class, PM_POOL_PARTIAL);
+    uint32_t count = 0;
+    for (struct pm_pool *pool = list->first; pool != NULL; pool = pool->next, count++) {
+        check_owned(heap, pool, class, state);
         if (pool->prev != previous)
             pm_fatal_broken("a bin's list is linked both ways", pool);
         previous = pool;
     }
-    if (bin->last != previous)
-        pm_fatal_broken("a bin's list ends at its last pool", bin);
+    if (list->last != previous)
+        pm_fatal_broken("a bin's list ends at its last pool", list);
+    return count;
+}
+
+static void check_bin(struct pm_heap *heap, unsigned class)
+{
+    struct pm_bin *bin = &heap->bin[class];
+    if (bin->current != &pm_pool_none)
+        check_owned(heap, bin->current, class, PM_POOL_CURRENT);
+    check_list(heap, &bin->partial, class, PM_POOL_PARTIAL);
+    if (check_list(heap, &bin->full, class, PM_POOL_FULL) != bin->full_count)
+        pm_fatal_broken("full_count is the number of full pools", bin);
 }
 
 void pm_heap_check(struct pm_heap *heap)

@@ -89,7 +89,7 @@ void pm_pool_destroy(struct pm_pool *pool)
 
 bool pm_pool_collect(struct pm_pool *pool)
 {
-    if (PM_REMOTE_COUNT(atomic_load_explicit(&pool->remote, memory_order_relaxed)) == 0)
+    if (!pm_pool_has_remote(pool))
         return false;
     /* acquire pairs with the release in remote.c: push() */
     uint64_t word = atomic_exchange_explicit(&pool->remote, PM_REMOTE_OWNED, memory_order_acquire);
@@ -160,11 +160,12 @@ void pm_pool_check(struct pm_pool *pool)
     uint32_t listed = check_list(pool, pool->free);
     if (check_list(pool, PM_REMOTE_HEAD(word)) != remote)
         pm_fatal_broken("a remote list is as long as its count", pool);
-    uint32_t current = pool->state == PM_POOL_CURRENT;
-    if (pool->carved != pool->used - current + listed)
+    if (pool->carved != pm_pool_used(pool) + listed)
         pm_fatal_broken("carved == used + listed", pool);
-    if (pool->carved >= pool->limit || pool->used - current >= pool->limit)
+    if (pool->carved >= pool->limit || pm_pool_used(pool) >= pool->limit)
         pm_fatal_broken("no more blocks than the pool has", pool);
+    if (pool->state == PM_POOL_FULL && pool->used != 1)
+        pm_fatal_broken("the next free into a full pool is noticed", pool);
     if (pm_ownermap_get((void *)pool->span.start) != &pool->span)
         pm_fatal_broken("the owner map leads to the pool", pool);
     if (pm_link_get(pool, 0) != 0)

@@ -16,13 +16,16 @@
  *   current   the pool its owner's heap allocates from, one per class; counted
  *             once more in `used`, so that it never looks empty
  *   partial   owned, has free blocks, waits on the owner's list to be current
- *   floating  owned by nobody: full, or left behind by a thread that ended.
- *             Whoever frees a block into it, or takes it from the shared list
- *             to allocate from it, claims it first
+ *   full      owned, every block is live as far as the owner knows; `used` is 1,
+ *             so that its next free looks like the last and is not fast
+ *   floating  owned by nobody: full for longer, or left behind by a thread that
+ *             ended.  Whoever frees a block into it, or takes it from the shared
+ *             list to allocate from it, claims it first
  *
- *   fresh -> current -> floating -> partial -> current
- *                        floating -> current      (taken from the shared list)
- *            partial, floating -> gone            (its last block was freed)
+ *   fresh -> current -> full -> partial -> current
+ *                       full -> floating -> partial
+ *                               floating -> current   (taken from the shared list)
+ *            partial, floating -> gone                (its last block was freed)
  *
  * The owner alone reads and writes line 0; `remote` is for all.
  *
@@ -50,6 +53,7 @@ enum pm_pool_state {
     PM_POOL_FLOATING,
     PM_POOL_CURRENT,
     PM_POOL_PARTIAL,
+    PM_POOL_FULL,
 };
 
 struct pm_heap;
@@ -60,7 +64,7 @@ struct pm_pool {
     uint64_t inverse; /* of the odd part of `size`, modulo 2^64 */
     uint64_t limit;   /* number of the last block, plus one */
     uint32_t size;    /* bytes in a block */
-    uint32_t used;    /* blocks not on `free` and carved, plus one when current */
+    uint32_t used;    /* blocks not on `free` and carved, but see current and full */
     uint32_t free;    /* head of the owner's list */
     uint16_t carved;  /* blocks 1..carved have been on a list */
     uint8_t rotate;   /* power of two in `size` */
@@ -148,7 +152,7 @@ PM_INLINE void *pm_pool_pop(struct pm_pool *pool)
     return pm_pool_address(pool, block);
 }
 
-/* Puts a live block on `free`; true when the pool is empty now. */
+/* Puts a live block on `free`; true when the pool is empty now, or was full. */
 PM_INLINE bool pm_pool_push(struct pm_pool *pool, uint64_t block)
 {
     pm_link_set(pool, block, (uint16_t)pool->free);
@@ -156,10 +160,32 @@ PM_INLINE bool pm_pool_push(struct pm_pool *pool, uint64_t block)
     return --pool->used == 0;
 }
 
-/* Free blocks, not counting what other threads have freed meanwhile. */
-PM_INLINE uint32_t pm_pool_available(const struct pm_pool *pool)
+/* Blocks not on `free` and carved: live, or freed by other threads. */
+PM_INLINE uint32_t pm_pool_used(const struct pm_pool *pool)
 {
-    return (uint32_t)pool->limit - 1 - pool->used + (pool->state == PM_POOL_CURRENT);
+    if (pool->state == PM_POOL_FULL)
+        return (uint32_t)pool->limit - 1;
+    return pool->used - (pool->state == PM_POOL_CURRENT);
+}
+
+/* Have other threads freed blocks since the last pm_pool_collect()? */
+PM_INLINE bool pm_pool_has_remote(const struct pm_pool *pool)
+{
+    return PM_REMOTE_COUNT(atomic_load_explicit(&pool->remote, memory_order_relaxed)) != 0;
+}
+
+/* Every block is live: the next free of the owner's is reported by pm_pool_push(). */
+PM_INLINE void pm_pool_set_full(struct pm_pool *pool)
+{
+    pool->state = PM_POOL_FULL;
+    pool->used = 1;
+}
+
+/* Counts `used` as ever; `freed` of the blocks are on `free` by now. */
+PM_INLINE void pm_pool_unset_full(struct pm_pool *pool, uint32_t freed)
+{
+    pool->state = PM_POOL_PARTIAL;
+    pool->used = (uint32_t)pool->limit - 1 - freed;
 }
 
 /* A new pool of `class`, owned by `owner`; NULL when memory runs out. */
@@ -168,7 +194,10 @@ struct pm_pool *pm_pool_create(unsigned class, struct pm_heap *owner);
 /* Gives an empty pool's span back; nobody has it in a list. */
 void pm_pool_destroy(struct pm_pool *pool);
 
-/* Takes in what other threads have freed; true when that gave the owner's list a block. */
+/*
+ * Takes in what other threads have freed; true when that gave the owner's list a
+ * block.  Not of a full pool.
+ */
 bool pm_pool_collect(struct pm_pool *pool);
 
 /* Puts a page's worth of blocks never used before on `free`; false when all are carved. */
@@ -179,8 +208,9 @@ void pm_pool_rebuild(struct pm_pool *pool);
 
 /*
  * The pool's invariants, asserted by the owner:
- *   used == blocks live + blocks on `remote` + (state == current)
+ *   pm_pool_used() == blocks live + blocks on `remote`
  *   carved == blocks live + blocks on `free` + blocks on `remote`
+ *   a full pool has none on `free`, and `used` is 1
  *   no list reaches a live block, one never carved, or itself again
  */
 void pm_pool_check(struct pm_pool *pool);

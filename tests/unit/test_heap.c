@@ -9,6 +9,7 @@
 #include "heap/alloc.h"
 #include "heap/census.h"
 #include "heap/heap.h"
+#include "heap/remote.h"
 
 enum { CLASS = 20, BLOCKS = 2000 };
 
@@ -53,30 +54,99 @@ START_TEST(refill_makes_a_pool_current)
         ck_assert_int_eq(pool->state, PM_POOL_CURRENT);
         ck_assert_uint_ne(pool->free, PM_LINK_NONE);
         ck_assert_ptr_eq(heap.bin[class].current, pool);
+        pm_pool_pop(pool);
         pm_heap_check(&heap);
     }
     for (size_t size = 0; size <= PM_DIRECT_MAX; size++)
         ck_assert_ptr_eq(heap.direct[(size + 15) / 16], heap.bin[pm_class_of(size)].current);
     ck_assert_uint_eq(pools(), PM_CLASS_COUNT);
+    for (unsigned class = 0; class < PM_CLASS_COUNT; class ++)
+        ck_assert(!pm_pool_push(heap.bin[class].current, 1));
     pm_heap_collect(&heap);
     ck_assert_uint_eq(pools(), 0);
     pm_heap_check(&heap);
 }
 END_TEST
 
-START_TEST(a_full_pool_floats)
+/* Takes blocks until the pool that was current first is not; returns that. */
+static struct pm_pool *fill_one(void)
 {
-    struct pm_pool *first = pm_heap_refill(&heap, CLASS);
-    for (uint64_t i = 1; i < first->limit; i++)
+    struct pm_pool *pool = pm_heap_refill(&heap, CLASS);
+    while (heap.bin[CLASS].current == pool)
         ck_assert_ptr_nonnull(pop(&heap, CLASS));
-    ck_assert_ptr_eq(heap.bin[CLASS].current, first);
-    ck_assert_ptr_nonnull(pop(&heap, CLASS));
-    ck_assert_ptr_ne(heap.bin[CLASS].current, first);
+    return pool;
+}
+
+START_TEST(a_full_pool_waits_for_its_next_free)
+{
+    struct pm_pool *full = fill_one();
+    ck_assert_int_eq(full->state, PM_POOL_FULL);
+    ck_assert_ptr_eq(atomic_load(&full->owner), &heap);
+    ck_assert_uint_eq(pm_pool_used(full), full->limit - 1);
+    pm_heap_check(&heap);
+    ck_assert(pm_pool_push(full, 3));
+    pm_heap_pushed(&heap, full);
+    ck_assert_int_eq(full->state, PM_POOL_PARTIAL);
+    ck_assert_uint_eq(full->used, full->limit - 2);
+    ck_assert(!pm_pool_push(full, 2));
+    pm_heap_check(&heap);
+}
+END_TEST
+
+START_TEST(the_one_that_is_full_for_longest_floats)
+{
+    struct pm_pool *first = fill_one();
+    for (int i = 0; i < 15; i++)
+        fill_one();
+    ck_assert_int_eq(first->state, PM_POOL_FULL);
+    struct pm_pool *second = first->next;
+    fill_one();
     ck_assert_int_eq(first->state, PM_POOL_FLOATING);
     ck_assert_ptr_null(atomic_load(&first->owner));
     ck_assert_uint_eq(atomic_load(&first->remote), 0);
     ck_assert(!first->listed);
     ck_assert_uint_eq(first->used, first->limit - 1);
+    ck_assert_int_eq(second->state, PM_POOL_FULL);
+    pm_heap_check(&heap);
+}
+END_TEST
+
+START_TEST(what_others_free_into_full_pools_comes_before_fresh_memory)
+{
+    struct pm_pool *first = fill_one(), *second = fill_one();
+    pm_remote_free(&other, second, 5, "free");
+    ck_assert_int_eq(second->state, PM_POOL_FULL);
+    size_t before = pools();
+    while (heap.bin[CLASS].current != second)
+        ck_assert_ptr_nonnull(pop(&heap, CLASS));
+    ck_assert_uint_eq(pools(), before);
+    ck_assert_int_eq(first->state, PM_POOL_FULL);
+    pm_heap_check(&heap);
+}
+END_TEST
+
+START_TEST(full_pools_that_others_have_emptied_go)
+{
+    struct pm_pool *full = fill_one();
+    for (uint64_t block = 1; block < full->limit; block++)
+        pm_remote_free(&other, full, block, "free");
+    pm_heap_check(&heap);
+    size_t before = pools();
+    pm_heap_collect(&heap);
+    ck_assert_uint_eq(pools(), before - 1);
+    pm_heap_check(&heap);
+}
+END_TEST
+
+START_TEST(an_idle_pool_goes_when_the_process_grows)
+{
+    struct pm_pool *idle = pm_heap_refill(&heap, CLASS);
+    pm_pool_pop(idle);
+    ck_assert_ptr_nonnull(pop(&heap, CLASS + 1));
+    ck_assert_ptr_eq(heap.bin[CLASS].current, idle);
+    ck_assert(!pm_pool_push(idle, 1));
+    ck_assert_ptr_nonnull(pop(&heap, CLASS + 2));
+    ck_assert_ptr_eq(heap.bin[CLASS].current, &pm_pool_none);
     pm_heap_check(&heap);
 }
 END_TEST
@@ -126,7 +196,7 @@ START_TEST(an_empty_partial_pool_goes)
         pm_heap_tlb_enter(&heap, (void *)gone->span.start, gone);
         pm_heap_check(&heap);
         ck_assert(pm_pool_push(gone, 1));
-        pm_heap_partial_to_gone(&heap, gone);
+        pm_heap_pushed(&heap, gone);
         pm_heap_check(&heap);
         ck_assert_uint_eq(pools(), 2 - i);
     }
@@ -202,7 +272,11 @@ static void add(TCase *tests)
     tcase_add_checked_fixture(tests, setup, NULL);
     tcase_add_test(tests, an_empty_heap_holds);
     tcase_add_test(tests, refill_makes_a_pool_current);
-    tcase_add_test(tests, a_full_pool_floats);
+    tcase_add_test(tests, a_full_pool_waits_for_its_next_free);
+    tcase_add_test(tests, the_one_that_is_full_for_longest_floats);
+    tcase_add_test(tests, what_others_free_into_full_pools_comes_before_fresh_memory);
+    tcase_add_test(tests, full_pools_that_others_have_emptied_go);
+    tcase_add_test(tests, an_idle_pool_goes_when_the_process_grows);
     tcase_add_test(tests, partial_pools_serve_what_was_used_before);
     tcase_add_test(tests, an_empty_partial_pool_goes);
     tcase_add_test(tests, what_is_abandoned_serves_others);

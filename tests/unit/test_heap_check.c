@@ -60,13 +60,23 @@ static void list_has_a_wrong_link(struct pm_pool *pool)
 static void list_has_a_wrong_end(struct pm_pool *pool)
 {
     partial();
-    heap.bin[CLASS].last = pool;
+    heap.bin[CLASS].partial.last = pool;
 }
 
 static void partial_yet_unused(struct pm_pool *pool)
 {
     (void)pool;
     partial()->used = 0;
+}
+
+static void full_yet_not_noticed(struct pm_pool *pool)
+{
+    while (heap.bin[CLASS].full.first == NULL) {
+        if (pool->free == PM_LINK_NONE)
+            pool = pm_heap_refill(&heap, CLASS);
+        pm_pool_pop(pool);
+    }
+    heap.bin[CLASS].full.first->used = 2;
 }
 
 static void pool_is_damaged(struct pm_pool *pool)
@@ -92,6 +102,7 @@ static const struct damage {
     {list_has_a_wrong_link, "a bin's list is linked both ways"},
     {partial_yet_unused, "an owned pool is in use"},
     {pool_is_damaged, "carved == used + listed"},
+    {full_yet_not_noticed, "the next free into a full pool is noticed"},
     {tlb_has_anothers_pool, "tlb[] names pools of its own heap"},
     {list_has_a_wrong_end, "a bin's list ends at its last pool"},
 };
