@@ -1,5 +1,5 @@
-"""Which allocators bench/run and bench/instructions compare, where they are, and whether a
-preloaded one really serves malloc."""
+"""Which allocators bench/run, bench/python/run and bench/instructions compare, where they are, and
+whether a preloaded one really serves malloc."""
 
 import os
 import pathlib
@@ -51,6 +51,9 @@ def add_arguments(parser):
         help="add another library (may be repeated)",
     )
     parser.add_argument(
+        "--allocators", metavar="NAME,...", help="these and the first one only (default: all)"
+    )
+    parser.add_argument(
         "--env",
         metavar="NAME:VAR=VALUE",
         action="append",
@@ -94,9 +97,10 @@ def find_debian(filename):
     return next(filter(os.path.isfile, paths), None)
 
 
-def find_allocators(args, build_dir):
-    """The allocators to compare, glibc first, then ours. Says what is missing."""
+def find_allocators(args, build_dir, without_preload=(BASE,)):
+    """The allocators to compare, those without a preload first, then ours. Says what is missing."""
     settings = parse_settings(args.env)
+    wanted = set(args.allocators.split(",")) if args.allocators else None
     found = []
 
     def add(name, path, is_peer):
@@ -104,7 +108,8 @@ def find_allocators(args, build_dir):
             fail(f"two allocators are called {name}")
         found.append(Allocator(name, path, tuple(settings.pop(name, ())), is_peer))
 
-    add(BASE, None, True)
+    for name in without_preload:
+        add(name, None, True)
     built = build_dir / ".libs" / "libpymem.so"
     if args.pymem:
         add(OWN, existing(args.pymem, "--pymem"), False)
@@ -125,7 +130,12 @@ def find_allocators(args, build_dir):
         add(name, existing(path, "--with"), False)
     if settings:
         fail(f"--env: no allocator called {', '.join(settings)}")
-    return found
+    if wanted is None:
+        return found
+    unknown = wanted - {a.name for a in found}
+    if unknown:
+        fail(f"--allocators: no allocator called {', '.join(sorted(unknown))}")
+    return found[:1] + [a for a in found[1:] if a.name in wanted]
 
 
 def launch_command(build_dir, allocator):

@@ -62,15 +62,43 @@ bench_tree_LDFLAGS =
 
 EXTRA_PROGRAMS += $(bench_programs)
 CLEANFILES += $(bench_programs)
-EXTRA_DIST += bench/README.md bench/allocators.py bench/instructions bench/run
+EXTRA_DIST += \
+	bench/README.md \
+	bench/allocators.py \
+	bench/instructions \
+	bench/measure.py \
+	bench/python/handed_back.py \
+	bench/python/own_programs.py \
+	bench/python/programs/async_tasks.py \
+	bench/python/programs/byte_buffers.py \
+	bench/python/programs/closures.py \
+	bench/python/programs/deep_recursion.py \
+	bench/python/programs/json_documents.py \
+	bench/python/programs/number_lists.py \
+	bench/python/programs/object_tree.py \
+	bench/python/programs/pickling.py \
+	bench/python/programs/records.py \
+	bench/python/programs/source_code.py \
+	bench/python/programs/text.py \
+	bench/python/programs/thread_pipeline.py \
+	bench/python/programs/with_numpy.py \
+	bench/python/programs/with_orjson.py \
+	bench/python/programs/with_pandas.py \
+	bench/python/pyperformance.py \
+	bench/python/run \
+	bench/report.py \
+	bench/run
 
-# BENCHFLAGS goes to bench/run: make bench BENCHFLAGS='--rounds 3 --only churn'
+# BENCHFLAGS goes to the script: make bench BENCHFLAGS='--rounds 3 --only churn'
 bench: $(bench_programs) $(lib_LTLIBRARIES)
 	$(top_srcdir)/bench/run --build-dir $(top_builddir) $(BENCHFLAGS)
+
+bench-python: bench/launch bench/pair_lifo $(lib_LTLIBRARIES)
+	$(top_srcdir)/bench/python/run --build-dir $(top_builddir) $(BENCHFLAGS)
 
 bench-instructions: bench/launch bench/pair_lifo bench/pair_mixed $(lib_LTLIBRARIES)
 	$(top_srcdir)/bench/instructions --build-dir $(top_builddir) $(BENCHFLAGS)
 
 bench-programs: $(bench_programs)
 
-.PHONY: bench bench-instructions bench-programs
+.PHONY: bench bench-instructions bench-programs bench-python
