@@ -2,7 +2,7 @@
 # the engine without libc's names: malloc stays the process's own, so they run
 # under every sanitizer and valgrind.
 
-EXTRA_DIST += tests/unit/unit.h
+EXTRA_DIST += tests/unit/unit.h tests/unit/fake_cpython.h
 
 if HAVE_CHECK
 unit_cflags = $(AM_CFLAGS) $(CHECK_CFLAGS) -pthread
@@ -14,12 +14,15 @@ unit_tests = \
 	tests/unit/test_arena_check \
 	tests/unit/test_bitmap \
 	tests/unit/test_census \
+	tests/unit/test_cpython \
+	tests/unit/test_domains \
 	tests/unit/test_fatal \
 	tests/unit/test_faults \
 	tests/unit/test_floating \
 	tests/unit/test_fork \
 	tests/unit/test_heap \
 	tests/unit/test_heap_check \
+	tests/unit/test_heap_purge \
 	tests/unit/test_large \
 	tests/unit/test_lock \
 	tests/unit/test_mapping \
@@ -30,6 +33,7 @@ unit_tests = \
 	tests/unit/test_ownermap \
 	tests/unit/test_pages \
 	tests/unit/test_pool \
+	tests/unit/test_pool_purge \
 	tests/unit/test_provider \
 	tests/unit/test_purge \
 	tests/unit/test_registry \
@@ -50,6 +54,28 @@ tests_unit_test_bitmap_CFLAGS = $(unit_cflags)
 tests_unit_test_bitmap_LDADD = $(unit_libs)
 tests_unit_test_census_CFLAGS = $(unit_cflags)
 tests_unit_test_census_LDADD = $(unit_libs)
+# Fake interpreters: one that the test is linked to, and two that it loads; an
+# -rpath makes libtool build them shared.
+check_LTLIBRARIES += \
+	tests/unit/libfake_cpython.la \
+	tests/unit/fake_late.la \
+	tests/unit/fake_partial.la
+fake_ldflags = $(AM_LDFLAGS) -shared -avoid-version -rpath $(abs_builddir)/tests/unit
+tests_unit_libfake_cpython_la_SOURCES = tests/unit/fake_cpython.c
+tests_unit_libfake_cpython_la_LDFLAGS = $(fake_ldflags)
+tests_unit_fake_late_la_SOURCES = tests/unit/fake_cpython.c
+tests_unit_fake_late_la_LDFLAGS = $(fake_ldflags) -module
+tests_unit_fake_partial_la_SOURCES = tests/unit/fake_cpython.c
+tests_unit_fake_partial_la_CPPFLAGS = $(AM_CPPFLAGS) -DFAKE_PARTIAL
+tests_unit_fake_partial_la_LDFLAGS = $(fake_ldflags) -module
+tests_unit_test_cpython_CPPFLAGS = $(AM_CPPFLAGS) -DFAKES='"$(abs_builddir)/tests/unit/.libs"'
+tests_unit_test_cpython_CFLAGS = $(unit_cflags)
+tests_unit_test_cpython_LDFLAGS = $(AM_LDFLAGS) -no-install
+# In this order: the test's own calls are ours, as those of a preloaded program.
+tests_unit_test_cpython_LDADD = $(unit_libs) tests/unit/libfake_cpython.la
+EXTRA_tests_unit_test_cpython_DEPENDENCIES = tests/unit/fake_late.la tests/unit/fake_partial.la
+tests_unit_test_domains_CFLAGS = $(unit_cflags)
+tests_unit_test_domains_LDADD = $(unit_libs)
 tests_unit_test_fatal_CFLAGS = $(unit_cflags)
 tests_unit_test_fatal_LDADD = $(unit_libs)
 tests_unit_test_faults_CFLAGS = $(unit_cflags)
@@ -62,6 +88,8 @@ tests_unit_test_heap_CFLAGS = $(unit_cflags)
 tests_unit_test_heap_LDADD = $(unit_libs)
 tests_unit_test_heap_check_CFLAGS = $(unit_cflags)
 tests_unit_test_heap_check_LDADD = $(unit_libs)
+tests_unit_test_heap_purge_CFLAGS = $(unit_cflags)
+tests_unit_test_heap_purge_LDADD = $(unit_libs)
 tests_unit_test_large_CFLAGS = $(unit_cflags)
 tests_unit_test_large_LDADD = $(unit_libs)
 tests_unit_test_lock_CFLAGS = $(unit_cflags)
@@ -82,6 +110,8 @@ tests_unit_test_pages_CFLAGS = $(unit_cflags)
 tests_unit_test_pages_LDADD = $(unit_libs)
 tests_unit_test_pool_CFLAGS = $(unit_cflags)
 tests_unit_test_pool_LDADD = $(unit_libs)
+tests_unit_test_pool_purge_CFLAGS = $(unit_cflags)
+tests_unit_test_pool_purge_LDADD = $(unit_libs)
 tests_unit_test_provider_CFLAGS = $(unit_cflags)
 tests_unit_test_provider_LDADD = $(unit_libs)
 tests_unit_test_purge_CFLAGS = $(unit_cflags)

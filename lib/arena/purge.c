@@ -27,6 +27,12 @@ void pm_purge_set_decay(int64_t milliseconds)
     atomic_store_explicit(&decay_ms, milliseconds, memory_order_relaxed);
 }
 
+int64_t pm_purge_decay(void)
+{
+    bool off = atomic_load_explicit(&suspended, memory_order_relaxed);
+    return off ? -1 : atomic_load_explicit(&decay_ms, memory_order_relaxed);
+}
+
 void pm_purge_suspend(bool suspend)
 {
     atomic_store_explicit(&suspended, suspend, memory_order_relaxed);
@@ -120,7 +126,7 @@ size_t pm_purge_all(void)
     return purged;
 }
 
-static void tick(uint64_t now)
+void pm_purge_tick(uint64_t now)
 {
     int64_t decay = atomic_load_explicit(&decay_ms, memory_order_relaxed);
     if (decay <= 0 || atomic_load_explicit(&suspended, memory_order_relaxed))
@@ -139,15 +145,10 @@ static void tick(uint64_t now)
     pm_purge_empty_arenas(EMPTY_KEEP);
 }
 
-void pm_purge_tick(void)
-{
-    tick(pm_os_clock_ms());
-}
-
 void pm_purge_before_free(void)
 {
     uint64_t now = pm_os_clock_ms();
-    tick(now);
+    pm_purge_tick(now);
     atomic_store_explicit(&last_free_ms, now, memory_order_relaxed);
 }
 

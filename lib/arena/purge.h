@@ -24,7 +24,10 @@ void pm_purge_before_free(void);
 void pm_purge_after_free(void);
 
 /* On other occasions: cheap unless something is due. */
-void pm_purge_tick(void);
+void pm_purge_tick(uint64_t now);
+
+/* Milliseconds; negative: nothing is purged. */
+int64_t pm_purge_decay(void);
 
 /* While suspended nothing is purged but by pm_purge_all(), and no arena goes away. */
 void pm_purge_suspend(bool suspended);

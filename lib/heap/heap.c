@@ -8,11 +8,12 @@
 #include "arena/purge.h"
 #include "heap/floating.h"
 #include "os/fatal.h"
+#include "os/os.h"
 
 #include "config.h"
 
 enum {
-    TICK_REFILLS = 64,         /* refills between two looks at the clock */
+    TICK_REFILLS = 16,         /* refills between two looks at the clock */
     DEBUG_CHECK_REFILLS = 256, /* refills between two full checks in debug builds */
     PARTIAL_LOOKED = 8,        /* partial pools asked for a block before fresh memory is used */
     FULL_KEPT = 16,            /* full pools of a class that stay with the heap */
@@ -44,7 +45,7 @@ static void tlb_forget(struct pm_heap *heap, struct pm_pool *pool)
     }
 }
 
-static void append(struct pm_pool_list *list, struct pm_pool *pool)
+void pm_heap_list_append(struct pm_pool_list *list, struct pm_pool *pool)
 {
     pool->next = NULL;
     pool->prev = list->last;
@@ -55,7 +56,7 @@ static void append(struct pm_pool_list *list, struct pm_pool *pool)
     list->last = pool;
 }
 
-static void take_out(struct pm_pool_list *list, struct pm_pool *pool)
+void pm_heap_list_take_out(struct pm_pool_list *list, struct pm_pool *pool)
 {
     if (pool->prev != NULL)
         pool->prev->next = pool->next;
@@ -97,7 +98,7 @@ static void from_current(struct pm_heap *heap, struct pm_pool *pool)
 static void unlist_full(struct pm_heap *heap, struct pm_pool *pool, uint32_t freed)
 {
     struct pm_bin *bin = &heap->bin[pool->class];
-    take_out(&bin->full, pool);
+    pm_heap_list_take_out(&bin->full, pool);
     bin->full_count--;
     pm_pool_unset_full(pool, freed);
 }
@@ -115,7 +116,7 @@ static void add_full(struct pm_heap *heap, struct pm_pool *pool)
 {
     struct pm_bin *bin = &heap->bin[pool->class];
     pm_pool_set_full(pool);
-    append(&bin->full, pool);
+    pm_heap_list_append(&bin->full, pool);
     if (++bin->full_count > FULL_KEPT)
         full_to_floating(heap, bin->full.first);
 }
@@ -136,7 +137,7 @@ static struct pm_pool *take_partial(struct pm_bin *bin)
     struct pm_pool *pool = bin->partial.first;
     for (int looked = 0; pool != NULL && looked < PARTIAL_LOOKED; looked++, pool = pool->next) {
         if (has_used_block(pool)) {
-            take_out(&bin->partial, pool);
+            pm_heap_list_take_out(&bin->partial, pool);
             return pool;
         }
     }
@@ -161,15 +162,18 @@ static struct pm_pool *take_last_partial(struct pm_bin *bin)
 {
     struct pm_pool *pool = bin->partial.last;
     if (pool != NULL)
-        take_out(&bin->partial, pool);
+        pm_heap_list_take_out(&bin->partial, pool);
     return pool;
 }
 
 static void on_refill(struct pm_heap *heap)
 {
     heap->refills++;
-    if (heap->refills % TICK_REFILLS == 0)
-        pm_purge_tick();
+    if (heap->refills % TICK_REFILLS == 0) {
+        uint64_t now = pm_os_clock_ms();
+        pm_purge_tick(now);
+        pm_heap_tick(heap, now);
+    }
     if (PM_DEBUG && heap->refills % DEBUG_CHECK_REFILLS == 0)
         pm_heap_check(heap);
 }
@@ -209,6 +213,10 @@ static void let_idle_go(struct pm_heap *heap)
     if (peak <= heap->idle_below)
         return;
     heap->idle_below = peak;
+    if (peak > heap->tidy_below) {
+        heap->tidy_below = peak + peak / 8;
+        pm_heap_purge(heap, true);
+    }
     for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1) {
         if (heap->bin[class].current != &pm_pool_none)
             collect_current(heap, heap->bin[class].current);
@@ -266,12 +274,12 @@ void pm_heap_adopt(struct pm_heap *heap, struct pm_pool *pool)
 {
     pool->state = PM_POOL_PARTIAL;
     atomic_store_explicit(&pool->owner, heap, memory_order_relaxed);
-    append(&heap->bin[pool->class].partial, pool);
+    pm_heap_list_append(&heap->bin[pool->class].partial, pool);
 }
 
 static void partial_to_gone(struct pm_heap *heap, struct pm_pool *pool)
 {
-    take_out(&heap->bin[pool->class].partial, pool);
+    pm_heap_list_take_out(&heap->bin[pool->class].partial, pool);
     pool_gone(heap, pool);
 }
 
@@ -322,7 +330,7 @@ void pm_heap_abandon(struct pm_heap *heap)
             pm_floating_release(pool, true, false);
         }
         while ((pool = bin->partial.first) != NULL) {
-            take_out(&bin->partial, pool);
+            pm_heap_list_take_out(&bin->partial, pool);
             pm_floating_release(pool, true, false);
         }
     }

@@ -41,6 +41,8 @@ struct pm_heap {
 
     uint32_t refills;  /* so far; for what is done every so many of them */
     size_t idle_below; /* idle pools may stay until the arenas' peak exceeds this */
+    size_t tidy_below; /* and free pages inside pools until it exceeds this */
+    uint64_t tick_ms;  /* when heap_purge.c looked last */
 
     /* registry.c's, under its lock. */
     struct pm_heap *next;      /* of all heaps ever made */
@@ -51,6 +53,9 @@ struct pm_heap {
 
 /* What a thread without a heap points to: it serves nothing, so every call is slow. */
 extern struct pm_heap pm_heap_none;
+
+void pm_heap_list_append(struct pm_pool_list *list, struct pm_pool *pool);
+void pm_heap_list_take_out(struct pm_pool_list *list, struct pm_pool *pool);
 
 /* Fills in the tables of a heap without pools. */
 void pm_heap_clear(struct pm_heap *heap);
@@ -72,6 +77,15 @@ PM_INLINE void pm_heap_tlb_enter(struct pm_heap *heap, const void *address, stru
 
 /* Takes in remote frees everywhere and lets go of pools that hold nothing. */
 void pm_heap_collect(struct pm_heap *heap);
+
+/*
+ * Gives free pages inside the heap's pools back: all of them, or those of pools
+ * whose number of blocks in use has not changed since the last call.
+ */
+void pm_heap_purge(struct pm_heap *heap, bool all);
+
+/* Some time has passed: does what the decay time asks for. */
+void pm_heap_tick(struct pm_heap *heap, uint64_t now);
 
 /* Leaves every pool behind, floating or gone. */
 void pm_heap_abandon(struct pm_heap *heap);

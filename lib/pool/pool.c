@@ -62,6 +62,7 @@ struct pm_pool *pm_pool_create(unsigned class, struct pm_heap *owner)
         return NULL;
     }
     pool->block0 = pool->span.start - pool->size;
+    pool->clean = pool->span.zeroed ? ~(uint64_t)0 : 0;
     pool->span.kind = PM_SPAN_POOL;
     pool->origin = owner;
     atomic_store_explicit(&pool->owner, owner, memory_order_relaxed);
@@ -107,6 +108,8 @@ bool pm_pool_collect(struct pm_pool *pool)
 
 bool pm_pool_carve(struct pm_pool *pool)
 {
+    if (pool->withheld != 0)
+        return pm_pool_unwithhold(pool);
     uint32_t last = (uint32_t)pool->limit - 1;
     uint32_t first = pool->carved + 1u;
     if (first > last)
@@ -120,6 +123,7 @@ bool pm_pool_carve(struct pm_pool *pool)
     pm_link_set(pool, end - 1, (uint16_t)pool->free);
     pool->free = first;
     pool->carved = (uint16_t)(end - 1);
+    pool->clean &= ~pm_pool_pages(pool, first, end);
     return true;
 }
 
@@ -136,6 +140,9 @@ void pm_pool_rebuild(struct pm_pool *pool)
         pool->free = block;
     }
     pool->used = live;
+    pool->withheld = 0;
+    if (pool->carved != 0)
+        pool->clean &= ~pm_pool_pages(pool, 1, pool->carved + 1u);
     atomic_store_explicit(&pool->remote, PM_REMOTE_OWNED, memory_order_relaxed);
 }
 
@@ -152,6 +159,21 @@ static uint32_t check_list(struct pm_pool *pool, uint32_t head)
     return length;
 }
 
+static void check_withheld(struct pm_pool *pool)
+{
+    uint32_t withheld = 0;
+    for (uint32_t block = 1; block <= pool->carved; block++) {
+        uint64_t page = pm_pool_pages(pool, block, block + 1);
+        if ((pool->clean & page & -page) == 0) /* its first page */
+            continue;
+        withheld++;
+        if (pm_link_peek(pool, block) == PM_LINK_LIVE)
+            pm_fatal_broken("no live block begins on a clean page", pool);
+    }
+    if (withheld != pool->withheld)
+        pm_fatal_broken("the blocks that begin on clean pages are withheld", pool);
+}
+
 void pm_pool_check(struct pm_pool *pool)
 {
     /* acquire pairs with the release in remote.c: push() */
@@ -160,8 +182,8 @@ void pm_pool_check(struct pm_pool *pool)
     uint32_t listed = check_list(pool, pool->free);
     if (check_list(pool, PM_REMOTE_HEAD(word)) != remote)
         pm_fatal_broken("a remote list is as long as its count", pool);
-    if (pool->carved != pm_pool_used(pool) + listed)
-        pm_fatal_broken("carved == used + listed", pool);
+    if (pool->carved != pm_pool_used(pool) + listed + pool->withheld)
+        pm_fatal_broken("carved == used + listed + withheld", pool);
     if (pool->carved >= pool->limit || pm_pool_used(pool) >= pool->limit)
         pm_fatal_broken("no more blocks than the pool has", pool);
     if (pool->state == PM_POOL_FULL && pool->used != 1)
@@ -170,4 +192,5 @@ void pm_pool_check(struct pm_pool *pool)
         pm_fatal_broken("the owner map leads to the pool", pool);
     if (pm_link_get(pool, 0) != 0)
         pm_fatal_broken("block 0 does not exist", pool);
+    check_withheld(pool);
 }

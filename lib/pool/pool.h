@@ -9,7 +9,8 @@
  *                             number of the next block on it, 0 at the end
  *
  * Free blocks are on `free` (the owner's list, last freed first), on the list
- * in `remote` (freed by other threads), or were never carved (b > carved).
+ * in `remote` (freed by other threads), were never carved (b > carved), or are
+ * withheld: they begin on a page that has been purged (pool_purge.c).
  *
  * The states of a pool, and who may change them:
  *
@@ -71,6 +72,9 @@ struct pm_pool {
     uint8_t class;
     uint8_t state;               /* enum pm_pool_state */
     bool listed;                 /* on the shared list of its class; under that list's lock */
+    uint16_t withheld;           /* blocks */
+    uint16_t rested;             /* `used` when heap_purge.c last looked, and */
+    bool purged_since;           /* whether the pool has been purged since that changed */
     struct pm_pool *next, *prev; /* in the owner's list or the shared one */
 
     /* Line 1. */
@@ -78,6 +82,7 @@ struct pm_pool {
     _Atomic(struct pm_heap *) owner;          /* relaxed: only the owner finds itself here */
     struct pm_heap *origin;                   /* the last owner; only to be compared */
     struct pm_span span;
+    uint64_t clean; /* the owner's: pages that hold no block in use and are not resident */
 
     /* `limit` entries, link[0] never live; pm_link_ below says who may read which. */
     uint16_t link[] PM_CACHE_ALIGNED;
@@ -200,8 +205,23 @@ void pm_pool_destroy(struct pm_pool *pool);
  */
 bool pm_pool_collect(struct pm_pool *pool);
 
-/* Puts a page's worth of blocks never used before on `free`; false when all are carved. */
+/*
+ * Puts a page's worth of blocks on `free` that are withheld or were never used;
+ * false when there are none.
+ */
 bool pm_pool_carve(struct pm_pool *pool);
+
+/*
+ * Gives the pages on which no block is in use back to the system and withholds
+ * the blocks there; returns the bytes given back.  The pool is the caller's.
+ */
+size_t pm_pool_purge(struct pm_pool *pool);
+
+/* For pm_pool_carve(): the withheld blocks of one page are on `free` again; false: none. */
+bool pm_pool_unwithhold(struct pm_pool *pool);
+
+/* The pages of the pool that the blocks [first, end) lie on, as bits. */
+uint64_t pm_pool_pages(const struct pm_pool *pool, uint32_t first, uint32_t end);
 
 /* Makes `free` and `used` anew from link[], whatever state they are in. */
 void pm_pool_rebuild(struct pm_pool *pool);
@@ -209,7 +229,8 @@ void pm_pool_rebuild(struct pm_pool *pool);
 /*
  * The pool's invariants, asserted by the owner:
  *   pm_pool_used() == blocks live + blocks on `remote`
- *   carved == blocks live + blocks on `free` + blocks on `remote`
+ *   carved == blocks live + blocks on `free` + blocks on `remote` + withheld
+ *   a withheld block is free and begins on a clean page; no other carved one does
  *   a full pool has none on `free`, and `used` is 1
  *   no list reaches a live block, one never carved, or itself again
  */

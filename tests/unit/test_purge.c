@@ -51,7 +51,7 @@ START_TEST(decay_below_zero_never_purges)
     pm_purge_set_decay(-1);
     pm_spans_give(&span);
     unit_sleep_ms(20);
-    pm_purge_tick();
+    pm_purge_tick(pm_os_clock_ms());
     ck_assert_uint_eq(unit_os_calls(UNIT_PURGE), 0);
     ck_assert_uint_eq(dirty(), 4 * PM_SLICE);
     ck_assert_uint_eq(pm_purge_all(), 4 * PM_SLICE); /* but on demand */
@@ -65,7 +65,7 @@ START_TEST(a_quiet_time_purges_all)
     pm_spans_give(&span);
     unit_sleep_ms(200);
     ck_assert_uint_eq(dirty(), 4 * PM_SLICE); /* nothing happens by itself */
-    pm_purge_tick();
+    pm_purge_tick(pm_os_clock_ms());
     ck_assert_uint_eq(dirty(), 0);
     ck_assert_uint_eq(pm_purge_total(), 4 * PM_SLICE);
 }
@@ -76,7 +76,7 @@ START_TEST(fresh_pages_stay_for_the_decay)
     pm_purge_set_decay(60000);
     pm_spans_give(&span);
     for (int i = 0; i < 100; i++)
-        pm_purge_tick();
+        pm_purge_tick(pm_os_clock_ms());
     take(&span, 4);
     ck_assert(!span.zeroed);
     ck_assert_uint_eq(unit_os_calls(UNIT_PURGE), 0);
@@ -107,10 +107,10 @@ START_TEST(nothing_is_purged_while_suspended)
     pm_spans_give(&span);
     pm_purge_set_decay(1);
     unit_sleep_ms(20);
-    pm_purge_tick();
+    pm_purge_tick(pm_os_clock_ms());
     ck_assert_uint_eq(unit_os_calls(UNIT_PURGE), 0);
     pm_purge_suspend(false);
-    pm_purge_tick();
+    pm_purge_tick(pm_os_clock_ms());
     ck_assert_uint_eq(dirty(), 0);
 }
 END_TEST

@@ -1,0 +1,70 @@
+/*
+ * heap_purge.c - when free pages inside a heap's pools go back to the system.
+ *
+ * As with free slices (arena/purge.h) nothing is purged that may be wanted
+ * again soon: a pool is looked at every half decay time, and its free pages go
+ * when as many blocks are in use as the last time.  After a quiet time as long as
+ * the decay all go at once.  Each pool is purged once, until its use changes.
+ */
+#include "arena/purge.h"
+#include "heap/heap.h"
+
+enum { POOLS_AT_ONCE = 256 }; /* so that no call takes much more than a millisecond */
+
+static bool has_rested(struct pm_pool *pool)
+{
+    uint32_t used = pm_pool_used(pool);
+    if (pool->rested == used)
+        return true;
+    pool->rested = (uint16_t)used;
+    pool->purged_since = false;
+    return false;
+}
+
+static bool purge(struct pm_pool *pool, bool all)
+{
+    bool rested = has_rested(pool);
+    if (pool->purged_since || !(rested || all))
+        return false;
+    pm_pool_purge(pool);
+    pool->purged_since = true;
+    return true;
+}
+
+/* Those with nothing resident to offer wait behind the others. */
+static void to_the_end(struct pm_pool_list *list, struct pm_pool *pool)
+{
+    if (pool->free == PM_LINK_NONE && pool != list->last) {
+        pm_heap_list_take_out(list, pool);
+        pm_heap_list_append(list, pool);
+    }
+}
+
+void pm_heap_purge(struct pm_heap *heap, bool all)
+{
+    int purged = 0;
+    for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1) {
+        struct pm_bin *bin = &heap->bin[class];
+        if (bin->current != &pm_pool_none)
+            purged += purge(bin->current, all);
+        struct pm_pool *end = bin->partial.last;
+        for (struct pm_pool *pool = bin->partial.first, *next; pool != NULL; pool = next) {
+            next = pool == end ? NULL : pool->next;
+            purged += purge(pool, all);
+            to_the_end(&bin->partial, pool);
+            if (purged >= POOLS_AT_ONCE && !all)
+                return;
+        }
+    }
+}
+
+void pm_heap_tick(struct pm_heap *heap, uint64_t now)
+{
+    int64_t decay = pm_purge_decay();
+    if (decay < 0 || now < heap->tick_ms + (uint64_t)decay / 2)
+        return;
+    bool quiet = now >= heap->tick_ms + (uint64_t)decay && heap->tick_ms != 0;
+    heap->tick_ms = now;
+    pm_heap_collect(heap);
+    pm_heap_purge(heap, quiet);
+}

@@ -1,0 +1,124 @@
+/*
+ * pool_purge.c - giving pages inside a pool back while some of its blocks live.
+ *
+ * A page goes when every block that lies on it, be it in part, is on the owner's
+ * list or was never carved.  The blocks that begin there leave the list and are
+ * withheld, so that they are used last; when nothing else is left they come
+ * back page by page.  Their links say neither "live" nor anything else: that a free
+ * block is withheld is seen from the page it begins on.
+ *
+ * Free memory inside pools is where all other allocators strand it: a page can go
+ * here because nothing of the list is written into it.
+ */
+#include <string.h>
+
+#include "arena/arena.h"
+#include "arena/bitmap.h"
+#include "os/os.h"
+#include "pool/pool.h"
+
+enum { BLOCKS_MAX = PM_SLICE / PM_GRANULE };
+
+static unsigned page_of(const struct pm_pool *pool, uintptr_t address)
+{
+    return (unsigned)((address - pool->span.start) >> __builtin_ctzll(pm_os_page_size()));
+}
+
+/* Bits first to last, at most 63. */
+static uint64_t bits(unsigned first, unsigned last)
+{
+    return (~(uint64_t)0 << first) & (~(uint64_t)0 >> (63 - last));
+}
+
+uint64_t pm_pool_pages(const struct pm_pool *pool, uint32_t first, uint32_t end)
+{
+    return bits(page_of(pool, (uintptr_t)pm_pool_address(pool, first)),
+                page_of(pool, (uintptr_t)pm_pool_address(pool, end) - 1));
+}
+
+static bool begins_on(const struct pm_pool *pool, uint32_t block, uint64_t pages)
+{
+    return (pages >> page_of(pool, (uintptr_t)pm_pool_address(pool, block)) & 1) != 0;
+}
+
+/* The pages on which no carved block lies that is live, or on another thread's list. */
+static uint64_t idle_pages(struct pm_pool *pool)
+{
+    uint64_t listed[PM_BITMAP_WORDS(BLOCKS_MAX + 1)];
+    memset(listed, 0, PM_BITMAP_WORDS(pool->limit) * sizeof *listed);
+    for (uint32_t block = pool->free; block != PM_LINK_NONE; block = pm_link_get(pool, block))
+        pm_bitmap_set(listed, block, 1);
+    uint64_t busy = 0;
+    for (uint32_t block = 1; block <= pool->carved; block++) {
+        if (!pm_bitmap_test(listed, block) && !begins_on(pool, block, pool->clean))
+            busy |= pm_pool_pages(pool, block, block + 1);
+    }
+    return ~busy & bits(0, page_of(pool, pool->span.start + pm_span_bytes(&pool->span) - 1));
+}
+
+/* Purges the runs of `pages`; returns those that the system has taken. */
+static uint64_t purge_pages(struct pm_pool *pool, uint64_t pages)
+{
+    size_t page = pm_os_page_size();
+    uint64_t purged = 0;
+    while (pages != 0) {
+        unsigned first = (unsigned)__builtin_ctzll(pages);
+        uint64_t behind = ~(pages >> first);
+        unsigned count = behind == 0 ? 64 - first : (unsigned)__builtin_ctzll(behind);
+        uint64_t run = bits(first, first + count - 1);
+        if (pm_os_memory.purge((void *)(pool->span.start + first * page), count * page))
+            purged |= run;
+        pages &= ~run;
+    }
+    return purged;
+}
+
+/* Takes the blocks that begin on `pages` off the list; the others keep their order. */
+static void withhold(struct pm_pool *pool, uint64_t pages)
+{
+    uint32_t last = PM_LINK_NONE, next;
+    for (uint32_t block = pool->free; block != PM_LINK_NONE; block = next) {
+        next = pm_link_get(pool, block);
+        if (begins_on(pool, block, pages)) {
+            pool->withheld++;
+            continue;
+        }
+        if (last == PM_LINK_NONE)
+            pool->free = block;
+        else
+            pm_link_set(pool, last, (uint16_t)block);
+        last = block;
+    }
+    if (last == PM_LINK_NONE)
+        pool->free = PM_LINK_NONE;
+    else
+        pm_link_set(pool, last, PM_LINK_NONE);
+}
+
+size_t pm_pool_purge(struct pm_pool *pool)
+{
+    if (!pm_provider_is_system(&pool->span.arena->provider))
+        return 0;
+    uint64_t purged = purge_pages(pool, idle_pages(pool) & ~pool->clean);
+    pool->clean |= purged;
+    withhold(pool, purged);
+    return (size_t)__builtin_popcountll(purged) * pm_os_page_size();
+}
+
+bool pm_pool_unwithhold(struct pm_pool *pool)
+{
+    uint64_t page = 0;
+    for (uint32_t block = 1; block <= pool->carved; block++) {
+        if (!begins_on(pool, block, page == 0 ? pool->clean : page))
+            continue;
+        if (page == 0) {
+            page = pm_pool_pages(pool, block, block + 1);
+            page &= -page; /* the first */
+        }
+        pm_link_set(pool, block, (uint16_t)pool->free);
+        pool->free = block;
+        pool->withheld--;
+    }
+    pool->clean &= ~page;
+    return page != 0;
+}

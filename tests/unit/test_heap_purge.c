@@ -1,0 +1,138 @@
+/*
+ * test_heap_purge.c - when a heap gives pages inside its pools back: after two
+ * looks without a change, at once after a quiet time, never with the option off.
+ */
+#include "unit.h"
+
+#include "arena/purge.h"
+#include "heap/heap.h"
+
+enum { CLASS = 3, POOLS = 6 };
+
+static struct pm_heap heap;
+static void *kept[POOLS];
+
+/* Partial pools with one live block each, and a current one. */
+static void setup(void)
+{
+    pm_heap_clear(&heap);
+    unit_os_install();
+    pm_purge_set_decay(1000);
+    for (int i = 0; i < POOLS; i++) {
+        struct pm_pool *pool = pm_pool_create(CLASS, &heap);
+        while (pool->free != PM_LINK_NONE || pm_pool_carve(pool))
+            memset(pm_pool_pop(pool), 1, pool->size);
+        for (uint32_t block = 2; block < pool->limit; block++)
+            pm_pool_push(pool, block);
+        pm_heap_adopt(&heap, pool);
+        kept[i] = pm_pool_address(pool, 1);
+    }
+    ck_assert_ptr_nonnull(pm_heap_refill(&heap, CLASS));
+}
+
+static size_t withheld(void)
+{
+    size_t pools = 0;
+    struct pm_pool *pool = heap.bin[CLASS].partial.first;
+    for (; pool != NULL; pool = pool->next)
+        pools += pool->withheld != 0;
+    return pools;
+}
+
+START_TEST(what_rests_is_purged_at_the_second_look)
+{
+    pm_heap_purge(&heap, false);
+    ck_assert_uint_eq(withheld(), 0);
+    pm_heap_purge(&heap, false);
+    ck_assert_uint_eq(withheld(), POOLS - 1); /* one is current */
+    pm_heap_check(&heap);
+    unsigned long calls = unit_os_calls(UNIT_PURGE);
+    pm_heap_purge(&heap, false);
+    ck_assert_uint_eq(unit_os_calls(UNIT_PURGE), calls);
+    for (int i = 0; i < POOLS; i++)
+        ck_assert_int_eq(*(char *)kept[i], 1);
+}
+END_TEST
+
+START_TEST(what_is_in_use_is_left_alone)
+{
+    struct pm_pool *pool = heap.bin[CLASS].partial.first;
+    pm_heap_purge(&heap, false);
+    pm_pool_pop(pool);
+    pm_heap_purge(&heap, false);
+    ck_assert_uint_eq(pool->withheld, 0);
+    ck_assert_uint_eq(withheld(), POOLS - 2);
+    pm_heap_purge(&heap, false);
+    ck_assert_uint_ne(pool->withheld, 0);
+}
+END_TEST
+
+START_TEST(all_means_at_once)
+{
+    pm_heap_purge(&heap, true);
+    ck_assert_uint_eq(withheld(), POOLS - 1);
+    pm_heap_check(&heap);
+}
+END_TEST
+
+START_TEST(ticks_follow_the_decay)
+{
+    pm_heap_tick(&heap, 10000);
+    ck_assert_uint_eq(withheld(), 0);
+    pm_heap_tick(&heap, 10400); /* too early */
+    ck_assert_uint_eq(withheld(), 0);
+    pm_heap_tick(&heap, 10600);
+    ck_assert_uint_eq(withheld(), POOLS - 1);
+}
+END_TEST
+
+START_TEST(a_quiet_time_purges_at_once)
+{
+    pm_heap_tick(&heap, 10000);
+    struct pm_pool *pool = heap.bin[CLASS].partial.first;
+    pm_pool_pop(pool);
+    pm_heap_tick(&heap, 11000);
+    ck_assert_uint_eq(withheld(), POOLS - 1);
+    ck_assert_uint_ne(pool->withheld, 0);
+}
+END_TEST
+
+START_TEST(a_negative_decay_purges_nothing)
+{
+    pm_purge_set_decay(-1);
+    pm_heap_tick(&heap, 10000);
+    pm_heap_tick(&heap, 20000);
+    pm_heap_tick(&heap, 30000);
+    ck_assert_uint_eq(unit_os_calls(UNIT_PURGE), 0);
+}
+END_TEST
+
+/* What is resident serves first, wherever it stood. */
+START_TEST(pools_with_nothing_resident_wait_behind_others)
+{
+    struct pm_pool *emptied = heap.bin[CLASS].partial.first;
+    pm_heap_purge(&heap, true);
+    while (emptied->free != PM_LINK_NONE)
+        pm_pool_pop(emptied);
+    pm_heap_purge(&heap, true);
+    ck_assert_ptr_eq(heap.bin[CLASS].partial.last, emptied);
+    pm_heap_check(&heap);
+}
+END_TEST
+
+static void add(TCase *tests)
+{
+    tcase_add_checked_fixture(tests, setup, NULL);
+    tcase_add_test(tests, what_rests_is_purged_at_the_second_look);
+    tcase_add_test(tests, what_is_in_use_is_left_alone);
+    tcase_add_test(tests, all_means_at_once);
+    tcase_add_test(tests, ticks_follow_the_decay);
+    tcase_add_test(tests, a_quiet_time_purges_at_once);
+    tcase_add_test(tests, a_negative_decay_purges_nothing);
+    tcase_add_test(tests, pools_with_nothing_resident_wait_behind_others);
+}
+
+int main(void)
+{
+    return unit_run("heap_purge", add);
+}

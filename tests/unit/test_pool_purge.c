@@ -1,0 +1,204 @@
+/*
+ * test_pool_purge.c - free pages inside pools go back, live blocks keep what they
+ * hold, and every block is served once, whatever was purged in between.
+ */
+#include "unit.h"
+
+#include "heap/heap.h"
+#include "heap/remote.h"
+
+enum { SMALL = 3, ROUNDS = 200, BLOCKS_MAX = 4096 };
+
+static struct pm_heap owner, other;
+static struct pm_pool *pool;
+static char *blocks[BLOCKS_MAX + 1]; /* live ones by number, filled with it */
+
+static void setup(void)
+{
+    pm_heap_clear(&owner);
+    pm_heap_clear(&other);
+    unit_os_install();
+}
+
+static uint32_t last(void)
+{
+    return (uint32_t)pool->limit - 1;
+}
+
+/* The block's number; 0 when the pool is full. */
+static uint32_t take(void)
+{
+    if (pool->free == PM_LINK_NONE && !pm_pool_carve(pool))
+        return 0;
+    uint32_t number = pool->free;
+    char *block = pm_pool_pop(pool);
+    ck_assert_ptr_null(blocks[number]);
+    blocks[number] = block;
+    unit_fill(block, pool->size, number);
+    return number;
+}
+
+static void give(uint32_t number)
+{
+    ck_assert(unit_intact(blocks[number], pool->size, number));
+    blocks[number] = NULL;
+    pm_pool_push(pool, number);
+}
+
+static void make(unsigned class)
+{
+    pool = pm_pool_create(class, &owner);
+    ck_assert_ptr_nonnull(pool);
+    while (take() != 0)
+        continue;
+    ck_assert_uint_eq(pm_pool_used(pool), last());
+}
+
+START_TEST(pages_without_a_live_block_go)
+{
+    size_t page = pm_os_page_size(), span;
+    make(SMALL);
+    span = pm_span_bytes(&pool->span);
+    ck_assert_uint_eq(pm_pool_purge(pool), 0);
+    uint32_t survivor = last() / 2;
+    for (uint32_t number = 1; number <= last(); number++) {
+        if (number != survivor)
+            give(number);
+    }
+    ck_assert_uint_eq(pm_pool_purge(pool), span - page); /* 64-byte blocks lie on one page */
+    ck_assert_uint_eq(unit_os_calls(UNIT_PURGE), 2);     /* before it, behind it */
+    ck_assert_uint_eq(pool->withheld, (span - page) / pool->size);
+    ck_assert(unit_intact(blocks[survivor], pool->size, survivor));
+    ck_assert(unit_is_zero((char *)pool->span.start, page));
+    pm_pool_check(pool);
+    ck_assert_uint_eq(pm_pool_purge(pool), 0); /* nothing twice */
+    while (take() != 0)
+        pm_pool_check(pool);
+    ck_assert_uint_eq(pm_pool_used(pool), last());
+    ck_assert_uint_eq(pool->withheld, 0);
+}
+END_TEST
+
+/* Whatever was on the page before is used before what has to be made resident. */
+START_TEST(withheld_blocks_are_used_last)
+{
+    make(SMALL);
+    uint32_t per_page = (uint32_t)(pm_os_page_size() / pool->size);
+    for (uint32_t number = 2; number <= last(); number++)
+        give(number);
+    ck_assert_uint_ne(pm_pool_purge(pool), 0);
+    for (uint32_t i = 1; i < per_page; i++)
+        ck_assert_uint_le(take(), per_page);
+    ck_assert_uint_eq(pool->free, PM_LINK_NONE);
+    ck_assert_uint_gt(take(), per_page);
+    ck_assert_uint_eq(pool->withheld, last() - 2 * per_page); /* one page came back */
+    pm_pool_check(pool);
+}
+END_TEST
+
+START_TEST(what_others_have_freed_is_not_withheld)
+{
+    make(SMALL);
+    for (uint32_t number = 1; number <= last(); number++) {
+        blocks[number] = NULL;
+        pm_remote_free(&other, pool, number, "free");
+    }
+    ck_assert_uint_eq(pm_pool_purge(pool), 0); /* on the list of others */
+    pm_pool_check(pool);
+    ck_assert(pm_pool_collect(pool));
+    ck_assert_uint_eq(pm_pool_purge(pool), pm_span_bytes(&pool->span));
+    pm_pool_check(pool);
+}
+END_TEST
+
+START_TEST(a_refused_purge_withholds_nothing)
+{
+    make(SMALL);
+    for (uint32_t number = 2; number <= last(); number++)
+        give(number);
+    unit_os_fail(UNIT_BIT(UNIT_PURGE), 1, true);
+    ck_assert_uint_eq(pm_pool_purge(pool), 0);
+    ck_assert_uint_eq(pool->withheld, 0);
+    pm_pool_check(pool);
+    unit_os_heal();
+    ck_assert_uint_ne(pm_pool_purge(pool), 0);
+}
+END_TEST
+
+START_TEST(pages_left_dirty_by_others_go_too)
+{
+    make(SMALL);
+    for (uint32_t number = 1; number <= last(); number++)
+        give(number);
+    size_t bytes = pm_span_bytes(&pool->span), page = pm_os_page_size();
+    pm_pool_destroy(pool);
+    pool = pm_pool_create(SMALL, &owner);
+    ck_assert(!pool->span.zeroed);
+    ck_assert_uint_ne(take(), 0);
+    ck_assert_uint_eq(pm_pool_purge(pool), bytes - page);
+    pm_pool_check(pool);
+    ck_assert_uint_eq(pm_pool_purge(pool), 0);
+}
+END_TEST
+
+START_TEST(a_rebuilt_pool_withholds_nothing)
+{
+    make(SMALL);
+    for (uint32_t number = 2; number <= last(); number++)
+        give(number);
+    ck_assert_uint_ne(pm_pool_purge(pool), 0);
+    pm_pool_rebuild(pool);
+    ck_assert_uint_eq(pool->withheld, 0);
+    pm_pool_check(pool);
+}
+END_TEST
+
+/* Every class: takes, gives and purges at random; contents and invariants hold. */
+START_TEST(random_purges_lose_nothing)
+{
+    uint64_t state = unit_seed() + (uint64_t)_i;
+    pool = pm_pool_create((unsigned)_i, &owner);
+    for (int round = 0; round < ROUNDS; round++) {
+        uint32_t steps = (uint32_t)unit_random(&state) % (last() / 2 + 2);
+        bool growing = unit_random(&state) % 2 != 0;
+        for (uint32_t step = 0; step < steps; step++) {
+            uint32_t number = 1 + (uint32_t)unit_random(&state) % last();
+            if (growing || blocks[number] == NULL)
+                take();
+            else
+                give(number);
+        }
+        for (uint32_t number = 1; !growing && number <= last(); number++) {
+            if (blocks[number] != NULL && unit_random(&state) % 8 != 0)
+                give(number);
+        }
+        pm_pool_purge(pool);
+        if (round % 8 == 0)
+            pm_pool_check(pool);
+    }
+    for (uint32_t number = 1; number <= last(); number++) {
+        if (blocks[number] != NULL)
+            give(number);
+    }
+    pm_pool_check(pool);
+    ck_assert_uint_eq(pm_pool_used(pool), 0);
+}
+END_TEST
+
+static void add(TCase *tests)
+{
+    tcase_set_timeout(tests, 60);
+    tcase_add_checked_fixture(tests, setup, NULL);
+    tcase_add_test(tests, pages_without_a_live_block_go);
+    tcase_add_test(tests, withheld_blocks_are_used_last);
+    tcase_add_test(tests, what_others_have_freed_is_not_withheld);
+    tcase_add_test(tests, a_refused_purge_withholds_nothing);
+    tcase_add_test(tests, pages_left_dirty_by_others_go_too);
+    tcase_add_test(tests, a_rebuilt_pool_withholds_nothing);
+    tcase_add_loop_test(tests, random_purges_lose_nothing, 0, PM_CLASS_COUNT);
+}
+
+int main(void)
+{
+    return unit_run("pool_purge", add);
+}
