@@ -20,7 +20,7 @@
 #define SHARED_ALIGN_MAX (4 * PM_MIB)
 
 /* From this size on a block that grows is worth moving to a mapping of its own. */
-#define REMAP_MIN (1 * PM_MIB)
+#define REMAP_MIN (128 * PM_KIB)
 
 static bool take(struct pm_large *large, size_t usable, size_t align)
 {

@@ -127,7 +127,7 @@ START_TEST(a_hemmed_in_block_moves_its_pages)
     moved = pm_large_resize(large_at(moved), 3 * PM_MIB);
     ck_assert(unit_intact(moved, 2 * PM_MIB, 3));
     ck_assert_uint_eq(active(), 3 * PM_MIB + PM_SLICE);
-    ck_assert_ptr_null(pm_large_resize(large_at(moved), 500000));
+    ck_assert_ptr_null(pm_large_resize(large_at(moved), 100000));
     pm_large_free(large_at(moved), moved, "free");
     ck_assert(unit_intact(fence, 40000, 3));
 }
