@@ -3,6 +3,7 @@
 
 EXTRA_DIST += \
 	$(python_tests) \
+	tests/python/cpython_suite \
 	tests/python/embed_linked.c \
 	tests/python/embed_loaded.c \
 	tests/python/extension.c \

@@ -12,7 +12,7 @@ build_packages=(
 test_packages=(
   check=/usr/include/check.h clang=clang clang-format=clang-format
   libclang-rt-14-dev=/usr/lib/llvm-14/lib/clang/14.0.6/lib/linux
-  valgrind=valgrind libc6-dbg=dpkg python3=dpkg
+  valgrind=valgrind libc6-dbg=dpkg python3=dpkg python3-dev=dpkg
 )
 # What the demonstration takes on top of building.
 demo_packages=(python3=dpkg)

@@ -104,6 +104,13 @@ run_tests() {
   return 1
 }
 
+# counts LOG: the numbers of tests that passed, failed and were skipped
+# according to the sums in Automake's output.
+counts() {
+  awk '/^# (PASS|XFAIL): /{p += $3} /^# (FAIL|XPASS|ERROR): /{f += $3} /^# SKIP: /{s += $3}
+    END {print p + 0, f + 0, s + 0}' "$1"
+}
+
 # show_failures LOG...: the output of the tests that failed.  The bar keeps its
 # own sums out of those that scripts/test adds up.
 show_failures() {

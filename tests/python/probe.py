@@ -100,7 +100,7 @@ def debug_headers(address):
 
 def ownership():
     """Is it ours: each domain's allocator and its blocks, a small and a large object, malloc."""
-    small, large = bytes_object(40), bytes_object(4000)
+    small, large = bytes_object(100), bytes_object(4000)
     result = {
         "small": owns(id(small)),
         "large": owns(id(large)),

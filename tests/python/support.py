@@ -25,6 +25,10 @@ HOME = sys.base_prefix + ":" + sys.base_exec_prefix
 LIMIT = 60
 
 
+# There, objects and most buffers stay with the interpreter's own heap.
+with_lock_only = unittest.skipIf(FREE_THREADED, "free-threading")
+
+
 class Result(unittest.TextTestResult):
     """Counts what succeeded: testsRun holds skipped tests in some versions and not in others."""
 

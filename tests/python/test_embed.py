@@ -80,7 +80,7 @@ class Embedding(support.TestCase):
 
     def test_its_own_choice_wins(self):
         for arguments, program in (((self.library,), None), ((), self.link("embed_loaded.c"))):
-            for value in ("debug", "malloc"):
+            for value in ("debug", "default" if support.FREE_THREADED else "malloc"):
                 answers = self.embed(
                     str(self.rounds), CODE, *arguments, program=program, PYTHONMALLOC=value
                 )

@@ -210,6 +210,7 @@ class Again(support.TestCase):
     def test_with_debug_hooks(self):
         self.again(PYTHONMALLOC="debug")
 
+    @support.with_lock_only
     def test_with_debug_hooks_on_malloc(self):
         self.again(PYTHONMALLOC="malloc_debug")
 

@@ -1,4 +1,5 @@
 """Refused memory is a MemoryError, and the program goes on after it."""
+
 import ctypes
 import textwrap
 
@@ -69,6 +70,7 @@ class TooLarge(support.TestCase):
                 free(block)
 
 
+@support.with_lock_only
 class Limited(support.TestCase):
     """Little address space, used up in many ways."""
 

@@ -34,7 +34,7 @@ def live_blocks():
     return stats.live_blocks
 
 
-@unittest.skipIf(support.FREE_THREADED, "free-threading: objects stay with the interpreter")
+@support.with_lock_only
 class Objects(support.TestCase):
     def test_of_every_size(self):
         for size in SIZES:
@@ -115,7 +115,7 @@ class Blocks(support.TestCase):
                 block = getattr(ctypes.pythonapi, prefix + "Malloc")(1000)
                 getattr(probe.LIBRARY, prefix + "Free")(block)
 
-    @unittest.skipIf(support.FREE_THREADED, "free-threading: arenas stay with the interpreter")
+    @support.with_lock_only
     def test_of_the_arena_allocator(self):
         arenas = probe.Arenas()
         ctypes.pythonapi.PyObject_GetArenaAllocator(ctypes.byref(arenas))

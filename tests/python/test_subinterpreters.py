@@ -85,7 +85,7 @@ class SubInterpreters(support.TestCase):
         self.assertEqual(probe.owns(address), not support.FREE_THREADED)
 
     def test_one_after_the_other(self):
-        for size in (40, 400, 4000, 400000):
+        for size in (100, 400, 4000, 400000):
             interpreter = Interpreter(self.own_lock)
             interpreter.run(self.job(size))
             self.check_answer()

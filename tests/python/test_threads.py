@@ -59,25 +59,33 @@ class Handover(support.TestCase):
 
     def test_blocks_of_every_domain(self):
         blocks = queue.Queue()
-        # Without the interpreter's lock, where the domain allows it.
+        # The ones that may do so run without the interpreter's lock.
         unlocked = probe.declare(ctypes.CDLL(None))
+        locked = ctypes.pythonapi
+        functions = {
+            "raw": (unlocked.PyMem_RawMalloc, unlocked.PyMem_RawFree),
+            "mem": (locked.PyMem_Malloc, locked.PyMem_Free),
+            "malloc": (probe.PROCESS.malloc, probe.PROCESS.free),
+        }
+        sizes = range(1, 2000, 7)
 
         def make(_):
-            for size in range(1, 2000, 7):
-                blocks.put((unlocked.PyMem_RawFree, unlocked.PyMem_RawMalloc(size)))
-                blocks.put((ctypes.pythonapi.PyMem_Free, ctypes.pythonapi.PyMem_Malloc(size)))
-                blocks.put((probe.PROCESS.free, probe.PROCESS.malloc(size)))
+            for size in sizes:
+                for name, (allocate, _) in functions.items():
+                    blocks.put((name, allocate(size)))
 
         def release(_):
             with contextlib.suppress(queue.Empty):
                 while True:
-                    function, block = blocks.get_nowait()
-                    function(block)
+                    name, block = blocks.get_nowait()
+                    functions[name][1](block)
 
         in_threads(THREADS, make)
-        raw = [block for _, block in list(blocks.queue)[::3]]
-        self.assertEqual(len(raw), THREADS * len(range(1, 2000, 7)))
-        self.assertTrue(all(map(probe.owns, raw)))
+        self.assertEqual(blocks.qsize(), THREADS * len(functions) * len(sizes))
+        for name, served in probe.ownership().items():
+            if name in functions:
+                made = {probe.owns(block) for other, block in blocks.queue if other == name}
+                self.assertEqual(made, {served}, name)
         in_threads(THREADS, release)
         self.assertTrue(blocks.empty())
 
