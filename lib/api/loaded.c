@@ -8,6 +8,7 @@
  * with -pg has its own, which comes before ours; then, and where libc's
  * start-up code does not do this, we do not notice such an interpreter.
  */
+#include "heap/misuse.h"
 #include "host/cpython.h"
 #include "os/compiler.h"
 
@@ -15,5 +16,5 @@ void __gmon_start__(void);
 
 PM_EXPORT void __gmon_start__(void)
 {
-    pm_cpython_loaded(__builtin_return_address(0));
+    pm_cpython_loaded(__builtin_return_address(0), pm_foreign.none_before_us);
 }

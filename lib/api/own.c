@@ -30,9 +30,12 @@ PM_EXPORT size_t pymem_usable_size(const void *p)
 
 PM_EXPORT size_t pymem_trim(void)
 {
-    if (pm_thread_has_heap(pm_tls_heap))
+    size_t inside = 0;
+    if (pm_thread_has_heap(pm_tls_heap)) {
         pm_heap_collect(pm_tls_heap);
-    return pm_purge_all();
+        inside = pm_heap_purge(pm_tls_heap, true);
+    }
+    return inside + pm_purge_all();
 }
 
 PM_EXPORT const char *pymem_version(void)

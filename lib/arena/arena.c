@@ -62,11 +62,17 @@ static void count_freed(struct pm_arena *arena, size_t slices)
 
 void pm_arena_insert_locked(struct pm_arena *arena)
 {
-    struct pm_arena **at = &pm_arena_list;
-    while (*at != NULL)
-        at = &(*at)->next;
-    arena->next = NULL;
-    *at = arena;
+    struct pm_arena *before = NULL, *behind = pm_arena_list;
+    for (; behind != NULL && !behind->dedicated; behind = behind->next)
+        before = behind;
+    arena->prev = before;
+    arena->next = behind;
+    if (before != NULL)
+        before->next = arena;
+    else
+        pm_arena_list = arena;
+    if (behind != NULL)
+        behind->prev = arena;
     total_arenas++;
     total_mapped += arena->map_size;
     if (arena->dedicated)
@@ -75,10 +81,12 @@ void pm_arena_insert_locked(struct pm_arena *arena)
 
 void pm_arena_remove_locked(struct pm_arena *arena)
 {
-    struct pm_arena **at = &pm_arena_list;
-    while (*at != arena)
-        at = &(*at)->next;
-    *at = arena->next;
+    if (arena->prev != NULL)
+        arena->prev->next = arena->next;
+    else
+        pm_arena_list = arena->next;
+    if (arena->next != NULL)
+        arena->next->prev = arena->prev;
     total_arenas--;
     total_mapped -= arena->map_size;
     if (arena->dedicated)
@@ -154,11 +162,10 @@ static bool take_from(struct pm_arena *arena, struct pm_span *span, size_t slice
 
 bool pm_arena_take_locked(struct pm_span *span, size_t slices, size_t align)
 {
-    for (struct pm_arena *arena = pm_arena_list; arena != NULL; arena = arena->next) {
-        if (!arena->dedicated && take_from(arena, span, slices, align))
-            return true;
-    }
-    return false;
+    struct pm_arena *arena = pm_arena_list;
+    while (arena != NULL && !arena->dedicated && !take_from(arena, span, slices, align))
+        arena = arena->next;
+    return arena != NULL && !arena->dedicated;
 }
 
 bool pm_arena_extend_locked(struct pm_span *span, size_t slices)
@@ -201,7 +208,8 @@ struct pm_arena *pm_arena_unlink_empty_locked(size_t keep)
 {
     struct pm_arena *last = NULL;
     size_t empty = 0;
-    for (struct pm_arena *arena = pm_arena_list; arena != NULL; arena = arena->next) {
+    for (struct pm_arena *arena = pm_arena_list; arena != NULL && !arena->dedicated;
+         arena = arena->next) {
         if (arena->taken_count == 0) {
             last = arena;
             empty += arena->map_size;

@@ -31,8 +31,8 @@
 #define PM_DEDICATED_MIN (32 * PM_MIB)
 
 struct pm_arena {
-    struct pm_arena *next; /* made later; under pm_arena_lock */
-    uintptr_t base;        /* of slice 0; a multiple of the slice unless dedicated */
+    struct pm_arena *next, *prev; /* shared ones by age, then dedicated; under pm_arena_lock */
+    uintptr_t base;               /* of slice 0; a multiple of the slice unless dedicated */
     size_t slices;
     bool dedicated;
 
@@ -53,7 +53,7 @@ struct pm_arena {
 
 extern struct pm_lock pm_arena_lock;
 
-/* The list's head; under pm_arena_lock. */
+/* The list's head; under pm_arena_lock.  Dedicated arenas may be many. */
 extern struct pm_arena *pm_arena_list;
 
 /*
@@ -113,6 +113,7 @@ bool pm_arena_contains(const void *address);
  * The invariants of all arenas, asserted (aborts with a message):
  *   taken_count and dirty_count are what the bitmaps say
  *   a dirty slice is free, an aged one dirty; no slice below search_from is free
+ *   shared arenas come before dedicated ones, linked both ways
  *   a span that the owner map names lies in its arena, on taken slices
  */
 void pm_arena_check(void);

@@ -45,8 +45,12 @@ static void check_spans(struct pm_arena *arena)
 
 void pm_arena_check(void)
 {
+    struct pm_arena *last = NULL;
     pm_lock(&pm_arena_lock);
     for (struct pm_arena *arena = pm_arena_list; arena != NULL; arena = arena->next) {
+        if (arena->prev != last || (last != NULL && last->dedicated && !arena->dedicated))
+            pm_fatal_broken("shared arenas come before dedicated ones", arena);
+        last = arena;
         if (arena->dedicated)
             continue;
         check_bitmaps(arena);

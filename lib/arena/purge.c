@@ -38,6 +38,11 @@ void pm_purge_suspend(bool suspend)
     atomic_store_explicit(&suspended, suspend, memory_order_relaxed);
 }
 
+void pm_purge_count(size_t bytes)
+{
+    atomic_fetch_add_explicit(&total, bytes, memory_order_relaxed);
+}
+
 uint64_t pm_purge_total(void)
 {
     return atomic_load_explicit(&total, memory_order_relaxed);
@@ -77,7 +82,7 @@ static size_t purge_arenas(bool aged_only, size_t wanted)
             purged += purge_arena(arena, aged_only, wanted - purged);
     }
     pm_unlock(&pm_arena_lock);
-    atomic_fetch_add_explicit(&total, purged, memory_order_relaxed);
+    pm_purge_count(purged);
     return purged;
 }
 

@@ -26,6 +26,9 @@ void pm_purge_after_free(void);
 /* On other occasions: cheap unless something is due. */
 void pm_purge_tick(uint64_t now);
 
+/* What others have purged, for the statistics. */
+void pm_purge_count(size_t bytes);
+
 /* Milliseconds; negative: nothing is purged. */
 int64_t pm_purge_decay(void);
 

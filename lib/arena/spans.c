@@ -158,6 +158,8 @@ struct pm_span *pm_spans_next(const struct pm_arena *arena, size_t *slice)
     while (*slice < arena->slices) {
         void *address = (void *)(arena->base + (*slice << PM_SLICE_SHIFT));
         struct pm_span *span = pm_ownermap_get(address);
+        if (span != NULL && span->arena != arena)
+            span = NULL; /* a dedicated arena's last slice may be the next one's first */
         *slice = span != NULL ? pm_arena_slice_after(span) : *slice + 1;
         if (span != NULL)
             return span;

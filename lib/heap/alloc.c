@@ -107,7 +107,9 @@ void pm_free_slow(struct pm_heap *heap, void *address, const char *call)
         pm_large_free(pm_large_of_span(span), address, call);
         return;
     }
-    if (span == NULL && pm_foreign.free != NULL && pm_foreign.free(address))
+    bool is_behind =
+        span != NULL && span->kind == PM_SPAN_LARGE && span->start > (uintptr_t)address;
+    if ((span == NULL || is_behind) && pm_foreign.free != NULL && pm_foreign.free(address))
         return;
     pm_misuse(address, call);
 }

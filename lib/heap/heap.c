@@ -107,8 +107,12 @@ static void full_to_floating(struct pm_heap *heap, struct pm_pool *pool)
 {
     unlist_full(heap, pool, 0);
     tlb_forget(heap, pool);
-    if (!pm_floating_release(pool, false, true))
-        pm_heap_adopt(heap, pool); /* blocks came back just now */
+    if (pm_floating_release(pool, false, true))
+        return;
+    if (pool->used != 0) /* blocks came back just now, */
+        pm_heap_adopt(heap, pool);
+    else /* or all of them */
+        pm_pool_destroy(pool);
 }
 
 /* Its blocks are all in use; the one that has been full for longest floats instead. */
@@ -213,7 +217,7 @@ static void let_idle_go(struct pm_heap *heap)
     if (peak <= heap->idle_below)
         return;
     heap->idle_below = peak;
-    if (peak > heap->tidy_below) {
+    if (peak > heap->tidy_below && pm_purge_decay() >= 0) {
         heap->tidy_below = peak + peak / 8;
         pm_heap_purge(heap, true);
     }
@@ -267,7 +271,9 @@ struct pm_pool *pm_heap_refill(struct pm_heap *heap, unsigned class)
         pm_fatal_broken("a pool that becomes current has a free block", next);
     if (pool != &pm_pool_none)
         set_aside(heap, pool);
-    return next;
+    /* It may also take what has just been found, when a pool that goes calls it. */
+    next = heap->bin[class].current;
+    return next->free != PM_LINK_NONE ? next : pm_heap_refill(heap, class);
 }
 
 void pm_heap_adopt(struct pm_heap *heap, struct pm_pool *pool)
@@ -295,11 +301,20 @@ void pm_heap_pushed(struct pm_heap *heap, struct pm_pool *pool)
 
 static void collect_partial(struct pm_heap *heap, struct pm_bin *bin)
 {
+    struct pm_pool *gone = NULL; /* apart: an arena allocator that frees changes the list */
     for (struct pm_pool *pool = bin->partial.first, *next; pool != NULL; pool = next) {
         next = pool->next;
         pm_pool_collect(pool);
-        if (pool->used == 0)
-            partial_to_gone(heap, pool);
+        if (pool->used != 0)
+            continue;
+        pm_heap_list_take_out(&bin->partial, pool);
+        tlb_forget(heap, pool);
+        pool->next = gone;
+        gone = pool;
+    }
+    for (struct pm_pool *pool; (pool = gone) != NULL;) {
+        gone = pool->next;
+        pm_pool_destroy(pool);
     }
 }
 

@@ -80,9 +80,9 @@ void pm_heap_collect(struct pm_heap *heap);
 
 /*
  * Gives free pages inside the heap's pools back: all of them, or those of pools
- * whose number of blocks in use has not changed since the last call.
+ * whose number of blocks in use has not changed since the last call.  Returns the bytes.
  */
-void pm_heap_purge(struct pm_heap *heap, bool all);
+size_t pm_heap_purge(struct pm_heap *heap, bool all);
 
 /* Some time has passed: does what the decay time asks for. */
 void pm_heap_tick(struct pm_heap *heap, uint64_t now);

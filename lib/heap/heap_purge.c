@@ -21,14 +21,19 @@ static bool has_rested(struct pm_pool *pool)
     return false;
 }
 
-static bool purge(struct pm_pool *pool, bool all)
+struct work {
+    size_t bytes;
+    int pools;
+};
+
+static void purge(struct pm_pool *pool, bool all, struct work *done)
 {
     bool rested = has_rested(pool);
     if (pool->purged_since || !(rested || all))
-        return false;
-    pm_pool_purge(pool);
+        return;
+    done->bytes += pm_pool_purge(pool);
+    done->pools++;
     pool->purged_since = true;
-    return true;
 }
 
 /* Those with nothing resident to offer wait behind the others. */
@@ -40,22 +45,25 @@ static void to_the_end(struct pm_pool_list *list, struct pm_pool *pool)
     }
 }
 
-void pm_heap_purge(struct pm_heap *heap, bool all)
+size_t pm_heap_purge(struct pm_heap *heap, bool all)
 {
-    int purged = 0;
-    for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1) {
+    struct work done = {0, 0};
+    for (unsigned class = 0; class < PM_CLASS_COUNT && (all || done.pools < POOLS_AT_ONCE);
+         class += 1) {
         struct pm_bin *bin = &heap->bin[class];
         if (bin->current != &pm_pool_none)
-            purged += purge(bin->current, all);
+            purge(bin->current, all, &done);
         struct pm_pool *end = bin->partial.last;
         for (struct pm_pool *pool = bin->partial.first, *next; pool != NULL; pool = next) {
             next = pool == end ? NULL : pool->next;
-            purged += purge(pool, all);
+            purge(pool, all, &done);
             to_the_end(&bin->partial, pool);
-            if (purged >= POOLS_AT_ONCE && !all)
-                return;
+            if (!all && done.pools >= POOLS_AT_ONCE)
+                break;
         }
     }
+    pm_purge_count(done.bytes);
+    return done.bytes;
 }
 
 void pm_heap_tick(struct pm_heap *heap, uint64_t now)

@@ -138,7 +138,7 @@ static void arena_free(void *ctx, void *arena, size_t size)
 
 static void install(PyMemAllocatorDomain domain)
 {
-    PyMemAllocatorEx allocator = pm_domain_heap[domain];
+    PyMemAllocatorEx allocator = pm_domain[domain];
     cpython.set_allocator(domain, &allocator);
 }
 
@@ -175,10 +175,13 @@ static void say(const char *version, const char *what)
     pm_text_write(&text, STANDARD_ERROR);
 }
 
+/*
+ * Our calls are passed on last, lest a thread that makes them now is served by the
+ * interpreter's first choice and frees to ours.
+ */
 static void adopt(bool may_install)
 {
     const char *version = cpython.version();
-    forward();
     if (!may_install || cpython.is_initialized())
         say(version, ": found too late, its allocators stay as they are\n");
     else if (!is_known(version))
@@ -190,6 +193,7 @@ static void adopt(bool may_install)
         install_all();
         say(version, ": all domains are served by this heap\n");
     }
+    forward();
 }
 
 void pm_cpython_start(bool may_install, bool speak)
@@ -201,7 +205,7 @@ void pm_cpython_start(bool may_install, bool speak)
         adopt(may_install);
 }
 
-void pm_cpython_loaded(const void *code)
+void pm_cpython_loaded(const void *code, bool may_install)
 {
     Dl_info object;
     if (!looking || pm_cpython != NULL || dladdr(code, &object) == 0)
@@ -210,7 +214,7 @@ void pm_cpython_loaded(const void *code)
     if (handle == NULL)
         dlerror();
     else if (resolve(handle))
-        adopt(true); /* and the handle stays open */
+        adopt(may_install); /* and the handle stays open */
     else
         dlclose(handle);
 }

@@ -38,6 +38,6 @@ extern const struct pm_cpython *pm_cpython;
 void pm_cpython_start(bool may_install, bool verbose);
 
 /* The object that `code` belongs to has been loaded, and nothing in it has run. */
-void pm_cpython_loaded(const void *code);
+void pm_cpython_loaded(const void *code, bool may_install);
 
 #endif /* PM_HOST_CPYTHON_H */

@@ -41,8 +41,12 @@ static bool begins_on(const struct pm_pool *pool, uint32_t block, uint64_t pages
     return (pages >> page_of(pool, (uintptr_t)pm_pool_address(pool, block)) & 1) != 0;
 }
 
-/* The pages on which no carved block lies that is live, or on another thread's list. */
-static uint64_t idle_pages(struct pm_pool *pool)
+/*
+ * The pages on which no carved block lies that is live, or on another thread's list.
+ * `*offered` are those of blocks on the owner's list: resident, perhaps, whatever
+ * `clean` says of the second page of a block.
+ */
+static uint64_t idle_pages(struct pm_pool *pool, uint64_t *offered)
 {
     uint64_t listed[PM_BITMAP_WORDS(BLOCKS_MAX + 1)];
     memset(listed, 0, PM_BITMAP_WORDS(pool->limit) * sizeof *listed);
@@ -50,7 +54,11 @@ static uint64_t idle_pages(struct pm_pool *pool)
         pm_bitmap_set(listed, block, 1);
     uint64_t busy = 0;
     for (uint32_t block = 1; block <= pool->carved; block++) {
-        if (!pm_bitmap_test(listed, block) && !begins_on(pool, block, pool->clean))
+        if (begins_on(pool, block, pool->clean))
+            continue;
+        if (pm_bitmap_test(listed, block))
+            *offered |= pm_pool_pages(pool, block, block + 1);
+        else
             busy |= pm_pool_pages(pool, block, block + 1);
     }
     return ~busy & bits(0, page_of(pool, pool->span.start + pm_span_bytes(&pool->span) - 1));
@@ -99,7 +107,8 @@ size_t pm_pool_purge(struct pm_pool *pool)
 {
     if (!pm_provider_is_system(&pool->span.arena->provider))
         return 0;
-    uint64_t purged = purge_pages(pool, idle_pages(pool) & ~pool->clean);
+    uint64_t offered = 0, idle = idle_pages(pool, &offered);
+    uint64_t purged = purge_pages(pool, idle & (~pool->clean | offered));
     pool->clean |= purged;
     withhold(pool, purged);
     return (size_t)__builtin_popcountll(purged) * pm_os_page_size();

@@ -203,7 +203,7 @@ START_TEST(an_interpreter_that_is_loaded_later_is_served_and_stays)
     struct fake_cpython *late;
     void *module = load("fake_late", &late);
     ck_assert_ptr_ne(late, linked);
-    pm_cpython_loaded(late);
+    pm_cpython_loaded(late, true);
     ck_assert_ptr_nonnull(pm_cpython);
     for (int domain = 0; domain < PM_DOMAINS; domain++)
         ck_assert(on_the_heap(late, (PyMemAllocatorDomain)domain));
@@ -215,12 +215,24 @@ START_TEST(an_interpreter_that_is_loaded_later_is_served_and_stays)
 }
 END_TEST
 
+/* Blocks of RAW may have been served by another malloc, and go back to it. */
+START_TEST(a_process_with_another_malloc_keeps_its_interpreter_as_it_is)
+{
+    struct fake_cpython *late;
+    void *module = load("fake_late", &late);
+    pm_cpython_loaded(late, false);
+    ck_assert(!on_the_heap(late, PYMEM_DOMAIN_RAW));
+    ck_assert(forwarded(late));
+    ck_assert_int_eq(dlclose(module), 0);
+}
+END_TEST
+
 START_TEST(an_interpreter_that_is_loaded_initialized_is_left_alone)
 {
     struct fake_cpython *late;
     void *module = load("fake_late", &late);
     late->initialized = 1;
-    pm_cpython_loaded(late);
+    pm_cpython_loaded(late, true);
     ck_assert(!on_the_heap(late, PYMEM_DOMAIN_RAW));
     ck_assert(forwarded(late));
     ck_assert_int_eq(dlclose(module), 0);
@@ -232,7 +244,7 @@ START_TEST(the_first_interpreter_is_the_one)
     struct fake_cpython *late;
     pm_cpython_start(true, false);
     void *module = load("fake_late", &late);
-    pm_cpython_loaded(late);
+    pm_cpython_loaded(late, true);
     ck_assert(!on_the_heap(late, PYMEM_DOMAIN_RAW));
     ck_assert(forwarded(linked));
     ck_assert_int_eq(dlclose(module), 0);
@@ -244,7 +256,7 @@ START_TEST(what_lacks_a_name_is_no_interpreter)
     struct fake_cpython *partial;
     void *module = load("fake_partial", &partial);
     PyMemAllocatorEx before = partial->domains[PYMEM_DOMAIN_RAW];
-    pm_cpython_loaded(partial);
+    pm_cpython_loaded(partial, true);
     ck_assert_ptr_null(pm_cpython);
     ck_assert(same_allocator(&before, &partial->domains[PYMEM_DOMAIN_RAW]));
     ck_assert(same_allocator(&pm_domain[PYMEM_DOMAIN_RAW], &pm_domain_heap[PYMEM_DOMAIN_RAW]));
@@ -255,9 +267,9 @@ END_TEST
 
 START_TEST(other_objects_and_addresses_are_no_interpreter)
 {
-    pm_cpython_loaded((const void *)(uintptr_t)printf);
-    pm_cpython_loaded((const void *)(uintptr_t)setup);
-    pm_cpython_loaded(NULL);
+    pm_cpython_loaded((const void *)(uintptr_t)printf, true);
+    pm_cpython_loaded((const void *)(uintptr_t)setup, true);
+    pm_cpython_loaded(NULL, true);
     ck_assert_ptr_null(pm_cpython);
 }
 END_TEST
@@ -316,6 +328,7 @@ static void add(TCase *tests)
     tcase_add_loop_test(tests, known_versions_are_served, 0, 4);
     tcase_add_test(tests, free_threading_takes_the_raw_domain_only);
     tcase_add_test(tests, an_interpreter_that_is_loaded_later_is_served_and_stays);
+    tcase_add_test(tests, a_process_with_another_malloc_keeps_its_interpreter_as_it_is);
     tcase_add_test(tests, an_interpreter_that_is_loaded_initialized_is_left_alone);
     tcase_add_test(tests, the_first_interpreter_is_the_one);
     tcase_add_test(tests, what_lacks_a_name_is_no_interpreter);

@@ -68,6 +68,16 @@ START_TEST(refill_makes_a_pool_current)
 }
 END_TEST
 
+/* A pool with some blocks free, made partial as after a claim. */
+static struct pm_pool *partial(void)
+{
+    struct pm_pool *pool = pm_pool_create(CLASS, &heap);
+    ck_assert(pm_pool_carve(pool));
+    pm_pool_pop(pool);
+    pm_heap_adopt(&heap, pool);
+    return pool;
+}
+
 /* Takes blocks until the pool that was current first is not; returns that. */
 static struct pm_pool *fill_one(void)
 {
@@ -125,6 +135,26 @@ START_TEST(what_others_free_into_full_pools_comes_before_fresh_memory)
 }
 END_TEST
 
+/* The one that is full for longest has been emptied by others when its turn to float comes. */
+START_TEST(a_full_pool_that_is_empty_goes_instead_of_floating)
+{
+    struct pm_pool *first = fill_one();
+    for (int i = 0; i < 15; i++)
+        fill_one();
+    for (uint64_t block = 1; block < first->limit; block++)
+        pm_remote_free(&other, first, block, "free");
+    struct pm_pool *current = heap.bin[CLASS].current;
+    while (pm_pool_used(current) + 1 < current->limit)
+        ck_assert_ptr_nonnull(pop(&heap, CLASS));
+    struct pm_pool *adopted = partial(); /* so that no full pool is asked for blocks */
+    size_t before = pools();
+    while (heap.bin[CLASS].current != adopted)
+        ck_assert_ptr_nonnull(pop(&heap, CLASS));
+    ck_assert_uint_eq(pools(), before - 1);
+    pm_heap_check(&heap);
+}
+END_TEST
+
 START_TEST(full_pools_that_others_have_emptied_go)
 {
     struct pm_pool *full = fill_one();
@@ -150,16 +180,6 @@ START_TEST(an_idle_pool_goes_when_the_process_grows)
     pm_heap_check(&heap);
 }
 END_TEST
-
-/* A pool with some blocks free, made partial as after a claim. */
-static struct pm_pool *partial(void)
-{
-    struct pm_pool *pool = pm_pool_create(CLASS, &heap);
-    ck_assert(pm_pool_carve(pool));
-    pm_pool_pop(pool);
-    pm_heap_adopt(&heap, pool);
-    return pool;
-}
 
 /* What was used before comes first, in the order of waiting; then fresh blocks are carved. */
 START_TEST(partial_pools_serve_what_was_used_before)
@@ -275,6 +295,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, a_full_pool_waits_for_its_next_free);
     tcase_add_test(tests, the_one_that_is_full_for_longest_floats);
     tcase_add_test(tests, what_others_free_into_full_pools_comes_before_fresh_memory);
+    tcase_add_test(tests, a_full_pool_that_is_empty_goes_instead_of_floating);
     tcase_add_test(tests, full_pools_that_others_have_emptied_go);
     tcase_add_test(tests, an_idle_pool_goes_when_the_process_grows);
     tcase_add_test(tests, partial_pools_serve_what_was_used_before);

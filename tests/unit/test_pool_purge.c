@@ -125,6 +125,25 @@ START_TEST(a_refused_purge_withholds_nothing)
 }
 END_TEST
 
+/* A block that came back lies on two pages, of which only the first was known to be used. */
+START_TEST(what_was_used_again_goes_again)
+{
+    size_t first = 0;
+    make(52); /* 6144 bytes */
+    for (int round = 0; round < 3; round++) {
+        for (uint32_t number = 2; number <= last(); number++)
+            give(number);
+        size_t purged = pm_pool_purge(pool);
+        ck_assert_uint_ne(purged, 0);
+        ck_assert_uint_ge(purged, first);
+        first = purged;
+        pm_pool_check(pool);
+        while (take() != 0)
+            continue;
+    }
+}
+END_TEST
+
 START_TEST(pages_left_dirty_by_others_go_too)
 {
     make(SMALL);
@@ -193,6 +212,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, withheld_blocks_are_used_last);
     tcase_add_test(tests, what_others_have_freed_is_not_withheld);
     tcase_add_test(tests, a_refused_purge_withholds_nothing);
+    tcase_add_test(tests, what_was_used_again_goes_again);
     tcase_add_test(tests, pages_left_dirty_by_others_go_too);
     tcase_add_test(tests, a_rebuilt_pool_withholds_nothing);
     tcase_add_loop_test(tests, random_purges_lose_nothing, 0, PM_CLASS_COUNT);
