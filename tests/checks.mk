@@ -22,7 +22,9 @@ EXTRA_DIST += \
 	scripts/lib/build.sh \
 	scripts/lib/files.sh \
 	scripts/lib/packages.sh \
+	scripts/lib/python-root.sh \
 	scripts/lib/stages.sh \
+	scripts/other-pythons \
 	scripts/test \
 	tests/checks/common.sh \
 	tests/checks/lengths.exceptions \
