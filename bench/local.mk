@@ -65,6 +65,7 @@ CLEANFILES += $(bench_programs)
 EXTRA_DIST += \
 	bench/README.md \
 	bench/allocators.py \
+	bench/field.py \
 	bench/instructions \
 	bench/measure.py \
 	bench/python/handed_back.py \

@@ -95,16 +95,19 @@ class Bench:
         self.failures = []
         self.checksums = {}  # workload name -> (line, allocator name)
 
-    def launch(self, allocator, command):
-        """One run: its cost, the lines of its output. Raises RunFailed."""
+    def launch(self, allocator, command, stdin=None, directory=None):
+        """One run, reading the file stdin, in the directory: its cost, the lines of its output.
+        Raises RunFailed."""
         reader, writer = os.pipe()
         launcher = al.launch_command(self.build_dir, allocator) + ["-f", str(writer), "--"]
-        with os.fdopen(reader) as report:
+        with os.fdopen(reader) as report, open(stdin or os.devnull, "rb") as stdin_file:
             try:
                 child = subprocess.Popen(
                     launcher + [str(word) for word in command],
                     env=self.environment,
                     pass_fds=(writer,),
+                    cwd=directory,
+                    stdin=stdin_file,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.STDOUT,
                     text=True,
