@@ -14,6 +14,7 @@ pm_core_sources = \
 	lib/arena/meta.h lib/arena/meta.c \
 	lib/arena/ownermap.h lib/arena/ownermap.c \
 	lib/arena/provider.h lib/arena/provider.c \
+	lib/arena/hugepages.h lib/arena/hugepages.c \
 	lib/arena/mapping.h lib/arena/mapping.c \
 	lib/arena/arena.h lib/arena/arena.c lib/arena/arena_check.c \
 	lib/arena/spans.h lib/arena/spans.c \
@@ -21,6 +22,7 @@ pm_core_sources = \
 	lib/pool/sizeclass.h lib/pool/pool.h lib/pool/pool.c lib/pool/pool_purge.c \
 	lib/heap/heap.h lib/heap/heap.c lib/heap/heap_purge.c lib/heap/heap_check.c \
 	lib/heap/floating.h lib/heap/floating.c \
+	lib/heap/background.h lib/heap/background.c \
 	lib/heap/remote.h lib/heap/remote.c \
 	lib/heap/large.h lib/heap/large.c \
 	lib/heap/registry.h lib/heap/registry.c \

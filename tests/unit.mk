@@ -2,7 +2,7 @@
 # the engine without libc's names: malloc stays the process's own, so they run
 # under every sanitizer and valgrind.
 
-EXTRA_DIST += tests/unit/unit.h tests/unit/fake_cpython.h
+EXTRA_DIST += tests/unit/unit.h tests/unit/pools.h tests/unit/fake_cpython.h
 
 if HAVE_CHECK
 unit_cflags = $(AM_CFLAGS) $(CHECK_CFLAGS) -pthread
@@ -12,6 +12,7 @@ unit_tests = \
 	tests/unit/test_alloc \
 	tests/unit/test_spans \
 	tests/unit/test_arena_check \
+	tests/unit/test_background \
 	tests/unit/test_bitmap \
 	tests/unit/test_census \
 	tests/unit/test_cpython \
@@ -23,6 +24,7 @@ unit_tests = \
 	tests/unit/test_heap \
 	tests/unit/test_heap_check \
 	tests/unit/test_heap_purge \
+	tests/unit/test_hugepages \
 	tests/unit/test_large \
 	tests/unit/test_lock \
 	tests/unit/test_mapping \
@@ -33,6 +35,7 @@ unit_tests = \
 	tests/unit/test_ownermap \
 	tests/unit/test_pages \
 	tests/unit/test_pool \
+	tests/unit/test_pool_check \
 	tests/unit/test_pool_purge \
 	tests/unit/test_provider \
 	tests/unit/test_purge \
@@ -50,6 +53,9 @@ tests_unit_test_spans_CFLAGS = $(unit_cflags)
 tests_unit_test_spans_LDADD = $(unit_libs)
 tests_unit_test_arena_check_CFLAGS = $(unit_cflags)
 tests_unit_test_arena_check_LDADD = $(unit_libs)
+tests_unit_test_background_CFLAGS = $(unit_cflags)
+tests_unit_test_background_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=pthread_create
+tests_unit_test_background_LDADD = $(unit_libs)
 tests_unit_test_bitmap_CFLAGS = $(unit_cflags)
 tests_unit_test_bitmap_LDADD = $(unit_libs)
 tests_unit_test_census_CFLAGS = $(unit_cflags)
@@ -90,6 +96,8 @@ tests_unit_test_heap_check_CFLAGS = $(unit_cflags)
 tests_unit_test_heap_check_LDADD = $(unit_libs)
 tests_unit_test_heap_purge_CFLAGS = $(unit_cflags)
 tests_unit_test_heap_purge_LDADD = $(unit_libs)
+tests_unit_test_hugepages_CFLAGS = $(unit_cflags)
+tests_unit_test_hugepages_LDADD = $(unit_libs)
 tests_unit_test_large_CFLAGS = $(unit_cflags)
 tests_unit_test_large_LDADD = $(unit_libs)
 tests_unit_test_lock_CFLAGS = $(unit_cflags)
@@ -110,6 +118,8 @@ tests_unit_test_pages_CFLAGS = $(unit_cflags)
 tests_unit_test_pages_LDADD = $(unit_libs)
 tests_unit_test_pool_CFLAGS = $(unit_cflags)
 tests_unit_test_pool_LDADD = $(unit_libs)
+tests_unit_test_pool_check_CFLAGS = $(unit_cflags)
+tests_unit_test_pool_check_LDADD = $(unit_libs)
 tests_unit_test_pool_purge_CFLAGS = $(unit_cflags)
 tests_unit_test_pool_purge_LDADD = $(unit_libs)
 tests_unit_test_provider_CFLAGS = $(unit_cflags)

@@ -6,8 +6,10 @@
 
 #include <stdatomic.h>
 
+#include "arena/hugepages.h"
 #include "arena/mapping.h"
 #include "arena/purge.h"
+#include "heap/background.h"
 #include "heap/misuse.h"
 #include "host/cpython.h"
 #include "os/options.h"
@@ -42,6 +44,8 @@ void pm_start(void)
     pm_options_read(&options);
     pm_purge_set_decay(options.decay_ms);
     pm_mapping_set_arena_max(options.arena_size);
+    pm_hugepages_set(options.thp);
+    atomic_store_explicit(&pm_background_wanted, options.background_purge, memory_order_relaxed);
     print_stats = options.stats;
     if (options.verbose)
         say_hello();

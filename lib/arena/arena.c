@@ -199,7 +199,7 @@ size_t pm_arena_span_bytes(const struct pm_span *span)
 size_t pm_arena_excess_locked(void)
 {
     size_t peak = pm_arena_peak_taken();
-    size_t allowed = peak + peak / 8 + EXCESS_MIN;
+    size_t allowed = peak + peak / 2 + EXCESS_MIN;
     size_t resident = total_taken + total_dirty;
     return resident > allowed ? resident - allowed : 0;
 }

@@ -23,6 +23,8 @@
 #ifndef PM_ARENA_ARENA_H
 #define PM_ARENA_ARENA_H
 
+#include <stdatomic.h>
+
 #include "arena/provider.h"
 #include "arena/span.h"
 #include "os/lock.h"
@@ -35,6 +37,7 @@ struct pm_arena {
     uintptr_t base;               /* of slice 0; a multiple of the slice unless dedicated */
     size_t slices;
     bool dedicated;
+    atomic_bool huge; /* has been advised to use huge pages: see hugepages.h */
 
     /* The mapping that base lies in, and where it goes back to. */
     uintptr_t map_start;
@@ -65,8 +68,8 @@ extern struct pm_arena *pm_arena_list;
  * extend:  makes `span` longer; false when the slices after it are not free.
  * free:    taken slices become free and dirty.
  * clean:   free dirty slices are known to read as zero.
- * excess:  bytes that are resident beyond what the program ever held, and an
- *          eighth more.
+ * excess:  bytes that are resident beyond what the program ever held, and half
+ *          of that more.
  * unlink_empty: takes the last arena without a span off the list when there are
  *          more than `keep` bytes of such; NULL otherwise.
  */

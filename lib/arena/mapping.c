@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "arena/bitmap.h"
+#include "arena/hugepages.h"
 #include "arena/meta.h"
 #include "arena/ownermap.h"
 #include "os/fatal.h"
@@ -93,18 +94,20 @@ static bool obtain(struct pm_arena *arena, size_t bytes, size_t align)
 
 static struct pm_arena *new_arena(size_t bytes, size_t align, bool dedicated)
 {
+    bytes = pm_align_up(bytes, pm_os_page_size());
     size_t slices = pm_div_up(bytes, PM_SLICE);
     size_t size = descriptor_size(slices, dedicated);
     struct pm_arena *arena = pm_meta_alloc(size);
     if (arena == NULL)
         return NULL;
     arena->dedicated = dedicated;
+    arena->slices = slices;
+    arena->no_run = SIZE_MAX;
     if (!obtain(arena, bytes, align)) {
         pm_meta_free(arena, size);
         return NULL;
     }
-    arena->slices = slices;
-    arena->no_run = SIZE_MAX;
+    pm_hugepages_begin(arena);
     if (!dedicated) {
         arena->taken = (uint64_t *)(arena + 1);
         arena->dirty = arena->taken + PM_BITMAP_WORDS(slices);
@@ -125,7 +128,7 @@ struct pm_arena *pm_mapping_new(size_t bytes, size_t mapped)
     if (size > max)
         size = max;
     for (; size > bytes; size = pm_align_up(size / 2, PM_SLICE)) {
-        struct pm_arena *arena = new_arena(size, PM_SLICE, false);
+        struct pm_arena *arena = new_arena(size, pm_hugepages_align(size), false);
         if (arena != NULL)
             return arena;
     }

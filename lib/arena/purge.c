@@ -8,6 +8,7 @@
 
 #include "arena/arena.h"
 #include "arena/bitmap.h"
+#include "arena/hugepages.h"
 #include "arena/mapping.h"
 #include "os/os.h"
 
@@ -55,6 +56,7 @@ uint64_t pm_purge_total(void)
 static size_t purge_arena(struct pm_arena *arena, bool aged_only, size_t wanted)
 {
     size_t purged = 0, from = 0, first, count;
+    pm_hugepages_end(arena);
     while (purged < wanted &&
            (count = pm_arena_lock_dirty_run(arena, aged_only, from, &first)) != 0) {
         size_t bytes = count << PM_SLICE_SHIFT;
@@ -73,13 +75,16 @@ static bool may_purge(const struct pm_arena *arena)
     return arena->dirty_count != 0 && pm_provider_is_system(&arena->provider);
 }
 
-static size_t purge_arenas(bool aged_only, size_t wanted)
+enum extent { AGED, ALL_BUT_DENSE, ALL };
+
+static size_t purge_arenas(enum extent extent, size_t wanted)
 {
     size_t purged = 0;
     pm_lock(&pm_arena_lock);
     for (struct pm_arena *arena = pm_arena_list; arena != NULL; arena = arena->next) {
-        if (may_purge(arena) && purged < wanted)
-            purged += purge_arena(arena, aged_only, wanted - purged);
+        if (may_purge(arena) && purged < wanted &&
+            (extent == ALL || !pm_hugepages_is_dense_locked(arena)))
+            purged += purge_arena(arena, extent == AGED, wanted - purged);
     }
     pm_unlock(&pm_arena_lock);
     pm_purge_count(purged);
@@ -102,9 +107,9 @@ void pm_purge_some(size_t bytes)
     if (atomic_load_explicit(&decay_ms, memory_order_relaxed) < 0 ||
         atomic_load_explicit(&suspended, memory_order_relaxed) || !pm_trylock(&pm_purge_lock))
         return;
-    size_t purged = purge_arenas(true, bytes);
+    size_t purged = purge_arenas(AGED, bytes);
     if (purged < bytes)
-        purge_arenas(false, bytes - purged);
+        purge_arenas(ALL_BUT_DENSE, bytes - purged);
     pm_unlock(&pm_purge_lock);
 }
 
@@ -125,7 +130,7 @@ size_t pm_purge_empty_arenas(size_t keep)
 size_t pm_purge_all(void)
 {
     pm_lock(&pm_purge_lock);
-    size_t purged = purge_arenas(false, SIZE_MAX);
+    size_t purged = purge_arenas(ALL, SIZE_MAX);
     pm_unlock(&pm_purge_lock);
     pm_purge_empty_arenas(0);
     return purged;
@@ -143,7 +148,7 @@ void pm_purge_tick(uint64_t now)
         return;
     uint64_t last = atomic_load_explicit(&last_free_ms, memory_order_relaxed);
     if (pm_trylock(&pm_purge_lock)) {
-        purge_arenas(now < last + (uint64_t)decay, SIZE_MAX);
+        purge_arenas(now < last + (uint64_t)decay ? AGED : ALL_BUT_DENSE, SIZE_MAX);
         age_arenas();
         pm_unlock(&pm_purge_lock);
     }

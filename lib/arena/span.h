@@ -2,15 +2,14 @@
  * span.h - a run of slices inside an arena, and the words for its size.
  *
  * A slice is the unit in which arenas are dealt out and in which addresses
- * are mapped to owners: 64 KiB, the largest page that Linux knows, so that a
- * span is whole pages everywhere.
+ * are mapped to owners.  Where a page is larger, slices are dealt out by the page.
  */
 #ifndef PM_ARENA_SPAN_H
 #define PM_ARENA_SPAN_H
 
 #include "os/compiler.h"
 
-#define PM_SLICE_SHIFT 16
+#define PM_SLICE_SHIFT 14
 #define PM_SLICE ((size_t)1 << PM_SLICE_SHIFT)
 
 struct pm_arena;

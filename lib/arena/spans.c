@@ -7,6 +7,19 @@
 #include "arena/mapping.h"
 #include "arena/ownermap.h"
 #include "arena/purge.h"
+#include "os/os.h"
+
+/* Slices come in packets of these, so that every span is whole pages. */
+static size_t unit(void)
+{
+    size_t page = pm_os_page_size();
+    return page < PM_SLICE ? PM_SLICE : page;
+}
+
+size_t pm_spans_slices(size_t bytes)
+{
+    return pm_align_up(bytes, unit()) >> PM_SLICE_SHIFT;
+}
 
 /* From the arenas there are and `fresh`, if any; says how much should be purged now. */
 static bool take(struct pm_span *span, size_t slices, size_t align, struct pm_arena *fresh,
@@ -30,6 +43,8 @@ static struct pm_arena *new_arena(size_t slices, size_t align)
 
 bool pm_spans_take(struct pm_span *span, size_t slices, size_t align)
 {
+    if (PM_UNLIKELY(align != PM_SLICE) && align < unit())
+        align = unit();
     size_t excess;
     bool taken = take(span, slices, align, NULL, &excess);
     if (PM_UNLIKELY(!taken)) {

@@ -8,8 +8,11 @@
 
 #include "arena/span.h"
 
+/* The slices of a span for `bytes`: whole slices, and whole pages where those are larger. */
+size_t pm_spans_slices(size_t bytes);
+
 /*
- * Fills `span` with `slices` slices whose first address is a multiple of
+ * Fills `span` with `slices` slices (of pm_spans_slices()) whose first address is a multiple of
  * `align` bytes (a power of two, at least the slice).  The span is not in the
  * owner map yet.  False when memory runs out.
  */

@@ -75,6 +75,11 @@ static void *alloc(size_t size, size_t align, bool zero)
 
 void *pm_alloc_slow(size_t size)
 {
+    if (size <= PM_POOL_SIZE_MAX) {
+        struct pm_pool *pool = pm_tls_heap->bin[pm_class_of(size)].current;
+        if (PM_LIKELY(pool->free != PM_LINK_NONE))
+            return pm_pool_pop(pool);
+    }
     return alloc(size, PM_GRANULE, false);
 }
 
@@ -83,16 +88,26 @@ static bool free_in_pool(struct pm_heap *heap, struct pm_pool *pool, void *addre
                          const char *call)
 {
     uint64_t block = pm_pool_block_at(pool, address);
-    if (block >= pool->limit || pm_link_peek(pool, block) != PM_LINK_LIVE)
+    if (block >= pool->shape.limit || !pm_link_is_live(pool, block))
         return false;
-    if (atomic_load_explicit(&pool->owner, memory_order_relaxed) != heap) {
+    if (!pm_pool_is_owned_by(pool, heap)) {
         pm_remote_free(heap, pool, block, call);
         return true;
     }
-    pm_heap_tlb_enter(heap, address, pool);
+    if (pm_pool_is_near(pool))
+        pm_heap_tlb_enter(heap, address, pool);
     if (pm_pool_push(pool, block))
         pm_heap_pushed(heap, pool);
     return true;
+}
+
+/*
+ * Nothing of ours is known at the address: no span, or a large block that begins behind it
+ * (which remapping puts wherever pages are free, so libc's may lie just before).
+ */
+static bool may_be_foreign(const struct pm_span *span, const void *address)
+{
+    return span == NULL || (span->kind == PM_SPAN_LARGE && span->start > (uintptr_t)address);
 }
 
 void pm_free_slow(struct pm_heap *heap, void *address, const char *call)
@@ -107,9 +122,7 @@ void pm_free_slow(struct pm_heap *heap, void *address, const char *call)
         pm_large_free(pm_large_of_span(span), address, call);
         return;
     }
-    bool is_behind =
-        span != NULL && span->kind == PM_SPAN_LARGE && span->start > (uintptr_t)address;
-    if ((span == NULL || is_behind) && pm_foreign.free != NULL && pm_foreign.free(address))
+    if (may_be_foreign(span, address) && pm_foreign.free != NULL && pm_foreign.free(address))
         return;
     pm_misuse(address, call);
 }
@@ -156,7 +169,7 @@ static void *copy_to_new(void *block, size_t old_size, size_t size, const char *
 static size_t foreign_size(const void *address, const char *call)
 {
     size_t size = 0;
-    if (pm_ownermap_get(address) == NULL && pm_foreign.usable_size != NULL)
+    if (may_be_foreign(pm_ownermap_get(address), address) && pm_foreign.usable_size != NULL)
         size = pm_foreign.usable_size(address);
     if (size == 0)
         pm_misuse(address, call);
@@ -166,7 +179,8 @@ static size_t foreign_size(const void *address, const char *call)
 /* A block that would be at least half full stays: shrinking by moving gains little. */
 static bool stays(const struct pm_pool *pool, size_t size)
 {
-    return size <= pool->size && (size >= pool->size / 2 || pm_class_of(size) == pool->class);
+    size_t now = pool->shape.size;
+    return size <= now && (size >= now / 2 || pm_class_of(size) == pool->class);
 }
 
 void *pm_realloc(void *address, size_t size, const char *call)

@@ -6,8 +6,9 @@
  * Anything else (a first call, a full pool, a large block, somebody else's
  * pool, a wrong pointer) is answered by the slow functions of alloc.c.
  *
- * One comparison tells free that the address is the start of a block in a pool
- * this thread owns (pool.h says why), a second that the block is live.
+ * The table that finds one's own pools holds near ones only.  So one comparison tells
+ * free that the address may lie in the pool, and a second that it is the start of a
+ * block there, and that the block is live (pool.h says why).
  */
 #ifndef PM_HEAP_ALLOC_H
 #define PM_HEAP_ALLOC_H
@@ -53,12 +54,16 @@ PM_INLINE void pm_free(void *address, const char *call)
 {
     struct pm_heap *heap = pm_tls_heap;
     struct pm_pool *pool = heap->tlb[((uintptr_t)address >> PM_SLICE_SHIFT) % PM_TLB_SLOTS];
-    uint64_t block = pm_pool_block_at(pool, address);
+    uint64_t distance = (uintptr_t)address - pool->block0;
+    PM_OPAQUE(distance); /* it takes the place of `address` */
+    uint64_t block = pm_multiply_high(distance, pool->reciprocal);
     if (PM_UNLIKELY(block >= pool->limit) ||
-        PM_UNLIKELY(pm_link_get(pool, block) != PM_LINK_LIVE)) {
-        pm_free_slow(heap, address, call);
+        PM_UNLIKELY(pm_link_get(pool, block) != (uint16_t)distance)) {
+        PM_OPAQUE(pool); /* nor is block0 kept for this */
+        pm_free_slow(heap, (void *)(pool->block0 + distance), call);
         return;
     }
+    PM_OPAQUE(block);
     if (PM_UNLIKELY(pm_pool_push(pool, block)))
         pm_heap_pushed(heap, pool);
 }

@@ -8,17 +8,25 @@
 #include "heap/large.h"
 #include "pool/pool.h"
 
-static PM_RACY_READ void count_pool(struct pm_census *census, const struct pm_pool *pool)
+/* The number of blocks in use is at hand, but for pools that somebody allocates from. */
+static PM_RACY_READ size_t count_live(const struct pm_pool *pool)
 {
+    if (pool->state == PM_POOL_CURRENT)
+        return pm_pool_count_live(pool);
     uint32_t used = pm_pool_used(pool);
-    if (used >= pool->limit) /* a torn moment */
+    if (used > pm_pool_blocks(pool)) /* a torn moment */
         used = 0;
     uint64_t word = atomic_load_explicit(&pool->remote, memory_order_relaxed);
     uint32_t remote = PM_REMOTE_COUNT(word);
-    size_t live = used > remote ? used - remote : 0;
+    return used > remote ? used - remote : 0;
+}
+
+static void count_pool(struct pm_census *census, const struct pm_pool *pool)
+{
+    size_t live = count_live(pool);
     census->pools++;
     census->live_blocks += live;
-    census->allocated += live * pool->size;
+    census->allocated += live * pool->shape.size;
 }
 
 static PM_RACY_READ void count_large(struct pm_census *census, const struct pm_large *large)

@@ -3,72 +3,108 @@
  */
 #include "heap/floating.h"
 
+#include "heap/background.h"
+
+enum { LOOKED_AT = 4096 }; /* pools, when some are sought that may be purged */
+
 struct pm_lock pm_floating_lock[PM_CLASS_COUNT];
 
-/* The shared lists, written under the lock of its class; last listed first. */
-static _Atomic(struct pm_pool *) lists[PM_CLASS_COUNT];
+/*
+ * The shared lists, under the lock of their class; `first` is also looked at without it.
+ * Pools that are half free or more are taken before others, so that those gather
+ * more meanwhile: blocks of one pool should travel together.
+ */
+static struct list {
+    _Atomic(struct pm_pool *) first;
+    struct pm_pool *last;
+} lists[PM_CLASS_COUNT];
 
-static struct pm_pool *head_of(unsigned class)
+static struct pm_pool *first_of(unsigned class)
 {
-    return atomic_load_explicit(&lists[class], memory_order_relaxed);
+    return atomic_load_explicit(&lists[class].first, memory_order_relaxed);
 }
 
-static void set_head(unsigned class, struct pm_pool *pool)
+static void set_first(struct list *list, struct pm_pool *pool)
 {
-    atomic_store_explicit(&lists[class], pool, memory_order_relaxed);
+    atomic_store_explicit(&list->first, pool, memory_order_relaxed);
 }
 
-static void list_locked(struct pm_pool *pool)
+static void put_first(struct pm_pool *pool)
 {
-    struct pm_pool *head = head_of(pool->class);
+    struct list *list = &lists[pool->class];
+    struct pm_pool *behind = first_of(pool->class);
     pool->prev = NULL;
-    pool->next = head;
-    if (head != NULL)
-        head->prev = pool;
-    set_head(pool->class, pool);
-    pool->listed = true;
+    pool->next = behind;
+    if (behind != NULL)
+        behind->prev = pool;
+    else
+        list->last = pool;
+    set_first(list, pool);
 }
 
-static void unlist_locked(struct pm_pool *pool)
+static void put_last(struct pm_pool *pool)
 {
+    struct list *list = &lists[pool->class];
+    struct pm_pool *before = list->last;
+    pool->prev = before;
+    pool->next = NULL;
+    if (before != NULL)
+        before->next = pool;
+    else
+        set_first(list, pool);
+    list->last = pool;
+}
+
+static void take_out(struct pm_pool *pool)
+{
+    struct list *list = &lists[pool->class];
     if (pool->prev != NULL)
         pool->prev->next = pool->next;
     else
-        set_head(pool->class, pool->next);
+        set_first(list, pool->next);
     if (pool->next != NULL)
         pool->next->prev = pool->prev;
-    pool->listed = false;
+    else
+        list->last = pool->prev;
+    pool->listed = PM_POOL_UNLISTED;
 }
 
-static void change_listed(struct pm_pool *pool, bool listed)
+static void change_listed(struct pm_pool *pool, enum pm_pool_listed listed)
 {
     pm_lock(&pm_floating_lock[pool->class]);
-    if (listed)
-        list_locked(pool);
-    else
-        unlist_locked(pool);
+    if (pool->listed != PM_POOL_UNLISTED)
+        take_out(pool);
+    if (listed == PM_POOL_LISTED_FIRST)
+        put_first(pool);
+    else if (listed == PM_POOL_LISTED_LAST)
+        put_last(pool);
+    pool->listed = (uint8_t)listed;
     pm_unlock(&pm_floating_lock[pool->class]);
 }
 
 /* The caller has claimed the pool: only it changes `listed` now. */
-PM_INLINE void set_listed(struct pm_pool *pool, bool listed)
+PM_INLINE void set_listed(struct pm_pool *pool, enum pm_pool_listed listed)
 {
     if (pool->listed != listed)
         change_listed(pool, listed);
 }
 
-static bool worth_listing(const struct pm_pool *pool, bool offer)
+/* With `offer` whatever has a block free, else from an eighth on. */
+static enum pm_pool_listed worth_listing(const struct pm_pool *pool, bool offer)
 {
-    uint32_t available = (uint32_t)pool->limit - 1 - pool->used;
-    return available > 0 && (offer || available >= (uint32_t)(pool->limit - 1) / 8);
+    uint32_t blocks = pm_pool_blocks(pool), available = blocks - pool->used;
+    if (available * 2 >= blocks)
+        return PM_POOL_LISTED_FIRST;
+    bool worth = available > 0 && (offer || available >= blocks / 8);
+    return worth ? PM_POOL_LISTED_LAST : PM_POOL_UNLISTED;
 }
 
 /* Gives up the claim; false when blocks came back since the last collection. */
 static bool unclaim(struct pm_pool *pool)
 {
-    uint64_t expected = PM_REMOTE_OWNED;
+    uint64_t expected = PM_REMOTE_OWNED | PM_REMOTE_EMPTY;
     /* release pairs with the acquire of the next claim: remote.c: push(), try_claim() */
-    return atomic_compare_exchange_strong_explicit(&pool->remote, &expected, 0,
+    return atomic_compare_exchange_strong_explicit(&pool->remote, &expected, PM_REMOTE_EMPTY,
                                                    memory_order_release, memory_order_relaxed);
 }
 
@@ -79,11 +115,11 @@ bool pm_floating_release(struct pm_pool *pool, bool offer, bool keep)
         if (pm_pool_collect(pool) && keep)
             return false;
         if (pool->used == 0) {
-            set_listed(pool, false);
+            set_listed(pool, PM_POOL_UNLISTED);
             pm_pool_destroy(pool);
             return true;
         }
-        atomic_store_explicit(&pool->owner, NULL, memory_order_relaxed);
+        pm_pool_unset_owner(pool);
         set_listed(pool, worth_listing(pool, offer));
         if (unclaim(pool))
             return true;
@@ -93,11 +129,12 @@ bool pm_floating_release(struct pm_pool *pool, bool offer, bool keep)
 bool pm_floating_claimed(struct pm_pool *pool, const struct pm_heap *heap)
 {
     pm_pool_collect(pool);
-    if (pool->used == 0 || pool->origin != heap) {
+    pm_pool_set_purged(pool, false);
+    if (pool->used == 0 || !pm_pool_was_owned_by(pool, heap) || pm_background_is_wanted()) {
         pm_floating_release(pool, false, false);
         return false;
     }
-    set_listed(pool, false);
+    set_listed(pool, PM_POOL_UNLISTED);
     return true;
 }
 
@@ -112,14 +149,30 @@ static bool try_claim(struct pm_pool *pool)
 
 struct pm_pool *pm_floating_take(unsigned class)
 {
-    if (head_of(class) == NULL) /* mostly; a pool listed this moment is found next time */
+    if (first_of(class) == NULL) /* mostly; a pool listed this moment is found next time */
         return NULL;
     pm_lock(&pm_floating_lock[class]);
-    struct pm_pool *pool = head_of(class);
+    struct pm_pool *pool = first_of(class);
     while (pool != NULL && !try_claim(pool))
         pool = pool->next;
     if (pool != NULL)
-        unlist_locked(pool);
+        take_out(pool);
     pm_unlock(&pm_floating_lock[class]);
     return pool;
+}
+
+size_t pm_floating_claim_unpurged(unsigned class, struct pm_pool **pools, size_t room)
+{
+    size_t count = 0;
+    if (first_of(class) == NULL)
+        return 0;
+    pm_lock(&pm_floating_lock[class]);
+    struct pm_pool *pool = first_of(class);
+    for (size_t looked = 0; pool != NULL && count < room && looked < LOOKED_AT; looked++) {
+        if (!pm_pool_is_purged(pool) && try_claim(pool))
+            pools[count++] = pool;
+        pool = pool->next;
+    }
+    pm_unlock(&pm_floating_lock[class]);
+    return count;
 }

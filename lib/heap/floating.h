@@ -24,6 +24,13 @@ extern struct pm_lock pm_floating_lock[PM_CLASS_COUNT];
  */
 bool pm_floating_release(struct pm_pool *pool, bool offer, bool keep);
 
+/*
+ * Claims up to `room` listed pools of `class` that have not been purged since blocks last
+ * came back; they stay on the list, and are the caller's until pm_floating_release().
+ * Returns how many.
+ */
+size_t pm_floating_claim_unpurged(unsigned class, struct pm_pool **pools, size_t room);
+
 /* The pool's `remote` word was just claimed by a free; takes in what is there.
  * Returns true when the pool is now `heap`'s to adopt (its last owner). */
 bool pm_floating_claimed(struct pm_pool *pool, const struct pm_heap *heap);

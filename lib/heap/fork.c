@@ -10,8 +10,10 @@
 #include "arena/ownermap.h"
 #include "arena/purge.h"
 #include "arena/spans.h"
+#include "heap/background.h"
 #include "heap/floating.h"
 #include "heap/registry.h"
+#include "heap/remote.h"
 #include "heap/thread.h"
 #include "os/lock.h"
 #include "os/tls.h"
@@ -63,19 +65,51 @@ static void parent(void)
 static bool is_orphan(struct pm_pool *pool)
 {
     uint64_t word = atomic_load_explicit(&pool->remote, memory_order_relaxed);
-    return (word & PM_REMOTE_OWNED) != 0 &&
-           atomic_load_explicit(&pool->owner, memory_order_relaxed) != pm_tls_heap;
+    return (word & PM_REMOTE_OWNED) != 0 && !pm_pool_is_owned_by(pool, pm_tls_heap);
 }
 
-static void rebuild_orphans(struct pm_arena *arena)
+/* Was a thread, this one or one that is not in this process, about to send blocks to it? */
+static bool is_awaiting(const struct pm_pool *pool)
+{
+    for (struct pm_heap *heap = pm_registry_last_locked(); heap != NULL; heap = heap->next) {
+        if (heap->batch[pm_batch_slot(pool)].pool == pool)
+            return true;
+    }
+    return false;
+}
+
+static void release(struct pm_pool *pool)
+{
+    atomic_fetch_or_explicit(&pool->remote, PM_REMOTE_OWNED, memory_order_relaxed);
+    pm_floating_release(pool, true, false);
+}
+
+/* What the threads that are gone had in their hands becomes everybody's. */
+static void inherit(struct pm_pool *pool)
+{
+    if (is_orphan(pool)) {
+        pm_pool_rebuild(pool);
+        release(pool);
+    } else if (is_awaiting(pool) && pm_pool_recover(pool) &&
+               !pm_pool_is_owned_by(pool, pm_tls_heap)) {
+        release(pool);
+    }
+}
+
+static void inherit_pools(struct pm_arena *arena)
 {
     struct pm_span *span;
     for (size_t slice = 0; (span = pm_spans_next(arena, &slice)) != NULL;) {
-        if (span->kind != PM_SPAN_POOL || !is_orphan(pm_pool_of_span(span)))
-            continue;
-        pm_pool_rebuild(pm_pool_of_span(span));
-        pm_floating_release(pm_pool_of_span(span), true, false);
+        if (span->kind == PM_SPAN_POOL)
+            inherit(pm_pool_of_span(span));
     }
+}
+
+/* What this thread was about to send has arrived with what the others were. */
+static void forget_batches(struct pm_heap *heap)
+{
+    for (size_t i = 0; i < PM_BATCH_SLOTS; i++)
+        heap->batch[i].pool = NULL;
 }
 
 /* A heap whose thread is gone starts anew; its pools float by now. */
@@ -94,6 +128,7 @@ static void child(void)
 {
     pm_lock_set_forking_thread(NULL);
     for_each_lock(reset);
+    pm_background_forget();
     size_t own = pm_thread_has_heap(pm_tls_heap);
     if (pm_registry_count() == own)
         return;
@@ -101,9 +136,11 @@ static void child(void)
     for (struct pm_arena *arena = pm_arena_list, *next; arena != NULL; arena = next) {
         next = arena->next;
         if (!arena->dedicated)
-            rebuild_orphans(arena);
+            inherit_pools(arena);
     }
     pm_purge_suspend(false);
+    if (own != 0)
+        forget_batches(pm_tls_heap);
     pm_thread_forget_late_heap();
     return_heaps();
 }

@@ -6,7 +6,9 @@
 
 #include "arena/arena.h"
 #include "arena/purge.h"
+#include "heap/background.h"
 #include "heap/floating.h"
+#include "heap/remote.h"
 #include "os/fatal.h"
 #include "os/os.h"
 
@@ -16,17 +18,20 @@ enum {
     TICK_REFILLS = 16,         /* refills between two looks at the clock */
     DEBUG_CHECK_REFILLS = 256, /* refills between two full checks in debug builds */
     PARTIAL_LOOKED = 8,        /* partial pools asked for a block before fresh memory is used */
-    FULL_KEPT = 16,            /* full pools of a class that stay with the heap */
+    FULL_KEPT = 64,            /* full pools of a class that stay with the heap */
 };
 
 /* Filled in by the compiler, because the first call may come before any code of ours. */
 struct pm_heap pm_heap_none = {
     .direct = {[0 ... PM_DIRECT_COUNT - 1] = &pm_pool_none},
     .tlb = {[0 ... PM_TLB_SLOTS - 1] = &pm_pool_none},
+    .bin = {[0 ... PM_CLASS_COUNT - 1] = {.current = &pm_pool_none}},
 };
 
 void pm_heap_clear(struct pm_heap *heap)
 {
+    for (size_t i = 0; i < PM_BATCH_SLOTS; i++)
+        heap->batch[i].pool = NULL;
     for (size_t i = 0; i < PM_DIRECT_COUNT; i++)
         heap->direct[i] = &pm_pool_none;
     for (size_t i = 0; i < PM_TLB_SLOTS; i++)
@@ -79,17 +84,15 @@ static void set_direct(struct pm_heap *heap, unsigned class, struct pm_pool *poo
 
 static void to_current(struct pm_heap *heap, struct pm_pool *pool)
 {
-    pool->state = PM_POOL_CURRENT;
-    pool->used++; /* as if one block more were live: it never looks empty */
-    pool->origin = heap;
-    atomic_store_explicit(&pool->owner, heap, memory_order_relaxed);
+    pm_pool_set_current(pool);
+    pm_pool_set_owner(pool, heap);
     heap->bin[pool->class].current = pool;
     set_direct(heap, pool->class, pool);
 }
 
 static void from_current(struct pm_heap *heap, struct pm_pool *pool)
 {
-    pool->used--;
+    pm_pool_unset_current(pool);
     heap->bin[pool->class].current = &pm_pool_none;
     set_direct(heap, pool->class, &pm_pool_none);
 }
@@ -103,16 +106,42 @@ static void unlist_full(struct pm_heap *heap, struct pm_pool *pool, uint32_t fre
     pm_pool_unset_full(pool, freed);
 }
 
+static void pool_gone(struct pm_heap *heap, struct pm_pool *pool)
+{
+    tlb_forget(heap, pool);
+    pm_pool_destroy(pool);
+}
+
+void pm_heap_adopt(struct pm_heap *heap, struct pm_pool *pool)
+{
+    pool->state = PM_POOL_PARTIAL;
+    pm_pool_set_owner(pool, heap);
+    pm_heap_list_append(&heap->bin[pool->class].partial, pool);
+}
+
+static void let_float(struct pm_heap *heap, struct pm_pool *pool)
+{
+    tlb_forget(heap, pool);
+    pm_floating_release(pool, true, false);
+}
+
+/* A pool that is in no list, with free blocks or with nothing in use. */
+static void keep_or_go(struct pm_heap *heap, struct pm_pool *pool)
+{
+    if (pool->used == 0)
+        pool_gone(heap, pool);
+    else if (pm_background_is_wanted())
+        let_float(heap, pool);
+    else
+        pm_heap_adopt(heap, pool);
+}
+
 static void full_to_floating(struct pm_heap *heap, struct pm_pool *pool)
 {
     unlist_full(heap, pool, 0);
     tlb_forget(heap, pool);
-    if (pm_floating_release(pool, false, true))
-        return;
-    if (pool->used != 0) /* blocks came back just now, */
-        pm_heap_adopt(heap, pool);
-    else /* or all of them */
-        pm_pool_destroy(pool);
+    if (!pm_floating_release(pool, false, true)) /* blocks came back just now */
+        keep_or_go(heap, pool);
 }
 
 /* Its blocks are all in use; the one that has been full for longest floats instead. */
@@ -121,7 +150,7 @@ static void add_full(struct pm_heap *heap, struct pm_pool *pool)
     struct pm_bin *bin = &heap->bin[pool->class];
     pm_pool_set_full(pool);
     pm_heap_list_append(&bin->full, pool);
-    if (++bin->full_count > FULL_KEPT)
+    if (++bin->full_count > FULL_KEPT || pm_background_is_wanted())
         full_to_floating(heap, bin->full.first);
 }
 
@@ -170,13 +199,21 @@ static struct pm_pool *take_last_partial(struct pm_bin *bin)
     return pool;
 }
 
+/* Purging is done on the occasion of calls; each of these is rare and may take some time. */
+static void look_at_clock(struct pm_heap *heap)
+{
+    uint64_t now = pm_os_clock_ms();
+    pm_background_note(now);
+    pm_purge_tick(now);
+    pm_heap_tick(heap, now);
+}
+
 static void on_refill(struct pm_heap *heap)
 {
     heap->refills++;
     if (heap->refills % TICK_REFILLS == 0) {
-        uint64_t now = pm_os_clock_ms();
-        pm_purge_tick(now);
-        pm_heap_tick(heap, now);
+        pm_remote_flush(heap);
+        look_at_clock(heap);
     }
     if (PM_DEBUG && heap->refills % DEBUG_CHECK_REFILLS == 0)
         pm_heap_check(heap);
@@ -189,18 +226,16 @@ static struct pm_pool *take_used(struct pm_heap *heap, unsigned class)
     return pool != NULL ? pool : pm_floating_take(class);
 }
 
-static void pool_gone(struct pm_heap *heap, struct pm_pool *pool)
-{
-    tlb_forget(heap, pool);
-    pm_pool_destroy(pool);
-}
-
 /* Lets the current pool go when nothing in it is live. */
 static void collect_current(struct pm_heap *heap, struct pm_pool *pool)
 {
     pm_pool_collect(pool);
-    if (pool->used > 1)
+    if (pool->used == pm_pool_used_current(pool)) /* no block came back since somebody looked */
         return;
+    if (pm_pool_used(pool) != 0) {
+        pool->used = pm_pool_used_current(pool);
+        return;
+    }
     from_current(heap, pool);
     pool_gone(heap, pool);
 }
@@ -241,13 +276,11 @@ static struct pm_pool *take_fresh(struct pm_heap *heap, unsigned class)
 /* A pool that was current and is in no list now. */
 static void set_aside(struct pm_heap *heap, struct pm_pool *pool)
 {
-    pool->used--;
-    if (pool->used + 1u == pool->limit && !pm_pool_has_remote(pool))
+    pm_pool_unset_current(pool);
+    if (pool->used == pm_pool_blocks(pool) && !pm_pool_has_remote(pool))
         add_full(heap, pool);
-    else if (pool->used != 0)
-        pm_heap_adopt(heap, pool);
     else
-        pool_gone(heap, pool);
+        keep_or_go(heap, pool);
 }
 
 struct pm_pool *pm_heap_refill(struct pm_heap *heap, unsigned class)
@@ -276,13 +309,6 @@ struct pm_pool *pm_heap_refill(struct pm_heap *heap, unsigned class)
     return next->free != PM_LINK_NONE ? next : pm_heap_refill(heap, class);
 }
 
-void pm_heap_adopt(struct pm_heap *heap, struct pm_pool *pool)
-{
-    pool->state = PM_POOL_PARTIAL;
-    atomic_store_explicit(&pool->owner, heap, memory_order_relaxed);
-    pm_heap_list_append(&heap->bin[pool->class].partial, pool);
-}
-
 static void partial_to_gone(struct pm_heap *heap, struct pm_pool *pool)
 {
     pm_heap_list_take_out(&heap->bin[pool->class].partial, pool);
@@ -291,12 +317,17 @@ static void partial_to_gone(struct pm_heap *heap, struct pm_pool *pool)
 
 void pm_heap_pushed(struct pm_heap *heap, struct pm_pool *pool)
 {
+    if (pool->state == PM_POOL_CURRENT) {
+        pool->used = pm_pool_used_current(pool) - 1; /* not as if nothing had come back */
+        look_at_clock(heap);
+        return;
+    }
     if (pool->state == PM_POOL_FULL) {
         unlist_full(heap, pool, 1);
-        pm_heap_adopt(heap, pool);
-    }
-    if (pool->used == 0)
+        keep_or_go(heap, pool);
+    } else {
         partial_to_gone(heap, pool);
+    }
 }
 
 static void collect_partial(struct pm_heap *heap, struct pm_bin *bin)
@@ -320,6 +351,7 @@ static void collect_partial(struct pm_heap *heap, struct pm_bin *bin)
 
 void pm_heap_collect(struct pm_heap *heap)
 {
+    pm_remote_flush(heap);
     for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1) {
         struct pm_bin *bin = &heap->bin[class];
         struct pm_pool *pool;
@@ -333,6 +365,7 @@ void pm_heap_collect(struct pm_heap *heap)
 
 void pm_heap_abandon(struct pm_heap *heap)
 {
+    pm_remote_flush(heap);
     for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1) {
         struct pm_bin *bin = &heap->bin[class];
         struct pm_pool *pool = bin->current;

@@ -15,7 +15,7 @@
 #define PM_DIRECT_COUNT (PM_DIRECT_MAX / PM_GRANULE + 1)
 
 /* Slots of the table that finds a pool of one's own from an address. */
-#define PM_TLB_SLOTS ((size_t)256)
+#define PM_TLB_SLOTS ((size_t)1024)
 
 /* Pools in the order in which they came. */
 struct pm_pool_list {
@@ -28,6 +28,19 @@ struct pm_bin {
     uint32_t full_count;
 };
 
+/*
+ * Blocks of one pool that this heap's thread has freed and does not own.  They travel
+ * together: see remote.c.
+ */
+struct pm_batch {
+    struct pm_pool *pool; /* NULL: there are none */
+    uint16_t head, last;
+    uint32_t count;
+};
+
+/* Batches under way at one time; a pool's address says which is its. */
+#define PM_BATCH_SLOTS ((size_t)16)
+
 struct pm_heap {
     /* The current pool for each size in granules; never NULL. */
     struct pm_pool *direct[PM_DIRECT_COUNT];
@@ -38,6 +51,7 @@ struct pm_heap {
      */
     struct pm_pool *tlb[PM_TLB_SLOTS];
     struct pm_bin bin[PM_CLASS_COUNT];
+    struct pm_batch batch[PM_BATCH_SLOTS];
 
     uint32_t refills;  /* so far; for what is done every so many of them */
     size_t idle_below; /* idle pools may stay until the arenas' peak exceeds this */
@@ -66,7 +80,8 @@ struct pm_pool *pm_heap_refill(struct pm_heap *heap, unsigned class);
 /* A pool that `heap` has claimed, with free blocks, waits to become current. */
 void pm_heap_adopt(struct pm_heap *heap, struct pm_pool *pool);
 
-/* pm_pool_push() has reported that the pool is empty, or is full no more. */
+/* pm_pool_push() has reported that the pool is empty, is full no more, or that it is current
+ * and was freed into so often that it is time to look at the clock. */
 void pm_heap_pushed(struct pm_heap *heap, struct pm_pool *pool);
 
 /* Remembers the pool for the slice of `address`. */
@@ -75,7 +90,8 @@ PM_INLINE void pm_heap_tlb_enter(struct pm_heap *heap, const void *address, stru
     heap->tlb[((uintptr_t)address >> PM_SLICE_SHIFT) % PM_TLB_SLOTS] = pool;
 }
 
-/* Takes in remote frees everywhere and lets go of pools that hold nothing. */
+/* Sends what is on its way to other owners, takes in remote frees everywhere, and lets
+ * go of pools that hold nothing. */
 void pm_heap_collect(struct pm_heap *heap);
 
 /*
@@ -83,6 +99,9 @@ void pm_heap_collect(struct pm_heap *heap);
  * whose number of blocks in use has not changed since the last call.  Returns the bytes.
  */
 size_t pm_heap_purge(struct pm_heap *heap, bool all);
+
+/* The same for floating pools that stand on the shared lists. */
+size_t pm_heap_purge_floating(bool all);
 
 /* Some time has passed: does what the decay time asks for. */
 void pm_heap_tick(struct pm_heap *heap, uint64_t now);
@@ -96,7 +115,7 @@ void pm_heap_abandon(struct pm_heap *heap);
  *   their bin's class, and hold their own invariants (pm_pool_check)
  *   partial pools have used > 0
  *   direct[] names the current pool of its size's class
- *   every pool in tlb[] is owned by this heap and covers its slot
+ *   every pool in tlb[] is near, owned by this heap and covers its slot
  */
 void pm_heap_check(struct pm_heap *heap);
 

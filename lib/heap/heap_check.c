@@ -10,7 +10,7 @@
 
 static void check_owned(struct pm_heap *heap, struct pm_pool *pool, unsigned class, unsigned state)
 {
-    if (atomic_load_explicit(&pool->owner, memory_order_relaxed) != heap)
+    if (!pm_pool_is_owned_by(pool, heap))
         pm_fatal_broken("a heap's pools are owned by it", pool);
     if (pool->class != class || pool->state != state || pool->listed)
         pm_fatal_broken("a pool is in the bin of its class and state", pool);
@@ -58,8 +58,10 @@ void pm_heap_check(struct pm_heap *heap)
         struct pm_pool *pool = heap->tlb[slot];
         if (pool == &pm_pool_none)
             continue;
-        if (atomic_load_explicit(&pool->owner, memory_order_relaxed) != heap)
+        if (!pm_pool_is_owned_by(pool, heap))
             pm_fatal_broken("tlb[] names pools of its own heap", pool);
+        if (!pm_pool_is_near(pool))
+            pm_fatal_broken("tlb[] names near pools", pool);
         size_t first = pool->span.start >> PM_SLICE_SHIFT;
         if ((slot - first) % PM_TLB_SLOTS >= pool->span.slices)
             pm_fatal_broken("tlb[] names a pool in a slot of its slices", pool);

@@ -7,9 +7,12 @@
  * the decay all go at once.  Each pool is purged once, until its use changes.
  */
 #include "arena/purge.h"
+#include "heap/background.h"
+#include "heap/floating.h"
 #include "heap/heap.h"
 
-enum { POOLS_AT_ONCE = 256 }; /* so that no call takes much more than a millisecond */
+/* So that no call takes much more than a millisecond. */
+enum { POOLS_AT_ONCE = 256, CLAIMED_AT_ONCE = 64 };
 
 static bool has_rested(struct pm_pool *pool)
 {
@@ -17,7 +20,7 @@ static bool has_rested(struct pm_pool *pool)
     if (pool->rested == used)
         return true;
     pool->rested = (uint16_t)used;
-    pool->purged_since = false;
+    pm_pool_set_purged(pool, false);
     return false;
 }
 
@@ -29,11 +32,11 @@ struct work {
 static void purge(struct pm_pool *pool, bool all, struct work *done)
 {
     bool rested = has_rested(pool);
-    if (pool->purged_since || !(rested || all))
+    if (pm_pool_is_purged(pool) || !(rested || all))
         return;
     done->bytes += pm_pool_purge(pool);
     done->pools++;
-    pool->purged_since = true;
+    pm_pool_set_purged(pool, true);
 }
 
 /* Those with nothing resident to offer wait behind the others. */
@@ -66,13 +69,40 @@ size_t pm_heap_purge(struct pm_heap *heap, bool all)
     return done.bytes;
 }
 
+static void purge_floating(unsigned class, bool all, struct work *done)
+{
+    struct pm_pool *pools[CLAIMED_AT_ONCE];
+    size_t count = pm_floating_claim_unpurged(class, pools, CLAIMED_AT_ONCE);
+    for (size_t i = 0; i < count; i++) {
+        purge(pools[i], all, done);
+        pm_floating_release(pools[i], true, false);
+    }
+    done->pools += (int)count; /* also those that are only looked at */
+}
+
+size_t pm_heap_purge_floating(bool all)
+{
+    struct work done = {0, 0};
+    for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1) {
+        int before;
+        do {
+            before = done.pools;
+            purge_floating(class, all, &done);
+        } while (all && done.pools != before);
+    }
+    pm_purge_count(done.bytes);
+    return done.bytes;
+}
+
 void pm_heap_tick(struct pm_heap *heap, uint64_t now)
 {
     int64_t decay = pm_purge_decay();
+    pm_background_ensure();
     if (decay < 0 || now < heap->tick_ms + (uint64_t)decay / 2)
         return;
     bool quiet = now >= heap->tick_ms + (uint64_t)decay && heap->tick_ms != 0;
     heap->tick_ms = now;
     pm_heap_collect(heap);
     pm_heap_purge(heap, quiet);
+    pm_heap_purge_floating(quiet);
 }

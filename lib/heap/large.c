@@ -8,6 +8,7 @@
 #include "arena/arena.h"
 #include "arena/meta.h"
 #include "arena/ownermap.h"
+#include "arena/provider.h"
 #include "arena/spans.h"
 #include "os/fatal.h"
 #include "os/os.h"
@@ -22,12 +23,19 @@
 /* From this size on a block that grows is worth moving to a mapping of its own. */
 #define REMAP_MIN (128 * PM_KIB)
 
+/* What a replaced provider allocates here is probably the arena we have asked it for: if that
+ * had neighbours, we would make an arena for them that is the system's. */
+static bool is_for_arena(size_t usable)
+{
+    return usable >= PM_MIB && pm_provider_am_inside();
+}
+
 static bool take(struct pm_large *large, size_t usable, size_t align)
 {
     if (align < PM_SLICE)
         align = PM_SLICE;
-    if (usable < PM_DEDICATED_MIN && align <= SHARED_ALIGN_MAX)
-        return pm_spans_take(&large->span, pm_div_up(usable, PM_SLICE), align);
+    if (usable < PM_DEDICATED_MIN && align <= SHARED_ALIGN_MAX && !is_for_arena(usable))
+        return pm_spans_take(&large->span, pm_spans_slices(usable), align);
     return pm_spans_take_dedicated(&large->span, pm_align_up(usable, pm_os_page_size()), align);
 }
 
@@ -81,7 +89,7 @@ static void *shrink(struct pm_large *large, size_t usable)
 {
     if (large->span.arena->dedicated)
         return usable >= REMAP_MIN ? remap(large, usable) : NULL;
-    pm_spans_cut(&large->span, pm_div_up(usable, PM_SLICE));
+    pm_spans_cut(&large->span, pm_spans_slices(usable));
     large->usable = usable;
     return (void *)large->span.start;
 }
@@ -95,7 +103,7 @@ void *pm_large_resize(struct pm_large *large, size_t size)
         return (void *)large->span.start;
     if (usable < large->usable)
         return shrink(large, usable);
-    size_t slices = pm_div_up(usable, PM_SLICE);
+    size_t slices = pm_spans_slices(usable);
     bool shared = !large->span.arena->dedicated;
     if (shared && (slices == large->span.slices || pm_spans_extend(&large->span, slices))) {
         large->usable = usable;

@@ -22,9 +22,9 @@ bool pm_block_find(const void *address, struct pm_block *block)
     }
     block->pool = pm_pool_of_span(span);
     block->large = NULL;
-    block->usable = block->pool->size;
+    block->usable = block->pool->shape.size;
     uint64_t number = pm_pool_block_at(block->pool, address);
-    return number < block->pool->limit && pm_link_peek(block->pool, number) == PM_LINK_LIVE;
+    return number < block->pool->shape.limit && pm_link_is_live(block->pool, number);
 }
 
 bool pm_block_is_live(const void *address)
@@ -57,10 +57,10 @@ static struct pm_span *covering_span(uintptr_t address)
 
 static _Noreturn void misuse_in_pool(struct pm_pool *pool, uintptr_t address, const char *call)
 {
-    uint64_t number = (address - pool->block0) / pool->size;
-    if (number >= pool->limit)
+    uint64_t number = pool->shape.first + (address - pool->span.start) / pool->shape.size;
+    if (number >= pool->shape.limit)
         pm_fatal_foreign(call, (void *)address);
-    if (pm_link_peek(pool, number) == PM_LINK_LIVE)
+    if (pm_link_is_live(pool, number))
         pm_fatal_interior(call, (void *)address,
                           (uintptr_t)pm_pool_address(pool, (uint32_t)number));
     pm_fatal_free(call, (void *)address);

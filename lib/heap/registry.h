@@ -1,6 +1,6 @@
 /*
  * registry.h - all heaps ever made.  A heap outlives its thread: it is kept,
- * without pools, for the next one, so a pointer to it (pool.h: origin) may be
+ * without pools, for the next one, so a pointer to it (pool.h: owner) may be
  * stale but never dangles.
  */
 #ifndef PM_HEAP_REGISTRY_H

@@ -1,32 +1,116 @@
 /*
  * remote.c - see remote.h.  All ordering between threads that share blocks is
  * here and in floating.c.
+ *
+ * A block that joins a batch is marked free without an atomic step: an exchange would
+ * wait for the links' cache line each time, where the processor can fetch several at once.
+ *
+ * A batch is bounded in number and in bytes, as its blocks are of use to nobody
+ * meanwhile.  It goes when it is full, when another pool needs its slot, and each time
+ * its heap looks at the clock (heap_purge.c).
  */
 #include "heap/remote.h"
 
 #include "heap/floating.h"
+#include "heap/thread.h"
 #include "os/fatal.h"
 
-/* Pushes the block, whose link is already taken over; true when that claimed the pool. */
-static bool push(struct pm_pool *pool, uint64_t block, uint64_t word)
+enum { BATCH_BLOCKS = 32, BATCH_BYTES = 4096 };
+
+/* Pushes a list, whose links are already taken over; true when that claimed the pool. */
+static bool push(const struct pm_batch *list)
 {
-    uint64_t pushed;
+    uint64_t pushed, word = atomic_load_explicit(&list->pool->remote, memory_order_relaxed);
+    uint64_t owned_list = PM_REMOTE_OWNED | list->head;
     do {
-        pm_link_set(pool, block, PM_REMOTE_HEAD(word));
-        pushed = (PM_REMOTE_OWNED | (word & ((uint64_t)0xffff << 16)) | block) + PM_REMOTE_ONE;
+        pm_link_set(list->pool, list->last, PM_REMOTE_HEAD(word));
+        pushed = owned_list | (PM_REMOTE_COUNT(word) + list->count) * PM_REMOTE_ONE;
         /* release pairs with the acquire in pm_pool_collect(); acquire pairs with the
          * release in floating.c: unclaim(), for the case that this claims the pool */
-    } while (!atomic_compare_exchange_weak_explicit(&pool->remote, &word, pushed,
+    } while (!atomic_compare_exchange_weak_explicit(&list->pool->remote, &word, pushed,
                                                     memory_order_acq_rel, memory_order_relaxed));
     return (word & PM_REMOTE_OWNED) == 0;
 }
 
+static void send(struct pm_heap *heap, const struct pm_batch *list)
+{
+    if (push(list) && pm_floating_claimed(list->pool, heap))
+        pm_heap_adopt(heap, list->pool);
+}
+
+/*
+ * Two threads that free a block at the same moment may both have found it live.  Its link
+ * then leads from the batch of the one that wrote first into that of the other.
+ */
+static void check_list(const struct pm_batch *list)
+{
+    uint16_t block = list->head;
+    for (uint32_t i = 1; i < list->count; i++)
+        block = pm_link_get(list->pool, block);
+    if (block != list->last)
+        pm_fatal_broken("a block is freed by one thread", list->pool);
+}
+
+/* The slot is empty before the pool hears of it: what follows may lead back here. */
+static void flush(struct pm_heap *heap, struct pm_batch *batch)
+{
+    struct pm_batch list = *batch;
+    batch->pool = NULL;
+    if (list.pool == NULL)
+        return;
+    check_list(&list);
+    send(heap, &list);
+}
+
+void pm_remote_flush(struct pm_heap *heap)
+{
+    for (size_t i = 0; i < PM_BATCH_SLOTS; i++)
+        flush(heap, &heap->batch[i]);
+}
+
+static void refuse(struct pm_pool *pool, uint64_t block, const char *call)
+{
+    pm_fatal_free(call, pm_pool_address(pool, (uint32_t)block));
+}
+
+static void send_one(struct pm_heap *heap, struct pm_pool *pool, uint64_t block, const char *call)
+{
+    struct pm_batch list = {pool, (uint16_t)block, (uint16_t)block, 1};
+    if (pm_link_exchange(pool, block, PM_LINK_NONE) != pm_link_live(pool, block))
+        refuse(pool, block, call);
+    send(heap, &list);
+}
+
+static void add(struct pm_heap *heap, struct pm_pool *pool, uint64_t block, const char *call)
+{
+    struct pm_batch *batch = &heap->batch[pm_batch_slot(pool)];
+    if (batch->pool != pool) {
+        flush(heap, batch);
+        *batch = (struct pm_batch){pool, PM_LINK_NONE, (uint16_t)block, 0};
+    }
+    if (PM_UNLIKELY(!pm_link_is_live(pool, block)))
+        refuse(pool, block, call);
+    pm_link_set(pool, block, batch->head);
+    batch->head = (uint16_t)block;
+    batch->count++;
+    if (batch->count == BATCH_BLOCKS || batch->count * pool->shape.size >= BATCH_BYTES)
+        flush(heap, batch);
+}
+
+/* A thread that only frees what others have allocated gets a heap all the same, for its batches. */
+static struct pm_heap *heap_for_batches(struct pm_heap *heap)
+{
+    if (PM_UNLIKELY(heap == &pm_heap_none))
+        heap = pm_thread_begin();
+    return heap == &pm_heap_ended ? NULL : heap;
+}
+
+/* A pool that was ours last becomes ours again with the first block: then frees are fast. */
 void pm_remote_free(struct pm_heap *heap, struct pm_pool *pool, uint64_t block, const char *call)
 {
-    uint64_t word = atomic_load_explicit(&pool->remote, memory_order_relaxed);
-    uint16_t link = pm_link_exchange(pool, block, PM_REMOTE_HEAD(word));
-    if (PM_UNLIKELY(link != PM_LINK_LIVE))
-        pm_fatal_free(call, pm_pool_address(pool, (uint32_t)block));
-    if (push(pool, block, word) && pm_floating_claimed(pool, heap))
-        pm_heap_adopt(heap, pool);
+    struct pm_heap *batches = heap_for_batches(heap);
+    if (batches != NULL && !pm_pool_was_owned_by(pool, heap))
+        add(batches, pool, block, call);
+    else
+        send_one(heap, pool, block, call);
 }

@@ -1,10 +1,10 @@
 /*
  * remote.h - freeing a block whose pool the calling thread does not own.
  *
- * The block is marked free by one atomic exchange (so of two threads that free
- * it at the same time one is told) and pushed on the pool's `remote` list
- * without a lock.  If nobody owns the pool, the same step claims it, and the
- * caller looks after it: see floating.h.
+ * The block is marked free and pushed on the pool's `remote` list without a lock, together
+ * with others that the thread frees into the same pool soon after: the cache line of that
+ * list wanders from thread to thread with each push.  If nobody owns the pool, the
+ * push claims it, and the caller looks after it: see floating.h.
  */
 #ifndef PM_HEAP_REMOTE_H
 #define PM_HEAP_REMOTE_H
@@ -13,5 +13,14 @@
 
 /* Frees block number `block` of `pool`; `call` names the public function in a message. */
 void pm_remote_free(struct pm_heap *heap, struct pm_pool *pool, uint64_t block, const char *call);
+
+/* Pushes what the heap's batches hold. */
+void pm_remote_flush(struct pm_heap *heap);
+
+/* The slot of heap->batch that `pool` uses. */
+PM_INLINE size_t pm_batch_slot(const struct pm_pool *pool)
+{
+    return (pool->span.start >> PM_SLICE_SHIFT) % PM_BATCH_SLOTS;
+}
 
 #endif /* PM_HEAP_REMOTE_H */

@@ -22,6 +22,10 @@
 #define PM_ALIAS(function) alias(#function)
 #endif
 
+/* The compiler forgets what it knows of the variable: so it does not keep what the value was
+ * computed from in another register, or share parts of addresses that are free of charge. */
+#define PM_OPAQUE(variable) __asm__("" : "+r"(variable))
+
 #define PM_CACHE_LINE 64
 #define PM_CACHE_ALIGNED __attribute__((aligned(PM_CACHE_LINE)))
 
@@ -53,9 +57,10 @@ PM_INLINE size_t pm_div_up(size_t n, size_t d)
     return (n + d - 1) / d;
 }
 
-PM_INLINE uint64_t pm_rotate_right(uint64_t x, unsigned by)
+/* The upper half of the product. */
+PM_INLINE uint64_t pm_multiply_high(uint64_t a, uint64_t b)
 {
-    return (x >> (by & 63)) | (x << (-by & 63));
+    return (uint64_t)((unsigned __int128)a * b >> 64);
 }
 
 #endif /* PM_OS_COMPILER_H */

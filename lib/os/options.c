@@ -24,8 +24,9 @@ struct key {
     }
 
 static const struct key keys[] = {
-    KEY(verbose, BOOLEAN), KEY(confirm_conf, BOOLEAN), KEY(abort_conf, BOOLEAN),
-    KEY(stats, BOOLEAN),   KEY(decay_ms, NUMBER),      KEY(arena_size, SIZE),
+    KEY(verbose, BOOLEAN), KEY(confirm_conf, BOOLEAN),     KEY(abort_conf, BOOLEAN),
+    KEY(stats, BOOLEAN),   KEY(background_purge, BOOLEAN), KEY(thp, BOOLEAN),
+    KEY(decay_ms, NUMBER), KEY(arena_size, SIZE),
 };
 
 enum { KEY_COUNT = sizeof keys / sizeof *keys };

@@ -12,6 +12,8 @@ struct pm_options {
     bool confirm_conf;
     bool abort_conf;
     bool stats;
+    bool background_purge;
+    bool thp;
     int64_t decay_ms;
     size_t arena_size; /* bytes */
 };

@@ -33,6 +33,8 @@ void pm_os_set_page_size(size_t size);
  *         one intact.
  * move_back: undoes a move: the pages at `from` are at `start` again, and `from`
  *         is unmapped.  False when refused, both intact.
+ * advise_huge: huge pages are welcome there, or are not; does nothing where the
+ *         system has none.
  */
 struct pm_os_memory {
     void *(*map)(size_t size);
@@ -41,9 +43,13 @@ struct pm_os_memory {
     void *(*resize)(void *start, size_t old_size, size_t new_size);
     void *(*move)(void *start, size_t size);
     bool (*move_back)(void *start, void *from, size_t size);
+    void (*advise_huge)(void *start, size_t size, bool use);
 };
 
 extern struct pm_os_memory pm_os_memory;
+
+/* Bytes in a huge page, on most machines. */
+#define PM_OS_HUGE_PAGE (2 * PM_MIB)
 
 /* Names a mapping for /proc/PID/maps; does nothing where the kernel cannot. */
 void pm_os_name(void *start, size_t size, const char *name);
@@ -54,6 +60,9 @@ uint64_t pm_os_clock_ms(void);
 /* Sleeps while *word is `expected`, until woken; may wake without reason. */
 void pm_os_wait(_Atomic uint32_t *word, uint32_t expected);
 void pm_os_wake_one(_Atomic uint32_t *word);
+
+/* Sleeps about so many milliseconds. */
+void pm_os_sleep_ms(uint64_t milliseconds);
 
 /* Lets another thread run; used while spinning. */
 void pm_os_pause(void);

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <linux/futex.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
@@ -87,12 +88,22 @@ static bool move_back(void *start, void *from, size_t size)
     return moved == start;
 }
 
-struct pm_os_memory pm_os_memory = {map, unmap, purge, resize, move, move_back};
+static void advise_huge(void *start, size_t size, bool use)
+{
+    int saved = errno;
+    madvise(start, size, use ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+    errno = saved;
+}
+
+struct pm_os_memory pm_os_memory = {map, unmap, purge, resize, move, move_back, advise_huge};
 
 void pm_os_name(void *start, size_t size, const char *name)
 {
+    static atomic_bool refused; /* relaxed: asking once more does no harm */
     int saved = errno;
-    prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, start, size, name);
+    if (!atomic_load_explicit(&refused, memory_order_relaxed) &&
+        prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, start, size, name) != 0 && errno == EINVAL)
+        atomic_store_explicit(&refused, true, memory_order_relaxed);
     errno = saved;
 }
 
@@ -115,6 +126,14 @@ void pm_os_wake_one(_Atomic uint32_t *word)
 {
     int saved = errno;
     syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+    errno = saved;
+}
+
+void pm_os_sleep_ms(uint64_t milliseconds)
+{
+    int saved = errno;
+    struct timespec time = {(time_t)(milliseconds / 1000), (long)(milliseconds % 1000) * 1000000};
+    nanosleep(&time, NULL);
     errno = saved;
 }
 

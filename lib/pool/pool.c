@@ -4,69 +4,103 @@
  */
 #include "pool/pool.h"
 
+#include "arena/bitmap.h"
 #include "arena/meta.h"
 #include "arena/ownermap.h"
 #include "arena/spans.h"
 #include "os/fatal.h"
 
 enum {
-    BLOCKS_MIN = 8,     /* a pool of large blocks spans enough slices for these */
+    BLOCKS_MIN = 8,     /* a pool spans enough slices for these, */
+    BLOCKS_GOOD = 32,   /* and for these if two slices are enough */
     CARVE_BYTES = 4096, /* how much memory is made ready at one time */
+    NEAR = 1 << 16,     /* see pm_pool_is_near() */
 };
 
-struct pm_pool pm_pool_none;
+struct pm_pool pm_pool_none = {.free = PM_LINK_NONE};
 
 static size_t slices_for(uint32_t size)
 {
-    return size * BLOCKS_MIN <= PM_SLICE ? 1 : pm_div_up(size * BLOCKS_MIN, PM_SLICE);
+    size_t good = size * BLOCKS_GOOD;
+    if (good > 2 * PM_SLICE)
+        good = 2 * PM_SLICE;
+    size_t least = size * BLOCKS_MIN;
+    return pm_spans_slices(good > least ? good : least);
 }
 
-static uint64_t limit_for(uint32_t size)
+/* So many that every distance is larger than every number, and neither is PM_LINK_NONE. */
+static uint32_t first_for(uint32_t size, uint32_t blocks)
 {
-    return slices_for(size) * PM_SLICE / size + 1;
+    uint32_t first = blocks / (size - 1) + 1;
+    return first > PM_LINK_NONE ? first : PM_LINK_NONE + 1;
 }
 
-static size_t descriptor_size(uint32_t size)
+/* Blocks whose size is a multiple of a power of two lie at multiples of it. */
+static size_t align_for(uint32_t size)
 {
-    return sizeof(struct pm_pool) + limit_for(size) * sizeof(uint16_t);
+    size_t natural = size & -size;
+    return natural < PM_SLICE ? PM_SLICE : natural;
 }
 
-/* By Newton's method: each step doubles the number of right bits, from three. */
-static uint64_t inverse_of(uint64_t odd)
-{
-    uint64_t inverse = odd;
-    for (int bits = 3; bits < 64; bits *= 2)
-        inverse *= 2 - odd * inverse;
-    return inverse;
-}
-
-static void shape(struct pm_pool *pool, unsigned class)
+static struct pm_shape shape_of(unsigned class)
 {
     uint32_t size = pm_class_size(class);
+    uint32_t blocks = (uint32_t)((slices_for(size) << PM_SLICE_SHIFT) / size);
+    uint32_t first = first_for(size, blocks);
+    uint32_t limit = first + blocks, near = NEAR / size;
+    if (limit > near && limit - near <= blocks / 8) /* few enough to do without them */
+        limit = near;
+    return (struct pm_shape){
+        .reciprocal = UINT64_MAX / size + 1,
+        .size = size,
+        .first = (uint16_t)first,
+        .limit = (uint16_t)limit,
+    };
+}
+
+static size_t descriptor_size(const struct pm_shape *shape)
+{
+    return sizeof(struct pm_pool) + shape->limit * sizeof(uint16_t);
+}
+
+/* The links of a pool are zero, which no distance is but in pools of large blocks, */
+static void clear_links(struct pm_pool *pool)
+{
+    pm_link_set(pool, 0, UINT16_MAX); /* and 0, if block 0 existed */
+    for (uint32_t block = pool->shape.first; !pm_pool_is_near(pool) && block < pool->limit; block++)
+        pm_link_set(pool, block, PM_LINK_NONE);
+}
+
+static void fill_in(struct pm_pool *pool, unsigned class, const struct pm_shape *shape)
+{
     pool->class = (uint8_t) class;
-    pool->size = size;
-    pool->rotate = (uint8_t)__builtin_ctz(size);
-    pool->inverse = inverse_of(size >> pool->rotate);
-    pool->limit = limit_for(size);
+    pool->shape = *shape;
+    pool->block0 = pool->span.start - (size_t)shape->first * shape->size;
+    pool->reciprocal = shape->reciprocal;
+    pool->limit = shape->limit;
+    pool->size = shape->size;
+    pool->free = PM_LINK_NONE;
+    pool->carved = shape->first;
+    pool->clean = pool->span.zeroed ? ~(uint64_t)0 : 0;
+    pool->span.kind = PM_SPAN_POOL;
+    pm_pool_set_current(pool);
+    clear_links(pool);
 }
 
 struct pm_pool *pm_pool_create(unsigned class, struct pm_heap *owner)
 {
-    size_t size = descriptor_size(pm_class_size(class));
+    struct pm_shape shape = shape_of(class);
+    size_t size = descriptor_size(&shape);
     struct pm_pool *pool = pm_meta_alloc(size);
     if (pool == NULL)
         return NULL;
-    shape(pool, class);
-    if (!pm_spans_take(&pool->span, slices_for(pool->size), PM_SLICE)) {
+    if (!pm_spans_take(&pool->span, slices_for(shape.size), align_for(shape.size))) {
         pm_meta_free(pool, size);
         return NULL;
     }
-    pool->block0 = pool->span.start - pool->size;
-    pool->clean = pool->span.zeroed ? ~(uint64_t)0 : 0;
-    pool->span.kind = PM_SPAN_POOL;
-    pool->origin = owner;
-    atomic_store_explicit(&pool->owner, owner, memory_order_relaxed);
-    atomic_store_explicit(&pool->remote, PM_REMOTE_OWNED, memory_order_relaxed);
+    fill_in(pool, class, &shape);
+    pm_pool_set_owner(pool, owner);
+    atomic_store_explicit(&pool->remote, PM_REMOTE_OWNED | PM_REMOTE_EMPTY, memory_order_relaxed);
     pm_ownermap_set(pool->span.start, pool->span.slices, &pool->span);
     return pool;
 }
@@ -74,18 +108,41 @@ struct pm_pool *pm_pool_create(unsigned class, struct pm_heap *owner)
 /* Two threads that free a block at one time may count it twice; no live block goes for that. */
 static void check_empty(struct pm_pool *pool)
 {
-    bool live = false;
-    for (uint32_t block = 1; block <= pool->carved; block++)
-        live |= pm_link_get(pool, block) == PM_LINK_LIVE;
-    if (live)
+    if (pm_pool_count_live(pool) != 0)
         pm_fatal_broken("a pool that goes has no live block", pool);
 }
 
 void pm_pool_destroy(struct pm_pool *pool)
 {
     check_empty(pool);
+    size_t size = descriptor_size(&pool->shape);
     pm_spans_give(&pool->span);
-    pm_meta_free(pool, descriptor_size(pool->size));
+    pm_meta_free(pool, size);
+}
+
+static uint32_t count_listed(const struct pm_pool *pool)
+{
+    uint32_t count = 0;
+    for (uint32_t block = pool->free; block != PM_LINK_NONE; block = pm_link_get(pool, block))
+        count++;
+    return count;
+}
+
+uint32_t pm_pool_used(const struct pm_pool *pool)
+{
+    if (pool->state == PM_POOL_FULL)
+        return pm_pool_blocks(pool);
+    if (pool->state == PM_POOL_CURRENT)
+        return pool->carved - pool->shape.first - pool->withheld - count_listed(pool);
+    return pool->used;
+}
+
+PM_RACY_READ uint32_t pm_pool_count_live(const struct pm_pool *pool)
+{
+    uint32_t count = 0;
+    for (uint32_t block = pool->shape.first; block < pool->carved; block++)
+        count += pm_link_is_live(pool, block);
+    return count;
 }
 
 bool pm_pool_collect(struct pm_pool *pool)
@@ -93,7 +150,8 @@ bool pm_pool_collect(struct pm_pool *pool)
     if (!pm_pool_has_remote(pool))
         return false;
     /* acquire pairs with the release in remote.c: push() */
-    uint64_t word = atomic_exchange_explicit(&pool->remote, PM_REMOTE_OWNED, memory_order_acquire);
+    uint64_t word = atomic_exchange_explicit(&pool->remote, PM_REMOTE_OWNED | PM_REMOTE_EMPTY,
+                                             memory_order_acquire);
     uint32_t count = PM_REMOTE_COUNT(word);
     uint16_t head = PM_REMOTE_HEAD(word), last = head;
     for (uint32_t i = 1; i < count; i++)
@@ -102,7 +160,8 @@ bool pm_pool_collect(struct pm_pool *pool)
         pm_fatal_broken("a remote list is as long as its count", pool);
     pm_link_set(pool, last, (uint16_t)pool->free);
     pool->free = head;
-    pool->used -= count;
+    /* of a current pool it is a countdown, which must not pass 0 unnoticed */
+    pool->used = pool->state == PM_POOL_CURRENT && count >= pool->used ? 1 : pool->used - count;
     return true;
 }
 
@@ -110,40 +169,64 @@ bool pm_pool_carve(struct pm_pool *pool)
 {
     if (pool->withheld != 0)
         return pm_pool_unwithhold(pool);
-    uint32_t last = (uint32_t)pool->limit - 1;
-    uint32_t first = pool->carved + 1u;
-    if (first > last)
+    uint32_t first = pool->carved, limit = (uint32_t)pool->limit;
+    if (first == limit)
         return false;
     uint32_t batch = CARVE_BYTES / pool->size;
     uint32_t end = first + (batch != 0 ? batch : 1);
-    if (end > last + 1)
-        end = last + 1;
+    if (end > limit)
+        end = limit;
     for (uint32_t block = first; block + 1 < end; block++)
         pm_link_set(pool, block, (uint16_t)(block + 1));
     pm_link_set(pool, end - 1, (uint16_t)pool->free);
     pool->free = first;
-    pool->carved = (uint16_t)(end - 1);
+    pool->carved = (uint16_t)end;
     pool->clean &= ~pm_pool_pages(pool, first, end);
     return true;
 }
 
 void pm_pool_rebuild(struct pm_pool *pool)
 {
-    uint32_t live = 0;
+    uint32_t first = pool->shape.first, live = 0;
     pool->free = PM_LINK_NONE;
-    for (uint32_t block = pool->carved; block > 0; block--) {
-        if (pm_link_get(pool, block) == PM_LINK_LIVE) {
+    for (uint32_t block = pool->carved; block-- > first;) {
+        if (pm_link_is_live(pool, block)) {
             live++;
             continue;
         }
         pm_link_set(pool, block, (uint16_t)pool->free);
         pool->free = block;
     }
+    pool->state = PM_POOL_PARTIAL;
     pool->used = live;
     pool->withheld = 0;
-    if (pool->carved != 0)
-        pool->clean &= ~pm_pool_pages(pool, 1, pool->carved + 1u);
-    atomic_store_explicit(&pool->remote, PM_REMOTE_OWNED, memory_order_relaxed);
+    if (pool->carved != first)
+        pool->clean &= ~pm_pool_pages(pool, first, pool->carved);
+    atomic_store_explicit(&pool->remote, PM_REMOTE_OWNED | PM_REMOTE_EMPTY, memory_order_relaxed);
+}
+
+static void mark_list(struct pm_pool *pool, uint32_t head, uint64_t *listed)
+{
+    for (uint32_t block = head; block != PM_LINK_NONE; block = pm_link_get(pool, block))
+        pm_bitmap_set(listed, block, 1);
+}
+
+bool pm_pool_recover(struct pm_pool *pool)
+{
+    uint64_t listed[PM_BITMAP_WORDS(PM_POOL_LIMIT_MAX)] = {0};
+    uint64_t word = atomic_load_explicit(&pool->remote, memory_order_relaxed), before = word;
+    mark_list(pool, pool->free, listed);
+    mark_list(pool, PM_REMOTE_HEAD(word), listed);
+    for (uint32_t block = pool->shape.first; block < pool->carved; block++) {
+        uint64_t page = pm_pool_pages(pool, block, block + 1);
+        bool withheld = (pool->clean & page & -page) != 0; /* by its first page */
+        if (withheld || pm_bitmap_test(listed, block) || pm_link_is_live(pool, block))
+            continue;
+        pm_link_set(pool, block, PM_REMOTE_HEAD(word));
+        word = ((word & ~(uint64_t)0xffff) | block) + PM_REMOTE_ONE;
+    }
+    atomic_store_explicit(&pool->remote, word, memory_order_relaxed);
+    return word != before;
 }
 
 /* The length of the list from `head`, which must consist of free carved blocks. */
@@ -151,9 +234,9 @@ static uint32_t check_list(struct pm_pool *pool, uint32_t head)
 {
     uint32_t length = 0;
     for (uint32_t block = head; block != PM_LINK_NONE; block = pm_link_get(pool, block)) {
-        if (block == PM_LINK_LIVE || block > pool->carved)
+        if (block < pool->shape.first || block >= pool->carved || pm_link_is_live(pool, block))
             pm_fatal_broken("a free list holds free blocks of its pool only", pool);
-        if (++length > pool->carved)
+        if (++length > pool->limit)
             pm_fatal_broken("a free list ends", pool);
     }
     return length;
@@ -162,35 +245,45 @@ static uint32_t check_list(struct pm_pool *pool, uint32_t head)
 static void check_withheld(struct pm_pool *pool)
 {
     uint32_t withheld = 0;
-    for (uint32_t block = 1; block <= pool->carved; block++) {
+    for (uint32_t block = pool->shape.first; block < pool->carved; block++) {
         uint64_t page = pm_pool_pages(pool, block, block + 1);
         if ((pool->clean & page & -page) == 0) /* its first page */
             continue;
         withheld++;
-        if (pm_link_peek(pool, block) == PM_LINK_LIVE)
+        if (pm_link_is_live(pool, block))
             pm_fatal_broken("no live block begins on a clean page", pool);
     }
     if (withheld != pool->withheld)
         pm_fatal_broken("the blocks that begin on clean pages are withheld", pool);
 }
 
-void pm_pool_check(struct pm_pool *pool)
+static void check_counts(struct pm_pool *pool)
 {
     /* acquire pairs with the release in remote.c: push() */
     uint64_t word = atomic_load_explicit(&pool->remote, memory_order_acquire);
-    uint32_t remote = PM_REMOTE_COUNT(word);
-    uint32_t listed = check_list(pool, pool->free);
+    uint32_t remote = PM_REMOTE_COUNT(word), used = pm_pool_used(pool);
+    uint32_t carved = pool->carved - (uint32_t)pool->shape.first;
     if (check_list(pool, PM_REMOTE_HEAD(word)) != remote)
         pm_fatal_broken("a remote list is as long as its count", pool);
-    if (pool->carved != pm_pool_used(pool) + listed + pool->withheld)
+    if (carved != used + check_list(pool, pool->free) + pool->withheld)
         pm_fatal_broken("carved == used + listed + withheld", pool);
-    if (pool->carved >= pool->limit || pm_pool_used(pool) >= pool->limit)
+    if (pool->carved > pool->limit || used > pm_pool_blocks(pool))
         pm_fatal_broken("no more blocks than the pool has", pool);
+    if (used < remote + pm_pool_count_live(pool))
+        pm_fatal_broken("blocks live and freed by others are used", pool);
+}
+
+void pm_pool_check(struct pm_pool *pool)
+{
+    check_counts(pool);
     if (pool->state == PM_POOL_FULL && pool->used != 1)
         pm_fatal_broken("the next free into a full pool is noticed", pool);
+    if (pool->state == PM_POOL_CURRENT &&
+        (pool->used == 0 || pool->used > pm_pool_used_current(pool)))
+        pm_fatal_broken("frees into a current pool are counted down", pool);
     if (pm_ownermap_get((void *)pool->span.start) != &pool->span)
         pm_fatal_broken("the owner map leads to the pool", pool);
-    if (pm_link_get(pool, 0) != 0)
+    if (pm_link_get(pool, 0) != UINT16_MAX)
         pm_fatal_broken("block 0 does not exist", pool);
     check_withheld(pool);
 }

@@ -1,21 +1,23 @@
 /*
  * pool.h - a pool: a span cut into equal blocks of one size class.
  *
- * Blocks are numbered from 1.  All that is known of a block stands in link[],
- * beside the pool's header and outside user memory:
+ * Blocks are numbered from `first` on.  All that is known of a block stands in
+ * link[], beside the pool's header and outside user memory:
  *
- *   link[b] == PM_LINK_LIVE   b is in use
- *   otherwise                 b is free; if it is on a list, link[b] is the
- *                             number of the next block on it, 0 at the end
+ *   link[b] == pm_link_live(b)   b is in use
+ *   otherwise                    b is free; if it is on a list, link[b] is the
+ *                                number of the next block on it, PM_LINK_NONE at the end
  *
  * Free blocks are on `free` (the owner's list, last freed first), on the list
- * in `remote` (freed by other threads), were never carved (b > carved), or are
+ * in `remote` (freed by other threads), were never carved (b >= carved), or are
  * withheld: they begin on a page that has been purged (pool_purge.c).
  *
  * The states of a pool, and who may change them:
  *
- *   current   the pool its owner's heap allocates from, one per class; counted
- *             once more in `used`, so that it never looks empty
+ *   current   the pool its owner's heap allocates from, one per class.  Blocks that
+ *             are taken are not counted: `used` only falls, and each time it gets to 0
+ *             heap.c takes the occasion to see what the time is.  It is counted
+ *             anew when the state ends
  *   partial   owned, has free blocks, waits on the owner's list to be current
  *   full      owned, every block is live as far as the owner knows; `used` is 1,
  *             so that its next free looks like the last and is not fast
@@ -28,15 +30,18 @@
  *                               floating -> current   (taken from the shared list)
  *            partial, floating -> gone                (its last block was freed)
  *
- * The owner alone reads and writes line 0; `remote` is for all.
+ * The owner alone reads and writes line 0; line 1 is for all.
  *
- * Turning an address into a block number needs no division: the distance from
- * block 0 is multiplied by the inverse of the block size's odd part modulo
- * 2^64 and rotated by its power of two.  The product is the block's number if
- * the distance is a multiple of the size, and more than 2^64 / size otherwise
- * (Granlund and Montgomery, "Division by Invariant Integers using
- * Multiplication", 1994, section 9).  One comparison with `limit` therefore
- * refuses interior pointers and every address outside the pool.
+ * From an address to a block number: the distance from where block 0 would be,
+ * times 2^64 / size rounded up, is the number in the upper half of the product
+ * (exact, as distances are far below 2^48), and a number far above every limit
+ * for an address before the pool or behind it.
+ *
+ * A live block's link is the lower half of its distance.  Where no distance
+ * exceeds 16 bits (pm_pool_is_near) and every distance is larger than every
+ * number, a link that equals the distance of an address therefore says three
+ * things at once: the address is the start of a block, the block is one of this
+ * pool, and it is live.  That is why numbers begin at `first` and not at 0.
  */
 #ifndef PM_POOL_POOL_H
 #define PM_POOL_POOL_H
@@ -47,8 +52,12 @@
 #include "os/compiler.h"
 #include "pool/sizeclass.h"
 
-#define PM_LINK_NONE 0
-#define PM_LINK_LIVE 0xffff
+/* Ends a list: the number of no block.  Not 0, which is what pools of large blocks
+ * have as the link of a live one. */
+#define PM_LINK_NONE 1
+
+/* No number is larger: a pool of the smallest blocks on the largest page has these. */
+#define PM_POOL_LIMIT_MAX (((size_t)1 << 16) / PM_GRANULE + 1)
 
 enum pm_pool_state {
     PM_POOL_FLOATING,
@@ -57,34 +66,48 @@ enum pm_pool_state {
     PM_POOL_FULL,
 };
 
+/* Where a floating pool stands on the shared list of its class. */
+enum pm_pool_listed {
+    PM_POOL_UNLISTED,
+    PM_POOL_LISTED_FIRST, /* among those with much to offer */
+    PM_POOL_LISTED_LAST,
+};
+
 struct pm_heap;
+
+/* What follows from a pool's class and the size of a page. */
+struct pm_shape {
+    uint64_t reciprocal; /* 2^64 / size, rounded up */
+    uint32_t size;
+    uint16_t first; /* number of the first block, at least 2 */
+    uint16_t limit;
+};
 
 struct pm_pool {
     /* Line 0. The first four are constant while the pool exists. */
-    uintptr_t block0; /* where block 0 would be: a block's size before the span */
-    uint64_t inverse; /* of the odd part of `size`, modulo 2^64 */
-    uint64_t limit;   /* number of the last block, plus one */
-    uint32_t size;    /* bytes in a block */
-    uint32_t used;    /* blocks not on `free` and carved, but see current and full */
-    uint32_t free;    /* head of the owner's list */
-    uint16_t carved;  /* blocks 1..carved have been on a list */
-    uint8_t rotate;   /* power of two in `size` */
+    uintptr_t block0;    /* where block 0 would be */
+    uint64_t reciprocal; /* 2^64 / size, rounded up */
+    uint64_t limit;      /* number of the last block, plus one */
+    uint32_t size;       /* bytes in a block */
+    uint32_t used;       /* blocks not on `free` and carved, but see current and full */
+    uint32_t free;       /* head of the owner's list */
+    uint16_t carved;     /* blocks first..carved - 1 have been on a list */
+    uint16_t withheld;   /* blocks */
     uint8_t class;
     uint8_t state;               /* enum pm_pool_state */
-    bool listed;                 /* on the shared list of its class; under that list's lock */
-    uint16_t withheld;           /* blocks */
-    uint16_t rested;             /* `used` when heap_purge.c last looked, and */
-    bool purged_since;           /* whether the pool has been purged since that changed */
+    uint8_t listed;              /* enum pm_pool_listed; under that list's lock */
+    bool purged_since;           /* has been purged since heap_purge.c saw another `used`, */
+    uint16_t rested;             /* which was this */
     struct pm_pool *next, *prev; /* in the owner's list or the shared one */
 
-    /* Line 1. */
+    /* Line 1. What other threads need is here, so that line 0 stays in its owner's cache. */
     _Atomic uint64_t remote PM_CACHE_ALIGNED; /* see PM_REMOTE_ below */
-    _Atomic(struct pm_heap *) owner;          /* relaxed: only the owner finds itself here */
-    struct pm_heap *origin;                   /* the last owner; only to be compared */
+    _Atomic uintptr_t owner;                  /* see pm_pool_is_owned_by() */
     struct pm_span span;
+    struct pm_shape shape;
     uint64_t clean; /* the owner's: pages that hold no block in use and are not resident */
 
-    /* `limit` entries, link[0] never live; pm_link_ below says who may read which. */
+    /* `limit` entries; pm_link_ below says who may read which. */
     uint16_t link[] PM_CACHE_ALIGNED;
 } PM_CACHE_ALIGNED;
 
@@ -99,6 +122,7 @@ _Static_assert(offsetof(struct pm_pool, link) == 2 * PM_CACHE_LINE, "two lines a
 #define PM_REMOTE_COUNT(word) ((uint32_t)((word) >> 16) & 0xffff)
 #define PM_REMOTE_OWNED ((uint64_t)1 << 32)
 #define PM_REMOTE_ONE ((uint64_t)1 << 16)
+#define PM_REMOTE_EMPTY ((uint64_t)PM_LINK_NONE) /* a list without blocks */
 
 /* A pool without blocks: what every search finds where there is nothing. */
 extern struct pm_pool pm_pool_none;
@@ -135,29 +159,79 @@ PM_INLINE uint16_t pm_link_exchange(struct pm_pool *pool, uint64_t block, uint16
     return __atomic_exchange_n(&pool->link[block], value, __ATOMIC_RELAXED);
 }
 
-/* The number of the block that starts at `address`; at least `limit` if none does. */
+/* What the link of a live block says. */
+PM_INLINE uint16_t pm_link_live(const struct pm_pool *pool, uint64_t block)
+{
+    return (uint16_t)(block * pool->shape.size);
+}
+
+PM_INLINE bool pm_link_is_live(const struct pm_pool *pool, uint64_t block)
+{
+    return pm_link_peek(pool, block) == pm_link_live(pool, block);
+}
+
+/* Any thread may ask: the owner is the only one who finds itself here (so relaxed will do).
+ * A pool that floats names its last owner, with bit 0 set. */
+PM_INLINE bool pm_pool_is_owned_by(const struct pm_pool *pool, const struct pm_heap *heap)
+{
+    return atomic_load_explicit(&pool->owner, memory_order_relaxed) == (uintptr_t)heap;
+}
+
+PM_INLINE bool pm_pool_was_owned_by(const struct pm_pool *pool, const struct pm_heap *heap)
+{
+    return atomic_load_explicit(&pool->owner, memory_order_relaxed) == ((uintptr_t)heap | 1);
+}
+
+PM_INLINE void pm_pool_set_owner(struct pm_pool *pool, const struct pm_heap *heap)
+{
+    atomic_store_explicit(&pool->owner, (uintptr_t)heap, memory_order_relaxed);
+}
+
+PM_INLINE void pm_pool_unset_owner(struct pm_pool *pool)
+{
+    uintptr_t last = atomic_load_explicit(&pool->owner, memory_order_relaxed);
+    atomic_store_explicit(&pool->owner, last | 1, memory_order_relaxed);
+}
+
+/* How many blocks the pool is cut into. */
+PM_INLINE uint32_t pm_pool_blocks(const struct pm_pool *pool)
+{
+    return (uint32_t)(pool->shape.limit - pool->shape.first);
+}
+
+/* No distance in it needs more than 16 bits: free's fast path may serve the pool. */
+PM_INLINE bool pm_pool_is_near(const struct pm_pool *pool)
+{
+    return (size_t)pool->shape.limit * pool->shape.size <= (size_t)1 << 16;
+}
+
+/* The number of the block that starts at `address`; `limit` if none does. For any thread. */
 PM_INLINE uint64_t pm_pool_block_at(const struct pm_pool *pool, const void *address)
 {
-    uint64_t distance = (uintptr_t)address - pool->block0;
-    return pm_rotate_right(distance * pool->inverse, pool->rotate);
+    struct pm_shape shape = pool->shape;
+    uint64_t block0 = pool->span.start - (size_t)shape.first * shape.size;
+    uint64_t distance = (uintptr_t)address - block0;
+    uint64_t block = pm_multiply_high(distance, shape.reciprocal);
+    bool is_start = block >= shape.first && block < shape.limit && block * shape.size == distance;
+    return is_start ? block : shape.limit;
 }
 
 PM_INLINE void *pm_pool_address(const struct pm_pool *pool, uint32_t block)
 {
-    return (void *)(pool->block0 + (size_t)(block * pool->size));
+    return (void *)(pool->span.start + (size_t)(block - pool->shape.first) * pool->shape.size);
 }
 
 /* Takes the last freed block; the pool has one on `free`. */
 PM_INLINE void *pm_pool_pop(struct pm_pool *pool)
 {
     uint32_t block = pool->free;
+    uint32_t distance = block * pool->size;
     pool->free = pm_link_get(pool, block);
-    pm_link_set(pool, block, PM_LINK_LIVE);
-    pool->used++;
-    return pm_pool_address(pool, block);
+    pm_link_set(pool, block, (uint16_t)distance);
+    return (void *)(pool->block0 + distance);
 }
 
-/* Puts a live block on `free`; true when the pool is empty now, or was full. */
+/* Puts a live block on `free`; true when pm_heap_pushed() is to know. */
 PM_INLINE bool pm_pool_push(struct pm_pool *pool, uint64_t block)
 {
     pm_link_set(pool, block, (uint16_t)pool->free);
@@ -165,18 +239,48 @@ PM_INLINE bool pm_pool_push(struct pm_pool *pool, uint64_t block)
     return --pool->used == 0;
 }
 
-/* Blocks not on `free` and carved: live, or freed by other threads. */
-PM_INLINE uint32_t pm_pool_used(const struct pm_pool *pool)
-{
-    if (pool->state == PM_POOL_FULL)
-        return (uint32_t)pool->limit - 1;
-    return pool->used - (pool->state == PM_POOL_CURRENT);
-}
+/* Blocks not on `free` and carved: live, or freed by other threads. For the owner; of a current
+ * pool it takes a walk along the list. */
+uint32_t pm_pool_used(const struct pm_pool *pool);
+
+/* Blocks that are live, whoever asks: a walk along the links, racy but for the owner. */
+uint32_t pm_pool_count_live(const struct pm_pool *pool);
 
 /* Have other threads freed blocks since the last pm_pool_collect()? */
 PM_INLINE bool pm_pool_has_remote(const struct pm_pool *pool)
 {
     return PM_REMOTE_COUNT(atomic_load_explicit(&pool->remote, memory_order_relaxed)) != 0;
+}
+
+/* `used` of a pool that becomes current: after so many frees its heap looks at the clock. */
+PM_INLINE uint32_t pm_pool_used_current(const struct pm_pool *pool)
+{
+    return 2 * pm_pool_blocks(pool);
+}
+
+/* Whether the pool has been purged since its use changed; read without a claim, too. */
+PM_INLINE bool pm_pool_is_purged(const struct pm_pool *pool)
+{
+    return __atomic_load_n(&pool->purged_since, __ATOMIC_RELAXED);
+}
+
+PM_INLINE void pm_pool_set_purged(struct pm_pool *pool, bool purged)
+{
+    __atomic_store_n(&pool->purged_since, purged, __ATOMIC_RELAXED);
+}
+
+/* From now on blocks may be popped. */
+PM_INLINE void pm_pool_set_current(struct pm_pool *pool)
+{
+    pool->state = PM_POOL_CURRENT;
+    pool->used = pm_pool_used_current(pool);
+}
+
+/* Counts `used`. */
+PM_INLINE void pm_pool_unset_current(struct pm_pool *pool)
+{
+    pool->used = pm_pool_used(pool);
+    pool->state = PM_POOL_PARTIAL;
 }
 
 /* Every block is live: the next free of the owner's is reported by pm_pool_push(). */
@@ -190,10 +294,11 @@ PM_INLINE void pm_pool_set_full(struct pm_pool *pool)
 PM_INLINE void pm_pool_unset_full(struct pm_pool *pool, uint32_t freed)
 {
     pool->state = PM_POOL_PARTIAL;
-    pool->used = (uint32_t)pool->limit - 1 - freed;
+    pool->used = pm_pool_blocks(pool) - freed;
 }
 
-/* A new pool of `class`, owned by `owner`; NULL when memory runs out. */
+/* A new pool of `class`, owned by `owner`, with no block carved, in the state of a current
+ * one; NULL when memory runs out. */
 struct pm_pool *pm_pool_create(unsigned class, struct pm_heap *owner);
 
 /* Gives an empty pool's span back; nobody has it in a list. */
@@ -227,11 +332,18 @@ uint64_t pm_pool_pages(const struct pm_pool *pool, uint32_t first, uint32_t end)
 void pm_pool_rebuild(struct pm_pool *pool);
 
 /*
+ * For the child after a fork: blocks that a thread had freed but not yet pushed
+ * anywhere are pushed on `remote`.  True if there were any.
+ */
+bool pm_pool_recover(struct pm_pool *pool);
+
+/*
  * The pool's invariants, asserted by the owner:
- *   pm_pool_used() == blocks live + blocks on `remote`
- *   carved == blocks live + blocks on `free` + blocks on `remote` + withheld
+ *   carved blocks == blocks used + blocks on `free` + withheld
+ *   blocks used == blocks live + blocks on `remote` + blocks on their way there (remote.c)
  *   a withheld block is free and begins on a clean page; no other carved one does
  *   a full pool has none on `free`, and `used` is 1
+ *   `used` of a current pool is at least 1 and at most pm_pool_used_current()
  *   no list reaches a live block, one never carved, or itself again
  */
 void pm_pool_check(struct pm_pool *pool);

@@ -14,10 +14,9 @@
 
 #include "arena/arena.h"
 #include "arena/bitmap.h"
+#include "arena/hugepages.h"
 #include "os/os.h"
 #include "pool/pool.h"
-
-enum { BLOCKS_MAX = PM_SLICE / PM_GRANULE };
 
 static unsigned page_of(const struct pm_pool *pool, uintptr_t address)
 {
@@ -48,12 +47,12 @@ static bool begins_on(const struct pm_pool *pool, uint32_t block, uint64_t pages
  */
 static uint64_t idle_pages(struct pm_pool *pool, uint64_t *offered)
 {
-    uint64_t listed[PM_BITMAP_WORDS(BLOCKS_MAX + 1)];
+    uint64_t listed[PM_BITMAP_WORDS(PM_POOL_LIMIT_MAX)];
     memset(listed, 0, PM_BITMAP_WORDS(pool->limit) * sizeof *listed);
     for (uint32_t block = pool->free; block != PM_LINK_NONE; block = pm_link_get(pool, block))
         pm_bitmap_set(listed, block, 1);
     uint64_t busy = 0;
-    for (uint32_t block = 1; block <= pool->carved; block++) {
+    for (uint32_t block = pool->shape.first; block < pool->carved; block++) {
         if (begins_on(pool, block, pool->clean))
             continue;
         if (pm_bitmap_test(listed, block))
@@ -69,6 +68,8 @@ static uint64_t purge_pages(struct pm_pool *pool, uint64_t pages)
 {
     size_t page = pm_os_page_size();
     uint64_t purged = 0;
+    if (pages != 0)
+        pm_hugepages_end(pool->span.arena);
     while (pages != 0) {
         unsigned first = (unsigned)__builtin_ctzll(pages);
         uint64_t behind = ~(pages >> first);
@@ -117,7 +118,7 @@ size_t pm_pool_purge(struct pm_pool *pool)
 bool pm_pool_unwithhold(struct pm_pool *pool)
 {
     uint64_t page = 0;
-    for (uint32_t block = 1; block <= pool->carved; block++) {
+    for (uint32_t block = pool->shape.first; block < pool->carved; block++) {
         if (!begins_on(pool, block, page == 0 ? pool->clean : page))
             continue;
         if (page == 0) {

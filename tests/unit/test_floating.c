@@ -2,11 +2,10 @@
  * test_floating.c - pools without an owner: which are listed, who may claim
  * them, and when they go.
  */
-#include "unit.h"
+#include "pools.h"
 
 #include "heap/census.h"
 #include "heap/floating.h"
-#include "heap/heap.h"
 
 enum { CLASS = 12 };
 
@@ -16,17 +15,20 @@ static struct pm_heap heap, other;
 static struct pm_pool *pool_with(uint32_t live)
 {
     struct pm_pool *pool = pm_pool_create(CLASS, &heap);
-    while (pool->used < live) {
-        if (pool->free == PM_LINK_NONE)
-            ck_assert(pm_pool_carve(pool));
-        pm_pool_pop(pool);
-    }
+    for (uint32_t i = 0; i < live; i++)
+        ck_assert_ptr_nonnull(unit_take(pool));
+    pm_pool_unset_current(pool);
+    ck_assert_uint_eq(pool->used, live);
     return pool;
 }
 
-static uint32_t capacity(const struct pm_pool *pool)
+/* How many blocks a pool of the class has. */
+static uint32_t capacity(void)
 {
-    return (uint32_t)pool->limit - 1;
+    struct pm_pool *pool = pool_with(0);
+    uint32_t blocks = pm_pool_blocks(pool);
+    pm_pool_destroy(pool);
+    return blocks;
 }
 
 static size_t pools(void)
@@ -36,27 +38,21 @@ static size_t pools(void)
     return census.pools;
 }
 
-static void free_remotely(struct pm_pool *pool, uint16_t block)
+/* Another thread frees the `i`th block. */
+static void free_remotely(struct pm_pool *pool, uint32_t i)
 {
-    uint64_t word = atomic_load(&pool->remote);
-    pm_link_set(pool, block, PM_REMOTE_HEAD(word));
-    atomic_store(&pool->remote, ((word & ~(uint64_t)0xffff) | block) + PM_REMOTE_ONE);
+    unit_free_remotely(pool, unit_nth(pool, i));
 }
 
 static bool is_floating(struct pm_pool *pool)
 {
-    return atomic_load(&pool->remote) == 0 && atomic_load(&pool->owner) == NULL &&
+    return atomic_load(&pool->remote) == PM_REMOTE_EMPTY && pm_pool_was_owned_by(pool, &heap) &&
            pool->state == PM_POOL_FLOATING;
 }
 
 START_TEST(a_full_pool_is_not_listed)
 {
-    struct pm_pool *pool = pool_with(1);
-    while (pool->used < capacity(pool)) {
-        if (pool->free == PM_LINK_NONE)
-            pm_pool_carve(pool);
-        pm_pool_pop(pool);
-    }
+    struct pm_pool *pool = pool_with(capacity());
     ck_assert(pm_floating_release(pool, true, true));
     ck_assert(is_floating(pool) && !pool->listed);
     ck_assert_ptr_null(pm_floating_take(CLASS));
@@ -66,14 +62,14 @@ END_TEST
 START_TEST(an_eighth_free_is_worth_listing)
 {
     struct pm_pool *few = pool_with(1), *many;
-    uint32_t eighth = capacity(few) / 8;
+    uint32_t all = capacity(), eighth = all / 8;
     pm_floating_release(few, false, false);
     ck_assert(few->listed);
     ck_assert_ptr_eq(pm_floating_take(CLASS), few);
-    many = pool_with(capacity(few) - eighth + 1);
+    many = pool_with(all - eighth + 1);
     pm_floating_release(many, false, false);
     ck_assert(!many->listed);
-    few = pool_with(capacity(few) - eighth);
+    few = pool_with(all - eighth);
     pm_floating_release(few, false, false);
     ck_assert(few->listed);
 }
@@ -81,15 +77,13 @@ END_TEST
 
 START_TEST(an_offer_lists_whatever_is_free)
 {
-    struct pm_pool *pool = pool_with(1);
-    uint32_t all = capacity(pool);
-    pool = pool_with(all - 1);
+    struct pm_pool *pool = pool_with(capacity() - 1);
     ck_assert(pm_floating_release(pool, true, false));
     ck_assert(is_floating(pool) && pool->listed);
     ck_assert_ptr_null(pm_floating_take(CLASS + 1));
     ck_assert_ptr_eq(pm_floating_take(CLASS), pool);
     ck_assert(!pool->listed);
-    ck_assert_uint_eq(atomic_load(&pool->remote), PM_REMOTE_OWNED);
+    ck_assert_uint_eq(atomic_load(&pool->remote), PM_REMOTE_OWNED | PM_REMOTE_EMPTY);
     ck_assert_ptr_null(pm_floating_take(CLASS));
 }
 END_TEST
@@ -97,13 +91,13 @@ END_TEST
 START_TEST(an_empty_pool_goes)
 {
     struct pm_pool *pool = pool_with(2);
-    pm_pool_push(pool, 1);
-    pm_pool_push(pool, 2);
+    pm_pool_push(pool, unit_nth(pool, 0));
+    pm_pool_push(pool, unit_nth(pool, 1));
     ck_assert(pm_floating_release(pool, true, false));
     ck_assert_uint_eq(pools(), 0);
     pool = pool_with(2);
+    free_remotely(pool, 0);
     free_remotely(pool, 1);
-    free_remotely(pool, 2);
     ck_assert(pm_floating_release(pool, true, false));
     ck_assert_uint_eq(pools(), 0);
 }
@@ -114,8 +108,8 @@ START_TEST(what_came_back_keeps_the_pool)
     struct pm_pool *pool = pool_with(5);
     free_remotely(pool, 3);
     ck_assert(!pm_floating_release(pool, false, true));
-    ck_assert_uint_eq(pool->free, 3);
-    ck_assert_uint_eq(atomic_load(&pool->remote), PM_REMOTE_OWNED);
+    ck_assert_uint_eq(pool->free, unit_nth(pool, 3));
+    ck_assert_uint_eq(atomic_load(&pool->remote), PM_REMOTE_OWNED | PM_REMOTE_EMPTY);
     ck_assert(!pool->listed);
     free_remotely(pool, 4);
     ck_assert(pm_floating_release(pool, false, false));
@@ -138,16 +132,15 @@ START_TEST(a_claimed_pool_is_passed_over)
 END_TEST
 
 /* As remote.c does: the free that finds the pool unowned claims it. */
-static void claim_with(struct pm_pool *pool, uint16_t block)
+static void claim_with(struct pm_pool *pool, uint32_t i)
 {
-    free_remotely(pool, block);
+    free_remotely(pool, i);
     atomic_fetch_or(&pool->remote, PM_REMOTE_OWNED);
 }
 
 START_TEST(the_last_owner_adopts)
 {
     struct pm_pool *pool = pool_with(9);
-    pool->origin = &heap;
     pm_floating_release(pool, true, false);
     claim_with(pool, 1);
     ck_assert(!pm_floating_claimed(pool, &other));
@@ -156,7 +149,7 @@ START_TEST(the_last_owner_adopts)
     ck_assert(pm_floating_claimed(pool, &heap));
     ck_assert(!pool->listed);
     ck_assert_uint_eq(pool->used, 7);
-    ck_assert_uint_eq(atomic_load(&pool->remote), PM_REMOTE_OWNED);
+    ck_assert_uint_eq(atomic_load(&pool->remote), PM_REMOTE_OWNED | PM_REMOTE_EMPTY);
     ck_assert_ptr_null(pm_floating_take(CLASS));
 }
 END_TEST
@@ -165,9 +158,8 @@ START_TEST(the_last_block_frees_the_pool)
 {
     for (int i = 0; i < 2; i++) {
         struct pm_pool *pool = pool_with(1);
-        pool->origin = &heap;
         pm_floating_release(pool, true, false);
-        claim_with(pool, 1);
+        claim_with(pool, 0);
         ck_assert(!pm_floating_claimed(pool, i == 0 ? &heap : &other));
         ck_assert_uint_eq(pools(), 0);
         ck_assert_ptr_null(pm_floating_take(CLASS));

@@ -2,12 +2,14 @@
  * test_fork.c - fork() while other threads allocate: the child is whole, may
  * allocate and free at once, and leaves nothing of the other threads stranded.
  */
-#include "unit.h"
+#include "pools.h"
 
 #include "arena/arena.h"
+#include "arena/ownermap.h"
 #include "heap/alloc.h"
 #include "heap/census.h"
 #include "heap/registry.h"
+#include "heap/remote.h"
 #include "heap/thread.h"
 
 enum { THREADS = 3, SLOTS = 64, FORKS = 60 };
@@ -96,10 +98,10 @@ static void *hold(void *unused)
     return unused;
 }
 
-static void start_holder(void)
+static void start_holder(void *(*body)(void *))
 {
     pthread_t thread;
-    ck_assert_int_eq(pthread_create(&thread, NULL, hold, NULL), 0);
+    ck_assert_int_eq(pthread_create(&thread, NULL, body, NULL), 0);
     while (!atomic_load(&ready))
         unit_sleep_ms(1);
 }
@@ -122,7 +124,7 @@ static void child_frees_all(void)
 START_TEST(what_other_threads_held_can_be_freed)
 {
     pm_free(pm_alloc(1), "free");
-    start_holder();
+    start_holder(hold);
     child_frees_all();
 }
 END_TEST
@@ -130,8 +132,196 @@ END_TEST
 /* The forking thread itself has never allocated. */
 START_TEST(also_in_a_child_without_a_heap)
 {
-    start_holder();
+    start_holder(hold);
     child_frees_all();
+}
+END_TEST
+
+enum { SIZE = 416, MANY = 4000, FREED = 5 };
+
+static void *many[MANY]; /* blocks of this thread */
+static size_t count;
+
+static struct pm_pool *pool_of(void *block)
+{
+    return pm_pool_of_span(pm_ownermap_get(block));
+}
+
+static size_t live(void)
+{
+    struct pm_census census;
+    pm_census_take(&census);
+    return census.live_blocks;
+}
+
+static void take_one(void)
+{
+    ck_assert_uint_lt(count, MANY);
+    many[count] = pm_alloc(SIZE);
+    ck_assert_ptr_nonnull(many[count++]);
+}
+
+/* A full pool of this thread's. */
+static struct pm_pool *full_pool(void)
+{
+    take_one();
+    while (pool_of(many[0])->state != PM_POOL_FULL)
+        take_one();
+    return pool_of(many[0]);
+}
+
+static void let_float(struct pm_pool *pool)
+{
+    while (pool->state != PM_POOL_FLOATING)
+        take_one();
+}
+
+static void free_from(size_t first)
+{
+    for (size_t i = first; i < first + FREED; i++) {
+        pm_free(many[i], "free");
+        many[i] = NULL;
+    }
+}
+
+/* Has freed some blocks that have not arrived when the test ends. */
+static void *hold_batch(void *unused)
+{
+    struct pm_pool *pool = pool_of(many[0]);
+    pm_free(pm_alloc(1), "free");
+    free_from(0);
+    UNIT_CHECK(unit_remote_count(pool) == 0);
+    atomic_store(&ready, true);
+    for (;;)
+        pause();
+    return unused;
+}
+
+/* Every block comes back, and comes back once. */
+static void free_the_rest(void)
+{
+    for (size_t i = 0; i < count; i++)
+        pm_free(many[i], "free");
+    pm_heap_check(pm_tls_heap);
+    pm_heap_collect(pm_tls_heap);
+    pm_heap_check(pm_tls_heap);
+    UNIT_CHECK(live() == 0);
+    UNIT_CHECK(pools() == 0);
+}
+
+START_TEST(what_was_on_its_way_to_this_thread_arrives)
+{
+    struct pm_pool *pool = full_pool();
+    start_holder(hold_batch);
+    size_t before = live();
+    pid_t child = fork();
+    if (child == 0) {
+        UNIT_CHECK(live() == before - FREED);
+        UNIT_CHECK(unit_remote_count(pool) == FREED);
+        UNIT_CHECK(pm_pool_is_owned_by(pool, pm_tls_heap));
+        pm_heap_check(pm_tls_heap);
+        free_the_rest();
+        _exit(EXIT_SUCCESS);
+    }
+    wait_for(child);
+}
+END_TEST
+
+START_TEST(what_was_on_its_way_to_a_floating_pool_arrives)
+{
+    struct pm_pool *pool = full_pool();
+    start_holder(hold_batch);
+    let_float(pool);
+    size_t before = live();
+    pid_t child = fork();
+    if (child == 0) {
+        UNIT_CHECK(live() == before - FREED);
+        UNIT_CHECK(pool->used == pm_pool_blocks(pool) - FREED);
+        UNIT_CHECK(pool->state == PM_POOL_FLOATING && pool->listed);
+        UNIT_CHECK(atomic_load(&pool->remote) == PM_REMOTE_EMPTY);
+        pm_pool_check(pool);
+        free_the_rest();
+        _exit(EXIT_SUCCESS);
+    }
+    wait_for(child);
+}
+END_TEST
+
+static atomic_bool filled, may_end;
+
+/* Fills a pool, which floats from this thread's end on. */
+static void *fill_a_pool(void *unused)
+{
+    full_pool();
+    atomic_store(&filled, true);
+    while (!atomic_load(&may_end))
+        unit_sleep_ms(1);
+    return unused;
+}
+
+static pthread_t start_filler(void)
+{
+    pthread_t filler;
+    ck_assert_int_eq(pthread_create(&filler, NULL, fill_a_pool, NULL), 0);
+    while (!atomic_load(&filled))
+        unit_sleep_ms(1);
+    pm_free(pm_alloc(1), "free");
+    return filler;
+}
+
+static void child_sends_and_frees_the_rest(void)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        pm_remote_flush(pm_tls_heap);
+        pm_heap_check(pm_tls_heap);
+        free_the_rest();
+        _exit(EXIT_SUCCESS);
+    }
+    wait_for(child);
+}
+
+/* The pool has lost its owner, so that all its free blocks were found without the batch. */
+START_TEST(what_this_thread_was_about_to_send_arrives_once)
+{
+    start_filler();
+    free_from(0);
+    ck_assert_uint_eq(unit_remote_count(pool_of(many[FREED])), 0);
+    child_sends_and_frees_the_rest();
+}
+END_TEST
+
+/* As before, with the pool gone by the time that the batch goes. */
+START_TEST(what_this_thread_was_about_to_send_may_be_all_there_is)
+{
+    start_holder(hold);
+    pm_free(pm_alloc(1), "free");
+    for (size_t i = 1; i < SLOTS; i += 4)
+        pm_free(atomic_exchange(&slots[i], NULL), "free");
+    pid_t child = fork();
+    if (child == 0) {
+        void *block = pm_alloc(16 + 1 * 100); /* in a pool where that was */
+        pm_remote_flush(pm_tls_heap);
+        pm_heap_check(pm_tls_heap);
+        pm_free(block, "free");
+        _exit(EXIT_SUCCESS);
+    }
+    wait_for(child);
+}
+END_TEST
+
+/* What two threads were about to send to a pool without an owner; one of them forks. */
+START_TEST(what_several_threads_were_about_to_send_arrives_once)
+{
+    pthread_t filler = start_filler();
+    struct pm_pool *pool = pool_of(many[0]);
+    free_from(FREED);
+    start_holder(hold_batch);
+    ck_assert_uint_eq(unit_remote_count(pool), 0);
+    atomic_store(&may_end, true);
+    ck_assert_int_eq(pthread_join(filler, NULL), 0);
+    ck_assert_int_eq(pool->state, PM_POOL_FLOATING);
+    child_sends_and_frees_the_rest();
 }
 END_TEST
 
@@ -218,6 +408,11 @@ static void add(TCase *tests)
     tcase_add_test(tests, children_of_a_busy_process_live);
     tcase_add_test(tests, what_other_threads_held_can_be_freed);
     tcase_add_test(tests, also_in_a_child_without_a_heap);
+    tcase_add_test(tests, what_was_on_its_way_to_this_thread_arrives);
+    tcase_add_test(tests, what_was_on_its_way_to_a_floating_pool_arrives);
+    tcase_add_test(tests, what_this_thread_was_about_to_send_arrives_once);
+    tcase_add_test(tests, what_this_thread_was_about_to_send_may_be_all_there_is);
+    tcase_add_test(tests, what_several_threads_were_about_to_send_arrives_once);
     tcase_add_test(tests, locks_are_taken_in_one_order);
     tcase_add_test(tests, handlers_of_others_may_allocate);
 }

@@ -2,21 +2,23 @@
  * test_heap.c - which pool a heap allocates from, and what becomes of full and of
  * empty ones.
  */
-#include "unit.h"
+#include "pools.h"
 
 #include "arena/arena.h"
 #include "arena/provider.h"
+#include "arena/purge.h"
 #include "heap/alloc.h"
 #include "heap/census.h"
-#include "heap/heap.h"
 #include "heap/remote.h"
 
-enum { CLASS = 20, BLOCKS = 2000 };
+/* FULL_KEPT as in heap.c. */
+enum { CLASS = 20, BLOCKS = 2000, FULL_KEPT = 64 };
 
 static struct pm_heap heap, other;
 
 static void setup(void)
 {
+    pm_purge_set_decay(-1); /* no tick, whatever the time is */
     pm_heap_clear(&heap);
     pm_heap_clear(&other);
 }
@@ -61,22 +63,12 @@ START_TEST(refill_makes_a_pool_current)
         ck_assert_ptr_eq(heap.direct[(size + 15) / 16], heap.bin[pm_class_of(size)].current);
     ck_assert_uint_eq(pools(), PM_CLASS_COUNT);
     for (unsigned class = 0; class < PM_CLASS_COUNT; class ++)
-        ck_assert(!pm_pool_push(heap.bin[class].current, 1));
+        ck_assert(!pm_pool_push(heap.bin[class].current, heap.bin[class].current->shape.first));
     pm_heap_collect(&heap);
     ck_assert_uint_eq(pools(), 0);
     pm_heap_check(&heap);
 }
 END_TEST
-
-/* A pool with some blocks free, made partial as after a claim. */
-static struct pm_pool *partial(void)
-{
-    struct pm_pool *pool = pm_pool_create(CLASS, &heap);
-    ck_assert(pm_pool_carve(pool));
-    pm_pool_pop(pool);
-    pm_heap_adopt(&heap, pool);
-    return pool;
-}
 
 /* Takes blocks until the pool that was current first is not; returns that. */
 static struct pm_pool *fill_one(void)
@@ -91,14 +83,14 @@ START_TEST(a_full_pool_waits_for_its_next_free)
 {
     struct pm_pool *full = fill_one();
     ck_assert_int_eq(full->state, PM_POOL_FULL);
-    ck_assert_ptr_eq(atomic_load(&full->owner), &heap);
-    ck_assert_uint_eq(pm_pool_used(full), full->limit - 1);
+    ck_assert(pm_pool_is_owned_by(full, &heap));
+    ck_assert_uint_eq(pm_pool_used(full), pm_pool_blocks(full));
     pm_heap_check(&heap);
-    ck_assert(pm_pool_push(full, 3));
+    ck_assert(pm_pool_push(full, unit_nth(full, 2)));
     pm_heap_pushed(&heap, full);
     ck_assert_int_eq(full->state, PM_POOL_PARTIAL);
-    ck_assert_uint_eq(full->used, full->limit - 2);
-    ck_assert(!pm_pool_push(full, 2));
+    ck_assert_uint_eq(full->used, pm_pool_blocks(full) - 1);
+    ck_assert(!pm_pool_push(full, unit_nth(full, 1)));
     pm_heap_check(&heap);
 }
 END_TEST
@@ -106,16 +98,16 @@ END_TEST
 START_TEST(the_one_that_is_full_for_longest_floats)
 {
     struct pm_pool *first = fill_one();
-    for (int i = 0; i < 15; i++)
+    for (int i = 0; i < FULL_KEPT - 1; i++)
         fill_one();
     ck_assert_int_eq(first->state, PM_POOL_FULL);
     struct pm_pool *second = first->next;
     fill_one();
     ck_assert_int_eq(first->state, PM_POOL_FLOATING);
-    ck_assert_ptr_null(atomic_load(&first->owner));
-    ck_assert_uint_eq(atomic_load(&first->remote), 0);
+    ck_assert(pm_pool_was_owned_by(first, &heap));
+    ck_assert_uint_eq(atomic_load(&first->remote), PM_REMOTE_EMPTY);
     ck_assert(!first->listed);
-    ck_assert_uint_eq(first->used, first->limit - 1);
+    ck_assert_uint_eq(first->used, pm_pool_blocks(first));
     ck_assert_int_eq(second->state, PM_POOL_FULL);
     pm_heap_check(&heap);
 }
@@ -124,7 +116,8 @@ END_TEST
 START_TEST(what_others_free_into_full_pools_comes_before_fresh_memory)
 {
     struct pm_pool *first = fill_one(), *second = fill_one();
-    pm_remote_free(&other, second, 5, "free");
+    pm_remote_free(&other, second, unit_nth(second, 4), "free");
+    pm_remote_flush(&other);
     ck_assert_int_eq(second->state, PM_POOL_FULL);
     size_t before = pools();
     while (heap.bin[CLASS].current != second)
@@ -135,18 +128,25 @@ START_TEST(what_others_free_into_full_pools_comes_before_fresh_memory)
 }
 END_TEST
 
+static void free_all_remotely(struct pm_pool *pool)
+{
+    for (uint64_t block = pool->shape.first; block < pool->limit; block++)
+        pm_remote_free(&other, pool, block, "free");
+    pm_remote_flush(&other);
+}
+
 /* The one that is full for longest has been emptied by others when its turn to float comes. */
 START_TEST(a_full_pool_that_is_empty_goes_instead_of_floating)
 {
     struct pm_pool *first = fill_one();
-    for (int i = 0; i < 15; i++)
+    for (int i = 0; i < FULL_KEPT - 1; i++)
         fill_one();
-    for (uint64_t block = 1; block < first->limit; block++)
-        pm_remote_free(&other, first, block, "free");
+    free_all_remotely(first);
     struct pm_pool *current = heap.bin[CLASS].current;
-    while (pm_pool_used(current) + 1 < current->limit)
+    while (pm_pool_used(current) < pm_pool_blocks(current))
         ck_assert_ptr_nonnull(pop(&heap, CLASS));
-    struct pm_pool *adopted = partial(); /* so that no full pool is asked for blocks */
+    struct pm_pool *adopted =
+        unit_partial_pool(&heap, CLASS); /* so that no full pool is asked for blocks */
     size_t before = pools();
     while (heap.bin[CLASS].current != adopted)
         ck_assert_ptr_nonnull(pop(&heap, CLASS));
@@ -158,8 +158,7 @@ END_TEST
 START_TEST(full_pools_that_others_have_emptied_go)
 {
     struct pm_pool *full = fill_one();
-    for (uint64_t block = 1; block < full->limit; block++)
-        pm_remote_free(&other, full, block, "free");
+    free_all_remotely(full);
     pm_heap_check(&heap);
     size_t before = pools();
     pm_heap_collect(&heap);
@@ -174,7 +173,7 @@ START_TEST(an_idle_pool_goes_when_the_process_grows)
     pm_pool_pop(idle);
     ck_assert_ptr_nonnull(pop(&heap, CLASS + 1));
     ck_assert_ptr_eq(heap.bin[CLASS].current, idle);
-    ck_assert(!pm_pool_push(idle, 1));
+    ck_assert(!pm_pool_push(idle, idle->shape.first));
     ck_assert_ptr_nonnull(pop(&heap, CLASS + 2));
     ck_assert_ptr_eq(heap.bin[CLASS].current, &pm_pool_none);
     pm_heap_check(&heap);
@@ -187,9 +186,9 @@ START_TEST(partial_pools_serve_what_was_used_before)
     struct pm_pool *waiting[3];
     size_t used = 0, all = 0;
     for (size_t i = 0; i < 3; i++) {
-        waiting[i] = partial();
-        used += waiting[i]->carved - 1u;
-        all += waiting[i]->limit - 2;
+        waiting[i] = unit_partial_pool(&heap, CLASS);
+        used += waiting[i]->carved - waiting[i]->shape.first - 1u;
+        all += pm_pool_blocks(waiting[i]) - 1;
     }
     for (size_t i = 0, turn = 0; i < used; i++) {
         ck_assert_ptr_nonnull(pop(&heap, CLASS));
@@ -209,19 +208,108 @@ END_TEST
 
 START_TEST(an_empty_partial_pool_goes)
 {
-    struct pm_pool *pool[3] = {partial(), partial(), partial()};
+    struct pm_pool *pool[3];
     static const size_t order[] = {1, 0, 2};
+    for (size_t i = 0; i < 3; i++)
+        pool[i] = unit_partial_pool(&heap, CLASS);
     for (size_t i = 0; i < 3; i++) {
         struct pm_pool *gone = pool[order[i]];
         pm_heap_tlb_enter(&heap, (void *)gone->span.start, gone);
         pm_heap_check(&heap);
-        ck_assert(pm_pool_push(gone, 1));
+        ck_assert(pm_pool_push(gone, gone->shape.first));
         pm_heap_pushed(&heap, gone);
         pm_heap_check(&heap);
         ck_assert_uint_eq(pools(), 2 - i);
     }
     for (size_t slot = 0; slot < PM_TLB_SLOTS; slot++)
         ck_assert_ptr_eq(heap.tlb[slot], &pm_pool_none);
+}
+END_TEST
+
+/* A current pool with `live` blocks, whose next free is the last that `used` counts. */
+static struct pm_pool *about_to_look_at_clock(uint32_t live)
+{
+    struct pm_pool *pool = pm_heap_refill(&heap, CLASS);
+    for (uint32_t i = 0; i < live; i++)
+        ck_assert_ptr_nonnull(pop(&heap, CLASS));
+    ck_assert_ptr_eq(heap.bin[CLASS].current, pool);
+    pool->used = 1;
+    return pool;
+}
+
+/* It serves, fills up, and goes when all is back. */
+static void works_on(struct pm_pool *pool, uint32_t live)
+{
+    uint32_t first = pool->shape.first;
+    ck_assert_int_eq(pool->state, PM_POOL_CURRENT);
+    ck_assert_ptr_eq(heap.bin[CLASS].current, pool);
+    ck_assert_uint_eq(pm_pool_used(pool), live);
+    pm_heap_check(&heap);
+    while (heap.bin[CLASS].current == pool)
+        ck_assert_ptr_nonnull(pop(&heap, CLASS));
+    ck_assert_int_eq(pool->state, PM_POOL_FULL);
+    pm_heap_check(&heap);
+    for (uint32_t block = first, limit = pool->shape.limit; block < limit; block++) {
+        if (pm_pool_push(pool, block))
+            pm_heap_pushed(&heap, pool);
+    }
+    ck_assert_uint_eq(pools(), 1); /* the one that came after it */
+    pm_heap_check(&heap);
+}
+
+START_TEST(a_current_pool_stays_so_after_any_number_of_frees)
+{
+    struct pm_pool *pool = about_to_look_at_clock(3);
+    ck_assert(pm_pool_push(pool, unit_nth(pool, 1)));
+    pm_heap_pushed(&heap, pool);
+    ck_assert_uint_gt(pool->used, 1);
+    ck_assert(!pm_pool_push(pool, unit_nth(pool, 2)));
+    works_on(pool, 1);
+}
+END_TEST
+
+/* What others freed is taken off `used` at once, which must not pass zero unnoticed. */
+START_TEST(also_when_others_free_the_last_that_is_counted)
+{
+    struct pm_pool *pool = about_to_look_at_clock(4);
+    uint32_t first = pool->shape.first;
+    for (uint32_t i = 0; i < 3; i++)
+        pm_remote_free(&other, pool, first + i, "free");
+    pm_remote_flush(&other);
+    ck_assert(pm_pool_collect(pool));
+    pm_heap_check(&heap);
+    ck_assert(pm_pool_push(pool, first + 3));
+    pm_heap_pushed(&heap, pool);
+    works_on(pool, 0);
+}
+END_TEST
+
+START_TEST(an_emptied_current_pool_goes_when_its_frees_were_all_counted)
+{
+    struct pm_pool *pool = about_to_look_at_clock(1);
+    ck_assert(pm_pool_push(pool, pool->shape.first));
+    pm_heap_pushed(&heap, pool);
+    ck_assert_ptr_eq(heap.bin[CLASS].current, pool);
+    pm_heap_collect(&heap);
+    ck_assert_uint_eq(pools(), 0);
+    pm_heap_check(&heap);
+}
+END_TEST
+
+/* A program that only frees and reuses asks for no pool, yet time passes for it. */
+START_TEST(frees_look_at_the_clock)
+{
+    pm_purge_set_decay(1000);
+    struct pm_pool *pool = pm_heap_refill(&heap, CLASS);
+    uint64_t before = heap.tick_ms;
+    uint32_t frees = 1;
+    for (pm_pool_pop(pool); !pm_pool_push(pool, pool->shape.first); pm_pool_pop(pool))
+        frees++;
+    ck_assert_uint_eq(frees, 2 * pm_pool_blocks(pool));
+    pm_pool_pop(pool); /* the pool stays */
+    ck_assert_uint_eq(heap.tick_ms, before);
+    pm_heap_pushed(&heap, pool);
+    ck_assert_uint_ne(heap.tick_ms, before);
 }
 END_TEST
 
@@ -300,6 +388,10 @@ static void add(TCase *tests)
     tcase_add_test(tests, an_idle_pool_goes_when_the_process_grows);
     tcase_add_test(tests, partial_pools_serve_what_was_used_before);
     tcase_add_test(tests, an_empty_partial_pool_goes);
+    tcase_add_test(tests, a_current_pool_stays_so_after_any_number_of_frees);
+    tcase_add_test(tests, also_when_others_free_the_last_that_is_counted);
+    tcase_add_test(tests, an_emptied_current_pool_goes_when_its_frees_were_all_counted);
+    tcase_add_test(tests, frees_look_at_the_clock);
     tcase_add_test(tests, what_is_abandoned_serves_others);
     tcase_add_test(tests, no_memory_leaves_the_heap_as_it_was);
     tcase_add_test(tests, a_refill_within_a_refill_loses_no_pool);

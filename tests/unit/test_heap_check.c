@@ -1,10 +1,9 @@
 /*
  * test_heap_check.c - the checker passes what is whole and sees each kind of damage.
  */
-#include "unit.h"
+#include "pools.h"
 
 #include "heap/alloc.h"
-#include "heap/heap.h"
 
 enum { CLASS = 20 };
 
@@ -18,16 +17,12 @@ static void setup(void)
 
 static struct pm_pool *partial(void)
 {
-    struct pm_pool *pool = pm_pool_create(CLASS, &heap);
-    ck_assert(pm_pool_carve(pool));
-    pm_pool_pop(pool);
-    pm_heap_adopt(&heap, pool);
-    return pool;
+    return unit_partial_pool(&heap, CLASS);
 }
 
 static void owned_by_another(struct pm_pool *pool)
 {
-    atomic_store(&pool->owner, &other);
+    pm_pool_set_owner(pool, &other);
 }
 
 static void in_the_wrong_state(struct pm_pool *pool)
@@ -81,12 +76,20 @@ static void full_yet_not_noticed(struct pm_pool *pool)
 
 static void pool_is_damaged(struct pm_pool *pool)
 {
-    pool->used++;
+    (void)pool;
+    partial()->used++;
 }
 
 static void tlb_has_anothers_pool(struct pm_pool *pool)
 {
     pool = pm_pool_create(CLASS, &other);
+    pm_heap_tlb_enter(&heap, (void *)pool->span.start, pool);
+}
+
+static void tlb_has_a_pool_that_is_not_near(struct pm_pool *pool)
+{
+    pool = pm_heap_refill(&heap, PM_CLASS_COUNT - 1);
+    ck_assert(!pm_pool_is_near(pool));
     pm_heap_tlb_enter(&heap, (void *)pool->span.start, pool);
 }
 
@@ -104,6 +107,7 @@ static const struct damage {
     {pool_is_damaged, "carved == used + listed"},
     {full_yet_not_noticed, "the next free into a full pool is noticed"},
     {tlb_has_anothers_pool, "tlb[] names pools of its own heap"},
+    {tlb_has_a_pool_that_is_not_near, "tlb[] names near pools"},
     {list_has_a_wrong_end, "a bin's list ends at its last pool"},
 };
 

@@ -5,6 +5,7 @@
 #include "unit.h"
 
 #include "arena/purge.h"
+#include "heap/floating.h"
 #include "heap/heap.h"
 
 enum { CLASS = 3, POOLS = 6 };
@@ -22,12 +23,23 @@ static void setup(void)
         struct pm_pool *pool = pm_pool_create(CLASS, &heap);
         while (pool->free != PM_LINK_NONE || pm_pool_carve(pool))
             memset(pm_pool_pop(pool), 1, pool->size);
-        for (uint32_t block = 2; block < pool->limit; block++)
+        uint32_t first = pool->shape.first;
+        for (uint32_t block = first + 1; block < pool->limit; block++)
             pm_pool_push(pool, block);
+        pm_pool_unset_current(pool);
         pm_heap_adopt(&heap, pool);
-        kept[i] = pm_pool_address(pool, 1);
+        kept[i] = pm_pool_address(pool, first);
     }
     ck_assert_ptr_nonnull(pm_heap_refill(&heap, CLASS));
+}
+
+/* Takes blocks from a partial pool, as if it had been current for a moment. */
+static void take(struct pm_pool *pool, uint32_t blocks)
+{
+    pm_pool_set_current(pool);
+    for (uint32_t i = 0; i < blocks; i++)
+        pm_pool_pop(pool);
+    pm_pool_unset_current(pool);
 }
 
 static size_t withheld(void)
@@ -37,6 +49,12 @@ static size_t withheld(void)
     for (; pool != NULL; pool = pool->next)
         pools += pool->withheld != 0;
     return pools;
+}
+
+static void check_kept(void)
+{
+    for (int i = 0; i < POOLS; i++)
+        ck_assert_int_eq(*(char *)kept[i], 1);
 }
 
 START_TEST(what_rests_is_purged_at_the_second_look)
@@ -49,8 +67,7 @@ START_TEST(what_rests_is_purged_at_the_second_look)
     unsigned long calls = unit_os_calls(UNIT_PURGE);
     pm_heap_purge(&heap, false);
     ck_assert_uint_eq(unit_os_calls(UNIT_PURGE), calls);
-    for (int i = 0; i < POOLS; i++)
-        ck_assert_int_eq(*(char *)kept[i], 1);
+    check_kept();
 }
 END_TEST
 
@@ -58,7 +75,7 @@ START_TEST(what_is_in_use_is_left_alone)
 {
     struct pm_pool *pool = heap.bin[CLASS].partial.first;
     pm_heap_purge(&heap, false);
-    pm_pool_pop(pool);
+    take(pool, 1);
     pm_heap_purge(&heap, false);
     ck_assert_uint_eq(pool->withheld, 0);
     ck_assert_uint_eq(withheld(), POOLS - 2);
@@ -90,7 +107,7 @@ START_TEST(a_quiet_time_purges_at_once)
 {
     pm_heap_tick(&heap, 10000);
     struct pm_pool *pool = heap.bin[CLASS].partial.first;
-    pm_pool_pop(pool);
+    take(pool, 1);
     pm_heap_tick(&heap, 11000);
     ck_assert_uint_eq(withheld(), POOLS - 1);
     ck_assert_uint_ne(pool->withheld, 0);
@@ -112,11 +129,67 @@ START_TEST(pools_with_nothing_resident_wait_behind_others)
 {
     struct pm_pool *emptied = heap.bin[CLASS].partial.first;
     pm_heap_purge(&heap, true);
-    while (emptied->free != PM_LINK_NONE)
-        pm_pool_pop(emptied);
+    take(emptied, pm_pool_blocks(emptied) - pm_pool_used(emptied) - emptied->withheld);
+    ck_assert_uint_eq(emptied->free, PM_LINK_NONE);
     pm_heap_purge(&heap, true);
     ck_assert_ptr_eq(heap.bin[CLASS].partial.last, emptied);
     pm_heap_check(&heap);
+}
+END_TEST
+
+/* Pools that nobody owns rest, too. */
+START_TEST(floating_pools_are_purged_by_whoever_looks)
+{
+    pm_heap_abandon(&heap);
+    ck_assert_uint_eq(pm_heap_purge_floating(false), 0);
+    ck_assert_uint_ne(pm_heap_purge_floating(false), 0);
+    unsigned long calls = unit_os_calls(UNIT_PURGE);
+    ck_assert_uint_eq(pm_heap_purge_floating(false), 0);
+    ck_assert_uint_eq(pm_heap_purge_floating(true), 0); /* nothing twice */
+    ck_assert_uint_eq(unit_os_calls(UNIT_PURGE), calls);
+    check_kept();
+}
+END_TEST
+
+/* Claims a floating pool, takes a block of a page that comes back for it, or frees that. */
+static void change_use(bool take_one)
+{
+    static uint32_t block;
+    struct pm_pool *pool = pm_floating_take(CLASS);
+    if (take_one) {
+        ck_assert(pm_pool_carve(pool));
+        block = pool->free;
+        pm_pool_pop(pool);
+        pool->used++;
+    } else {
+        pm_pool_push(pool, block);
+    }
+    pm_pool_set_purged(pool, false);
+    pm_floating_release(pool, true, false);
+}
+
+START_TEST(floating_pools_that_are_used_again_rest_anew)
+{
+    pm_heap_abandon(&heap);
+    ck_assert_uint_ne(pm_heap_purge_floating(true), 0);
+    change_use(true);
+    ck_assert_uint_eq(pm_heap_purge_floating(false), 0);
+    change_use(false);
+    ck_assert_uint_eq(pm_heap_purge_floating(false), 0);
+    ck_assert_uint_ne(pm_heap_purge_floating(false), 0);
+    check_kept();
+}
+END_TEST
+
+START_TEST(pools_in_somebodys_hands_are_left_alone)
+{
+    pm_heap_abandon(&heap);
+    struct pm_pool *mine = pm_floating_take(CLASS);
+    ck_assert_uint_ne(pm_heap_purge_floating(true), 0);
+    ck_assert_uint_eq(mine->withheld, 0);
+    pm_floating_release(mine, true, false);
+    ck_assert_uint_ne(pm_heap_purge_floating(true), 0);
+    ck_assert_uint_ne(mine->withheld, 0);
 }
 END_TEST
 
@@ -130,6 +203,9 @@ static void add(TCase *tests)
     tcase_add_test(tests, a_quiet_time_purges_at_once);
     tcase_add_test(tests, a_negative_decay_purges_nothing);
     tcase_add_test(tests, pools_with_nothing_resident_wait_behind_others);
+    tcase_add_test(tests, floating_pools_are_purged_by_whoever_looks);
+    tcase_add_test(tests, floating_pools_that_are_used_again_rest_anew);
+    tcase_add_test(tests, pools_in_somebodys_hands_are_left_alone);
 }
 
 int main(void)

@@ -119,7 +119,7 @@ START_TEST(resize_keeps_contents)
     struct pm_arena *arena = filled(33 * PM_MIB);
     ck_assert(pm_mapping_resize(arena, 70 * PM_MIB));
     ck_assert_uint_eq(arena->map_size, 70 * PM_MIB);
-    ck_assert_uint_eq(arena->slices, 70 * 16);
+    ck_assert_uint_eq(arena->slices, 70 * PM_MIB / PM_SLICE);
     ck_assert(unit_intact((void *)arena->base, 33 * PM_MIB, 3));
     ck_assert(pm_mapping_resize(arena, 4096));
     ck_assert_uint_eq(arena->slices, 1);

@@ -4,6 +4,8 @@
  */
 #include "unit.h"
 
+#include <sys/mman.h>
+
 #include "arena/arena.h"
 #include "arena/ownermap.h"
 #include "heap/alloc.h"
@@ -81,7 +83,8 @@ START_TEST(addresses_in_pools)
     told(first + 16, "is already free");
     told(first + 4800, "is already free"); /* never used */
     struct pm_span *span = pm_ownermap_get(second);
-    told((char *)span->start + PM_SLICE - 1, "is not a block of this heap"); /* 65536 % 48 */
+    ck_assert_uint_ne(PM_SLICE % 48, 0);
+    told((char *)span->start + pm_span_bytes(span) - 1, "is not a block of this heap");
 }
 END_TEST
 
@@ -144,6 +147,118 @@ START_TEST(blocks_of_others_are_passed_on)
 }
 END_TEST
 
+/* A system that moves mappings to where a page of somebody else's lies just before. */
+static void *resize_behind_a_page(void *start, size_t old_size, size_t new_size)
+{
+    size_t room = new_size + 2 * PM_SLICE;
+    void *around = mmap(NULL, room, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (around == MAP_FAILED)
+        return NULL;
+    char *target = (char *)pm_align_up((uintptr_t)around, PM_SLICE) + pm_os_page_size();
+    void *moved = mremap(start, old_size, new_size, MREMAP_MAYMOVE | MREMAP_FIXED, target);
+    return moved == MAP_FAILED ? NULL : moved;
+}
+
+static char *neighbour; /* libc's, as it were */
+static int questions;
+
+static bool free_neighbour(void *address)
+{
+    questions++;
+    return address == neighbour;
+}
+
+static size_t size_of_neighbour(const void *address)
+{
+    questions++;
+    return address == neighbour ? 16 : 0;
+}
+
+/* A large block that begins behind a page in its slice, and `neighbour` before it. */
+static char *remapped_block(void)
+{
+    void *block = pm_alloc(PM_DEDICATED_MIN);
+    pm_os_memory.resize = resize_behind_a_page;
+    char *moved = pm_realloc(block, 2 * PM_DEDICATED_MIN, "realloc");
+    ck_assert_ptr_nonnull(moved);
+    ck_assert_uint_eq((uintptr_t)moved % PM_SLICE, pm_os_page_size());
+    neighbour = moved - pm_os_page_size();
+    memcpy(neighbour, "neighbour", 10);
+    pm_foreign = (struct pm_foreign){false, free_neighbour, size_of_neighbour};
+    return moved;
+}
+
+START_TEST(blocks_of_others_lie_before_remapped_ones)
+{
+    if (pm_os_page_size() >= PM_SLICE)
+        return;
+    char *block = remapped_block();
+    struct pm_span *span = pm_ownermap_get(neighbour);
+    ck_assert_ptr_nonnull(span);
+    ck_assert_uint_eq(span->start, (uintptr_t)block);
+    pm_free(neighbour, "free");
+    ck_assert_int_eq(questions, 1);
+    ck_assert_uint_eq(pm_usable_size(neighbour, "malloc_usable_size"), 16);
+    ck_assert_int_eq(questions, 2);
+    char *copy = pm_realloc(neighbour, 100, "realloc");
+    ck_assert_str_eq(copy, "neighbour");
+    ck_assert_int_eq(questions, 4); /* its size, then it is freed */
+    copy = pm_realloc(neighbour, 4, "realloc");
+    ck_assert(memcmp(copy, "neig", 4) == 0);
+}
+END_TEST
+
+static void free_it(void *address)
+{
+    pm_free(address, "free");
+}
+
+static void resize_it(void *address)
+{
+    pm_realloc(address, 100, "free");
+}
+
+static void ask_its_size(void *address)
+{
+    pm_usable_size(address, "free");
+}
+
+static bool free_nothing(void *address)
+{
+    (void)address;
+    fputs("asked\n", stderr);
+    return false;
+}
+
+static size_t size_of_nothing(const void *address)
+{
+    (void)address;
+    fputs("asked\n", stderr);
+    return 0;
+}
+
+static void all_tell(char *address)
+{
+    static void (*const calls[])(void *) = {free_it, resize_it, ask_its_size};
+    for (size_t i = 0; i < UNIT_COUNT_OF(calls); i++)
+        unit_child_aborts(calls[i], address, line);
+}
+
+START_TEST(nobody_is_asked_about_what_is_inside_ours)
+{
+    char *small = pm_alloc(48), *large = pm_alloc(300000);
+    pm_foreign = (struct pm_foreign){false, free_nothing, size_of_nothing};
+    snprintf(line, sizeof line, "pymem: free: %p is inside the block at %p\n", small + 1, small);
+    all_tell(small + 1);
+    snprintf(line, sizeof line, "pymem: free: %p is inside the block at %p\n", large + 16, large);
+    all_tell(large + 16);
+    char *foreign = &foreign_block;
+    snprintf(line, sizeof line, "asked\npymem: free: %p is not a block of this heap\n", foreign);
+    all_tell(foreign);
+}
+END_TEST
+
 static void add(TCase *tests)
 {
     tcase_add_test(tests, live_blocks_are_found);
@@ -154,6 +269,8 @@ static void add(TCase *tests)
     tcase_add_test(tests, addresses_in_dedicated_blocks);
     tcase_add_test(tests, addresses_behind_a_dedicated_block);
     tcase_add_test(tests, blocks_of_others_are_passed_on);
+    tcase_add_test(tests, blocks_of_others_lie_before_remapped_ones);
+    tcase_add_test(tests, nobody_is_asked_about_what_is_inside_ours);
 }
 
 int main(void)

@@ -18,8 +18,9 @@ struct reading {
 static bool same(const struct pm_options *a, const struct pm_options *b)
 {
     return a->verbose == b->verbose && a->confirm_conf == b->confirm_conf &&
-           a->abort_conf == b->abort_conf && a->stats == b->stats && a->decay_ms == b->decay_ms &&
-           a->arena_size == b->arena_size;
+           a->abort_conf == b->abort_conf && a->stats == b->stats &&
+           a->background_purge == b->background_purge && a->thp == b->thp &&
+           a->decay_ms == b->decay_ms && a->arena_size == b->arena_size;
 }
 
 static void read_options(struct pm_options *options, const struct reading *reading)
@@ -58,6 +59,8 @@ START_TEST(every_key_is_read)
         {.list = "verbose:true", .expected = {DEFAULTS, .verbose = true}},
         {.list = "confirm_conf:1", .expected = {DEFAULTS, .confirm_conf = true}},
         {.list = "abort_conf:yes", .expected = {DEFAULTS, .abort_conf = true}},
+        {.list = "background_purge:on", .expected = {DEFAULTS, .background_purge = true}},
+        {.list = "thp:true", .expected = {DEFAULTS, .thp = true}},
         {.list = "stats:on", .expected = {DEFAULTS, .stats = true}},
         {.list = "stats:1,stats:false", .expected = {DEFAULTS}},
         {.list = "stats:1,stats:0", .expected = {DEFAULTS}},
@@ -73,6 +76,10 @@ START_TEST(every_key_is_read)
          .expected = {DEFAULTS, .confirm_conf = true}},
         {.variable = "PYMEM_ABORT_CONF", .value = "1", .expected = {DEFAULTS, .abort_conf = true}},
         {.variable = "PYMEM_STATS", .value = "1", .expected = {DEFAULTS, .stats = true}},
+        {.variable = "PYMEM_BACKGROUND_PURGE",
+         .value = "1",
+         .expected = {DEFAULTS, .background_purge = true}},
+        {.variable = "PYMEM_THP", .value = "1", .expected = {DEFAULTS, .thp = true}},
         {.variable = "PYMEM_DECAY_MS",
          .value = "20",
          .expected = {.decay_ms = 20, .arena_size = 256 * PM_MIB}},
@@ -260,6 +267,7 @@ START_TEST(print_names_every_key)
     ck_assert_int_eq(unit_child(print, &options, text, sizeof text), 0);
     ck_assert_str_eq(text, "pymem: verbose:false\npymem: confirm_conf:false\n"
                            "pymem: abort_conf:false\npymem: stats:true\n"
+                           "pymem: background_purge:false\npymem: thp:false\n"
                            "pymem: decay_ms:-1\npymem: arena_size:1048576\n");
 }
 END_TEST

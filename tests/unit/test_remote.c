@@ -1,17 +1,31 @@
 /*
- * test_remote.c - blocks freed by threads that do not own their pool: each is
- * counted once, comes back to use, and a second free is told.
+ * test_remote.c - blocks freed by threads that do not own their pool: when they
+ * arrive there, each counted once, that they come back to use, and that a second free
+ * is told.
  */
-#include "unit.h"
+#include "pools.h"
 
 #include "arena/ownermap.h"
+#include "arena/purge.h"
 #include "heap/alloc.h"
 #include "heap/census.h"
+#include "heap/floating.h"
 #include "heap/remote.h"
+#include "heap/thread.h"
 
 enum { THREADS = 4, BLOCKS = 4000, SIZE = 100, ROUNDS = 20 };
 
+/* As in remote.c: what a batch holds when it goes. */
+enum { BATCH_BLOCKS = 32, BATCH_BYTES = 4096 };
+
+static struct pm_heap owner, other;
 static void *blocks[THREADS][BLOCKS];
+
+static void setup(void)
+{
+    pm_heap_clear(&owner);
+    pm_heap_clear(&other);
+}
 
 static struct pm_pool *pool_of(void *block)
 {
@@ -25,6 +39,22 @@ static size_t live(void)
     return census.live_blocks;
 }
 
+/* A pool of `owner` with `count` live blocks at least. */
+static struct pm_pool *used_pool(unsigned class, uint32_t count)
+{
+    struct pm_pool *pool = pm_pool_create(class, &owner);
+    ck_assert_ptr_nonnull(pool);
+    for (uint32_t i = 0; i < count; i++)
+        ck_assert_ptr_nonnull(unit_take(pool));
+    return pool;
+}
+
+/* The `i`th block is freed by the thread of `heap`. */
+static void free_from(struct pm_heap *heap, struct pm_pool *pool, uint32_t i)
+{
+    pm_remote_free(heap, pool, unit_nth(pool, i), "free");
+}
+
 static void *free_one(void *block)
 {
     pm_free(block, "free");
@@ -35,17 +65,172 @@ START_TEST(the_owner_finds_it_when_it_collects)
 {
     void *first = pm_alloc(SIZE), *second = pm_alloc(SIZE);
     struct pm_pool *pool = pool_of(first);
-    uint32_t used = pool->used;
     unit_in_thread(free_one, first);
-    ck_assert_uint_eq(pool->used, used);
-    ck_assert_uint_eq(PM_REMOTE_COUNT(atomic_load(&pool->remote)), 1);
+    ck_assert_uint_eq(pm_pool_used(pool), 2);
+    ck_assert_uint_eq(unit_remote_count(pool), 1);
     ck_assert_uint_eq(live(), 1);
     pm_heap_check(pm_tls_heap);
     unit_in_thread(free_one, second);
-    ck_assert_uint_eq(PM_REMOTE_COUNT(atomic_load(&pool->remote)), 2);
+    ck_assert_uint_eq(unit_remote_count(pool), 2);
     pm_heap_collect(pm_tls_heap);
     ck_assert_uint_eq(live(), 0);
     pm_heap_check(pm_tls_heap);
+}
+END_TEST
+
+/* Every class: blocks travel together until they are many, or much memory. */
+START_TEST(a_batch_goes_when_it_is_full)
+{
+    uint32_t size = pm_class_size((unsigned)_i);
+    uint32_t full = (uint32_t)pm_div_up(BATCH_BYTES, size);
+    if (full > BATCH_BLOCKS)
+        full = BATCH_BLOCKS;
+    struct pm_pool *pool = used_pool((unsigned)_i, full + 1);
+    for (uint32_t i = 0; i < full; i++) {
+        ck_assert_uint_eq(unit_remote_count(pool), 0);
+        free_from(&other, pool, i);
+        ck_assert(!pm_link_is_live(pool, unit_nth(pool, i)));
+        pm_pool_check(pool);
+    }
+    ck_assert_uint_eq(unit_remote_count(pool), full);
+    free_from(&other, pool, full);
+    ck_assert_uint_eq(unit_remote_count(pool), size >= BATCH_BYTES ? 2 : full);
+    pm_remote_flush(&other);
+    ck_assert_uint_eq(unit_remote_count(pool), full + 1);
+    ck_assert(pm_pool_collect(pool));
+    ck_assert_uint_eq(pm_pool_used(pool), 0);
+    pm_pool_check(pool);
+}
+END_TEST
+
+/* Sets `pools` to two whose batches want the same slot. */
+static void find_rivals(struct pm_pool *pools[2])
+{
+    struct pm_pool *at[PM_BATCH_SLOTS] = {NULL};
+    for (;;) {
+        struct pm_pool *pool = used_pool(pm_class_of(SIZE), 3);
+        struct pm_pool **slot = &at[pm_batch_slot(pool)];
+        if (*slot != NULL) {
+            pools[0] = *slot;
+            pools[1] = pool;
+            return;
+        }
+        *slot = pool;
+    }
+}
+
+START_TEST(a_batch_goes_when_another_needs_its_slot)
+{
+    struct pm_pool *pools[2];
+    find_rivals(pools);
+    free_from(&other, pools[0], 0);
+    free_from(&other, pools[0], 1);
+    ck_assert_uint_eq(unit_remote_count(pools[0]), 0);
+    free_from(&other, pools[1], 0);
+    ck_assert_uint_eq(unit_remote_count(pools[0]), 2);
+    ck_assert_uint_eq(unit_remote_count(pools[1]), 0);
+    free_from(&other, pools[0], 2);
+    ck_assert_uint_eq(unit_remote_count(pools[0]), 2);
+    ck_assert_uint_eq(unit_remote_count(pools[1]), 1);
+    for (int i = 0; i < 2; i++)
+        pm_pool_check(pools[i]);
+}
+END_TEST
+
+/* Nothing goes twice, and a heap without batches has nothing to send. */
+START_TEST(a_flush_sends_all)
+{
+    struct pm_pool *pools[PM_BATCH_SLOTS];
+    pm_remote_flush(&other);
+    for (size_t i = 0; i < PM_BATCH_SLOTS; i++) {
+        pools[i] = used_pool(pm_class_of(SIZE), 3);
+        free_from(&other, pools[i], 0);
+        free_from(&other, pools[i], 1);
+    }
+    for (int round = 0; round < 2; round++) {
+        pm_remote_flush(&other);
+        for (size_t i = 0; i < PM_BATCH_SLOTS; i++) {
+            ck_assert_uint_eq(unit_remote_count(pools[i]), 2);
+            pm_pool_check(pools[i]);
+        }
+    }
+}
+END_TEST
+
+START_TEST(a_heap_that_is_collected_or_abandoned_sends_all)
+{
+    struct pm_pool *pool = used_pool(pm_class_of(SIZE), 5);
+    free_from(&other, pool, 0);
+    pm_heap_collect(&other);
+    ck_assert_uint_eq(unit_remote_count(pool), 1);
+    free_from(&other, pool, 1);
+    free_from(&other, pool, 2);
+    ck_assert_uint_eq(unit_remote_count(pool), 1);
+    pm_heap_abandon(&other);
+    ck_assert_uint_eq(unit_remote_count(pool), 3);
+    pm_pool_check(pool);
+}
+END_TEST
+
+/* Who allocates is not kept waiting for what others have done long ago. */
+START_TEST(refills_send_what_is_under_way)
+{
+    pm_purge_set_decay(-1); /* which would look at the heap too */
+    struct pm_pool *pool = used_pool(pm_class_of(SIZE), 2);
+    free_from(&other, pool, 0);
+    for (int i = 0; i < 100 && unit_remote_count(pool) == 0; i++) {
+        struct pm_pool *current = pm_heap_refill(&other, 0);
+        while (current->free != PM_LINK_NONE)
+            pm_pool_pop(current);
+    }
+    ck_assert_uint_eq(unit_remote_count(pool), 1);
+}
+END_TEST
+
+static void *free_with_a_heap(void *block)
+{
+    struct pm_pool *pool = pool_of(block);
+    pm_free(pm_alloc(1), "free");
+    pm_free(block, "free");
+    UNIT_CHECK(unit_remote_count(pool) == 0);
+    return NULL;
+}
+
+START_TEST(the_end_of_a_thread_sends_all)
+{
+    void *block = pm_alloc(SIZE), *kept = pm_alloc(SIZE);
+    unit_in_thread(free_with_a_heap, block);
+    ck_assert_uint_eq(unit_remote_count(pool_of(kept)), 1);
+    ck_assert_uint_eq(live(), 1);
+    pm_heap_check(pm_tls_heap);
+}
+END_TEST
+
+static void *free_without_a_heap(void *block)
+{
+    struct pm_pool *pool = pool_of(block);
+    UNIT_CHECK(!pm_thread_has_heap(pm_tls_heap));
+    pm_free(block, "free");
+    UNIT_CHECK(pm_thread_has_heap(pm_tls_heap));
+    UNIT_CHECK(unit_remote_count(pool) == 0);
+    return NULL;
+}
+
+START_TEST(a_thread_that_only_frees_gets_a_heap_for_its_batches)
+{
+    void *block = pm_alloc(SIZE);
+    unit_in_thread(free_without_a_heap, block);
+    ck_assert_uint_eq(unit_remote_count(pool_of(block)), 1);
+}
+END_TEST
+
+/* Nobody would ever send it. */
+START_TEST(from_an_ended_thread_blocks_go_at_once)
+{
+    struct pm_pool *pool = used_pool(pm_class_of(SIZE), 3);
+    free_from(&pm_heap_ended, pool, 0);
+    ck_assert_uint_eq(unit_remote_count(pool), 1);
+    pm_pool_check(pool);
 }
 END_TEST
 
@@ -54,6 +239,15 @@ static void *free_row(void *row)
     void **mine = row;
     for (size_t i = 0; i < BLOCKS; i++)
         pm_free(mine[i], "free");
+    return NULL;
+}
+
+static void *free_row_in_batches(void *row)
+{
+    void *own = pm_alloc(SIZE);
+    free_row(row);
+    pm_heap_check(pm_tls_heap);
+    pm_free(own, "free");
     return NULL;
 }
 
@@ -67,7 +261,9 @@ START_TEST(many_threads_free_into_the_same_pools)
                 blocks[t][i] = pm_alloc(SIZE);
         }
         for (size_t t = 0; t < THREADS; t++)
-            ck_assert_int_eq(pthread_create(&threads[t], NULL, free_row, blocks[t]), 0);
+            ck_assert_int_eq(pthread_create(&threads[t], NULL,
+                                            _i == 0 ? free_row : free_row_in_batches, blocks[t]),
+                             0);
         for (size_t i = 0; i < BLOCKS; i++)
             pm_free(pm_alloc(SIZE), "free");
         for (size_t t = 0; t < THREADS; t++)
@@ -82,15 +278,23 @@ START_TEST(many_threads_free_into_the_same_pools)
 }
 END_TEST
 
-/* A full pool floats; its last owner gets it back with the first free of its own. */
-START_TEST(a_free_into_ones_own_floating_pool_adopts_it)
+/* A block of a pool that has been full for so long that it floats. */
+static void *block_that_floats(void)
 {
     void *block = pm_alloc(SIZE);
-    struct pm_pool *pool = pool_of(block);
-    while (atomic_load(&pool->owner) != NULL)
+    while (!pm_pool_was_owned_by(pool_of(block), pm_tls_heap))
         ck_assert_ptr_nonnull(pm_alloc(SIZE));
+    ck_assert_int_eq(pool_of(block)->state, PM_POOL_FLOATING);
+    return block;
+}
+
+/* Its last owner gets it back with the first free of its own. */
+START_TEST(a_free_into_ones_own_floating_pool_adopts_it)
+{
+    void *block = block_that_floats();
+    struct pm_pool *pool = pool_of(block);
     pm_free(block, "free");
-    ck_assert_ptr_eq(atomic_load(&pool->owner), pm_tls_heap);
+    ck_assert(pm_pool_is_owned_by(pool, pm_tls_heap));
     ck_assert_int_eq(pool->state, PM_POOL_PARTIAL);
     pm_heap_check(pm_tls_heap);
 }
@@ -98,14 +302,37 @@ END_TEST
 
 START_TEST(a_free_into_anothers_floating_pool_leaves_it)
 {
-    void *block = pm_alloc(SIZE);
+    void *block = block_that_floats();
     struct pm_pool *pool = pool_of(block);
-    while (atomic_load(&pool->owner) != NULL)
-        ck_assert_ptr_nonnull(pm_alloc(SIZE));
-    unit_in_thread(free_one, block);
-    ck_assert_ptr_null(atomic_load(&pool->owner));
-    ck_assert_uint_eq(atomic_load(&pool->remote), 0);
-    ck_assert_uint_eq(pool->used, pool->limit - 2);
+    struct pm_heap *last = pm_tls_heap;
+    if (_i == 0)
+        unit_in_thread(free_one, block);
+    else
+        free_from(&other, pool, 0);
+    pm_remote_flush(&other);
+    ck_assert(pm_pool_was_owned_by(pool, last));
+    ck_assert_uint_eq(atomic_load(&pool->remote), PM_REMOTE_EMPTY);
+    ck_assert_uint_eq(pool->used, pm_pool_blocks(pool) - 1);
+    ck_assert(!pm_pool_was_owned_by(pool, &other));
+}
+END_TEST
+
+/* The blocks were put together while the pool still had its owner. */
+START_TEST(a_batch_may_find_that_its_pool_floats)
+{
+    struct pm_pool *pool = used_pool(pm_class_of(SIZE), 4);
+    free_from(&other, pool, 0);
+    free_from(&other, pool, 1);
+    pm_pool_unset_current(pool);
+    ck_assert(pm_floating_release(pool, true, false));
+    ck_assert(pool->listed);
+    free_from(&other, pool, 2);
+    pm_remote_flush(&other);
+    ck_assert_uint_eq(pool->used, 1);
+    ck_assert_int_eq(pool->state, PM_POOL_FLOATING);
+    free_from(&other, pool, 3);
+    pm_remote_flush(&other);
+    ck_assert_uint_eq(live(), 0);
 }
 END_TEST
 
@@ -119,25 +346,54 @@ static void free_raced(void *block)
     pm_remote_free(pm_tls_heap, pool_of(block), pm_pool_block_at(pool_of(block), block), "free");
 }
 
-START_TEST(a_second_free_is_told)
+static void is_told(void *block)
 {
     char line[100];
-    void *block = pm_alloc(SIZE);
-    pm_alloc(SIZE);
-    unit_in_thread(free_one, block);
     snprintf(line, sizeof line, "pymem: free: %p is already free\n", block);
     unit_child_aborts(free_again, block, line);
     unit_child_aborts(free_raced, block, line); /* past the first look at the link */
+}
+
+START_TEST(a_second_free_is_told)
+{
+    void *block = pm_alloc(SIZE);
+    pm_alloc(SIZE);
+    unit_in_thread(free_one, block);
+    is_told(block);
+}
+END_TEST
+
+START_TEST(a_second_free_of_a_block_under_way_is_told)
+{
+    struct pm_pool *pool = used_pool(pm_class_of(SIZE), 3);
+    char *first = pm_pool_address(pool, unit_nth(pool, 0));
+    pm_alloc(SIZE);
+    for (uint32_t i = 0; i < 2; i++)
+        pm_free(first + i * pool->size, "free");
+    ck_assert_uint_eq(unit_remote_count(pool), 0);
+    for (uint32_t i = 0; i < 2; i++) /* the last of the batch, and one linked to another */
+        is_told(first + i * pool->size);
 }
 END_TEST
 
 static void add(TCase *tests)
 {
+    tcase_add_checked_fixture(tests, setup, NULL);
     tcase_add_test(tests, the_owner_finds_it_when_it_collects);
-    tcase_add_test(tests, many_threads_free_into_the_same_pools);
+    tcase_add_loop_test(tests, a_batch_goes_when_it_is_full, 0, PM_CLASS_COUNT);
+    tcase_add_test(tests, a_batch_goes_when_another_needs_its_slot);
+    tcase_add_test(tests, a_flush_sends_all);
+    tcase_add_test(tests, a_heap_that_is_collected_or_abandoned_sends_all);
+    tcase_add_test(tests, refills_send_what_is_under_way);
+    tcase_add_test(tests, the_end_of_a_thread_sends_all);
+    tcase_add_test(tests, a_thread_that_only_frees_gets_a_heap_for_its_batches);
+    tcase_add_test(tests, from_an_ended_thread_blocks_go_at_once);
+    tcase_add_loop_test(tests, many_threads_free_into_the_same_pools, 0, 2);
     tcase_add_test(tests, a_free_into_ones_own_floating_pool_adopts_it);
-    tcase_add_test(tests, a_free_into_anothers_floating_pool_leaves_it);
+    tcase_add_loop_test(tests, a_free_into_anothers_floating_pool_leaves_it, 0, 2);
+    tcase_add_test(tests, a_batch_may_find_that_its_pool_floats);
     tcase_add_test(tests, a_second_free_is_told);
+    tcase_add_test(tests, a_second_free_of_a_block_under_way_is_told);
 }
 
 int main(void)

@@ -220,9 +220,10 @@ END_TEST
 
 START_TEST(empty_arenas_are_given_back_but_for_some)
 {
+    size_t bytes = PM_MIB / 16;
     pm_mapping_set_arena_max(PM_MIB);
     for (size_t i = 0; i < 160; i++)
-        take(i, 1, PM_SLICE);
+        take(i, bytes / PM_SLICE, PM_SLICE);
     ck_assert_uint_eq(totals().arenas, 10);
     ck_assert_uint_eq(pm_purge_empty_arenas(0), 0);
     for (size_t i = 1; i < 160; i++)
@@ -231,7 +232,7 @@ START_TEST(empty_arenas_are_given_back_but_for_some)
     ck_assert_uint_eq(totals().arenas, 5);
     ck_assert_uint_eq(pm_purge_empty_arenas(0), 4 * PM_MIB);
     ck_assert_uint_eq(totals().arenas, 1);
-    ck_assert_uint_eq(totals().dirty, 15 * PM_SLICE);
+    ck_assert_uint_eq(totals().dirty, 15 * bytes);
     pm_spans_give(&spans[0]);
     ck_assert_uint_eq(pm_purge_empty_arenas(0), PM_MIB);
     ck_assert_uint_eq(totals().mapped + totals().dirty, 0);

@@ -90,10 +90,12 @@ START_TEST(many_short_threads_leave_nothing)
 }
 END_TEST
 
+enum { LEFT = 50 }; /* not more than a pool has */
+
 static void *leave(void *argument)
 {
     void **blocks = argument;
-    for (size_t i = 0; i < 100; i++) {
+    for (size_t i = 0; i < LEFT; i++) {
         blocks[i] = pm_alloc(200);
         unit_fill(blocks[i], 200, (unsigned)i);
     }
@@ -102,13 +104,14 @@ static void *leave(void *argument)
 
 START_TEST(blocks_outlive_their_thread)
 {
-    void *blocks[100];
+    void *blocks[LEFT];
     unit_in_thread(leave, blocks);
-    for (size_t i = 0; i < 100; i++)
+    ck_assert_uint_eq(pools(), 1);
+    for (size_t i = 0; i < LEFT; i++)
         ck_assert(unit_intact(blocks[i], 200, (unsigned)i));
     void *adopted = pm_alloc(200); /* from what the thread left */
     ck_assert_uint_eq(pools(), 1);
-    for (size_t i = 0; i < 100; i++)
+    for (size_t i = 0; i < LEFT; i++)
         pm_free(blocks[i], "free");
     pm_free(adopted, "free");
     pm_heap_collect(pm_tls_heap);
@@ -158,8 +161,9 @@ static void end_with_destructor(void *argument)
         unit_in_thread(set_key, argument);
         pm_free(kept, "free");
         kept = NULL;
-        /* The heap that ended threads share may remain, with its current pools. */
-        UNIT_CHECK(pm_registry_count() <= 1);
+        pm_heap_collect(pm_tls_heap); /* it waits in a batch */
+        /* Besides ours the heap that ended threads share may remain, with its current pools. */
+        UNIT_CHECK(pm_registry_count() <= 2);
         UNIT_CHECK(pools() <= 3);
     }
 }

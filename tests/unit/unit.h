@@ -168,6 +168,7 @@ struct unit_os {
     atomic_long fail_at; /* 1: the next one; below 1: none */
     atomic_size_t refused;
     atomic_size_t bytes; /* mapped less unmapped */
+    atomic_size_t huge;  /* advised to use huge pages, less advised not to */
     size_t map_limit;    /* larger maps are refused; 0: no limit */
 };
 
@@ -232,12 +233,19 @@ static inline bool unit_os_move_back(void *start, void *moved, size_t size)
     return done;
 }
 
+static inline void unit_os_advise_huge(void *start, size_t size, bool use)
+{
+    unit_os.real.advise_huge(start, size, use);
+    atomic_fetch_add(&unit_os.huge, use ? size : -size);
+}
+
 /* Puts the counting table in the place of the system's. */
 static inline void unit_os_install(void)
 {
     unit_os.real = pm_os_memory;
-    pm_os_memory = (struct pm_os_memory){unit_os_map,    unit_os_unmap, unit_os_purge,
-                                         unit_os_resize, unit_os_move,  unit_os_move_back};
+    pm_os_memory =
+        (struct pm_os_memory){unit_os_map,  unit_os_unmap,     unit_os_purge,      unit_os_resize,
+                              unit_os_move, unit_os_move_back, unit_os_advise_huge};
 }
 
 /* The `n`th call from now of the set `calls` fails; with `forever` all later ones too. */

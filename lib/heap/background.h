@@ -1,0 +1,33 @@
+/*
+ * background.h - option background_purge: a thread that gives memory back while the
+ * program's own threads sleep.
+ *
+ * It touches nothing that a thread owns: free slices, and floating pools.  So that there
+ * is no more to it, heaps keep no pool but the current ones while the option is on: what is
+ * full or partly free floats, at the price of slower frees into it.
+ */
+#ifndef PM_HEAP_BACKGROUND_H
+#define PM_HEAP_BACKGROUND_H
+
+#include <stdatomic.h>
+
+#include "os/compiler.h"
+
+/* Set once, at the start; relaxed, for a heap that hears of it late does no harm. */
+extern atomic_bool pm_background_wanted;
+
+PM_INLINE bool pm_background_is_wanted(void)
+{
+    return PM_UNLIKELY(atomic_load_explicit(&pm_background_wanted, memory_order_relaxed));
+}
+
+/* A thread of the program's has allocated or freed at this time. */
+void pm_background_note(uint64_t now);
+
+/* Starts the thread if it is wanted and not there: at the first occasion, and after a fork. */
+void pm_background_ensure(void);
+
+/* In a new child, which has no such thread. */
+void pm_background_forget(void);
+
+#endif /* PM_HEAP_BACKGROUND_H */

@@ -1,0 +1,51 @@
+/*
+ * pools.h - what the unit tests that make pools of their own share.
+ */
+#ifndef TESTS_UNIT_POOLS_H
+#define TESTS_UNIT_POOLS_H
+
+#include "unit.h"
+
+#include "heap/heap.h"
+
+/* Takes a block, carving where needed; NULL when the pool is full. */
+static inline char *unit_take(struct pm_pool *pool)
+{
+    if (pool->free == PM_LINK_NONE && !pm_pool_carve(pool))
+        return NULL;
+    return pm_pool_pop(pool);
+}
+
+/* The number of the pool's `i`th block. */
+static inline uint32_t unit_nth(const struct pm_pool *pool, uint32_t i)
+{
+    return pool->shape.first + i;
+}
+
+/* A new pool of `heap` with one live block and some free ones, partial as after a claim. */
+static inline struct pm_pool *unit_partial_pool(struct pm_heap *heap, unsigned class)
+{
+    struct pm_pool *pool = pm_pool_create(class, heap);
+    ck_assert_ptr_nonnull(pool);
+    ck_assert(pm_pool_carve(pool));
+    pm_pool_pop(pool);
+    pm_pool_unset_current(pool);
+    pm_heap_adopt(heap, pool);
+    return pool;
+}
+
+/* A live block of a pool that is in no other thread's hands is on the list in `remote`. */
+static inline void unit_free_remotely(struct pm_pool *pool, uint32_t block)
+{
+    uint64_t word = atomic_load(&pool->remote);
+    pm_link_set(pool, block, PM_REMOTE_HEAD(word));
+    atomic_store(&pool->remote, ((word & ~(uint64_t)0xffff) | block) + PM_REMOTE_ONE);
+}
+
+/* How many blocks are on the list in `remote`. */
+static inline uint32_t unit_remote_count(const struct pm_pool *pool)
+{
+    return PM_REMOTE_COUNT(atomic_load(&pool->remote));
+}
+
+#endif /* TESTS_UNIT_POOLS_H */

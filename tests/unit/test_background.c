@@ -1,0 +1,177 @@
+/*
+ * test_background.c - the thread that gives memory back while the program sleeps: when it
+ * begins, what it does, and that nothing else depends on it.
+ */
+#include "pools.h"
+
+#include "arena/purge.h"
+#include "heap/alloc.h"
+#include "heap/background.h"
+#include "heap/thread.h"
+
+enum { SIZE = 200, BLOCKS = 20000, KEPT_EACH = 500 };
+
+/* The linker sends the library's call here. */
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+                          void *(*body)(void *), void *argument);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+                          void *(*body)(void *), void *argument);
+
+static int begun;
+static bool refuse, hears_signals;
+
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+                          void *(*body)(void *), void *argument)
+{
+    sigset_t blocked;
+    pthread_sigmask(SIG_SETMASK, NULL, &blocked);
+    hears_signals = sigismember(&blocked, SIGUSR1) == 0;
+    begun++;
+    return refuse ? EAGAIN : __real_pthread_create(thread, attributes, body, argument);
+}
+
+static void *blocks[BLOCKS];
+
+static void setup(void)
+{
+    unit_os_install();
+    pm_purge_set_decay(20);
+}
+
+static void want(void)
+{
+    atomic_store(&pm_background_wanted, true);
+}
+
+static void fill(void)
+{
+    for (size_t i = 0; i < BLOCKS; i++) {
+        blocks[i] = pm_alloc(SIZE);
+        UNIT_CHECK(blocks[i] != NULL);
+        unit_fill(blocks[i], SIZE, (unsigned)i);
+    }
+}
+
+static void thin_out(void)
+{
+    for (size_t i = 0; i < BLOCKS; i++) {
+        if (i % KEPT_EACH != 0)
+            pm_free(blocks[i], "free");
+    }
+}
+
+static void check_kept(void)
+{
+    for (size_t i = 0; i < BLOCKS; i += KEPT_EACH)
+        UNIT_CHECK(unit_intact(blocks[i], SIZE, (unsigned)i));
+}
+
+/* Without a call of ours, pages go; waits for `bytes` for as long as it takes. */
+static void wait_for(size_t bytes)
+{
+    unit_give_up_after(60);
+    while (pm_purge_total() < bytes)
+        unit_sleep_ms(5);
+    alarm(0);
+}
+
+START_TEST(without_the_option_there_is_no_thread)
+{
+    fill();
+    thin_out();
+    pm_heap_tick(pm_tls_heap, 10000);
+    ck_assert_int_eq(begun, 0);
+}
+END_TEST
+
+static void come_and_go(void)
+{
+    want();
+    fill();
+    thin_out();
+    pm_heap_tick(pm_tls_heap, pm_os_clock_ms());
+}
+
+START_TEST(an_idle_process_becomes_small)
+{
+    come_and_go();
+    ck_assert_int_eq(begun, 1);
+    ck_assert(!hears_signals);
+    wait_for((size_t)BLOCKS * SIZE / 2);
+    check_kept();
+    pm_heap_check(pm_tls_heap);
+}
+END_TEST
+
+START_TEST(heaps_keep_only_what_is_current)
+{
+    want();
+    fill();
+    thin_out();
+    for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1) {
+        ck_assert_ptr_null(pm_tls_heap->bin[class].partial.first);
+        ck_assert_ptr_null(pm_tls_heap->bin[class].full.first);
+    }
+    pm_heap_check(pm_tls_heap);
+    fill();
+    pm_heap_check(pm_tls_heap);
+}
+END_TEST
+
+static void use_in_child(void *unused)
+{
+    (void)unused;
+    size_t before = pm_purge_total();
+    pm_heap_tick(pm_tls_heap, pm_os_clock_ms());
+    UNIT_CHECK(begun == 2);
+    fill();
+    thin_out();
+    wait_for(before + (size_t)BLOCKS * SIZE / 2);
+    check_kept();
+}
+
+START_TEST(a_child_begins_its_own)
+{
+    come_and_go();
+    unit_child_passes(use_in_child, NULL);
+    ck_assert_int_eq(begun, 1);
+}
+END_TEST
+
+START_TEST(a_thread_that_is_refused_is_done_without)
+{
+    refuse = true;
+    come_and_go();
+    ck_assert_int_eq(begun, 1);
+    ck_assert(!pm_background_is_wanted());
+    pm_purge_tick(pm_os_clock_ms() + 10000);
+    pm_heap_tick(pm_tls_heap, pm_os_clock_ms() + 10000);
+    ck_assert_int_eq(begun, 1);
+    ck_assert_uint_ge(pm_purge_total(), (size_t)BLOCKS * SIZE / 2);
+    check_kept();
+}
+END_TEST
+
+START_TEST(a_negative_decay_needs_no_thread)
+{
+    pm_purge_set_decay(-1);
+    come_and_go();
+    ck_assert_int_eq(begun, 0);
+}
+END_TEST
+
+static void add(TCase *tests)
+{
+    tcase_add_checked_fixture(tests, setup, NULL);
+    tcase_add_test(tests, without_the_option_there_is_no_thread);
+    tcase_add_test(tests, an_idle_process_becomes_small);
+    tcase_add_test(tests, heaps_keep_only_what_is_current);
+    tcase_add_test(tests, a_child_begins_its_own);
+    tcase_add_test(tests, a_thread_that_is_refused_is_done_without);
+    tcase_add_test(tests, a_negative_decay_needs_no_thread);
+}
+
+int main(void)
+{
+    return unit_run("background", add);
+}
