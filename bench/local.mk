@@ -13,6 +13,7 @@ bench_programs = \
 	bench/short_threads \
 	bench/sparse \
 	bench/strings \
+	bench/threads \
 	bench/tree
 
 # The compiler may otherwise remove a malloc whose block it can do without. No sanitizer here:
@@ -56,6 +57,9 @@ bench_sparse_LDFLAGS =
 bench_strings_SOURCES = bench/strings.c
 bench_strings_CFLAGS = $(bench_cflags)
 bench_strings_LDFLAGS =
+bench_threads_SOURCES = bench/threads.c
+bench_threads_CFLAGS = $(bench_cflags)
+bench_threads_LDFLAGS =
 bench_tree_SOURCES = bench/tree.c
 bench_tree_CFLAGS = $(bench_cflags)
 bench_tree_LDFLAGS =
@@ -68,6 +72,7 @@ EXTRA_DIST += \
 	bench/field.py \
 	bench/instructions \
 	bench/measure.py \
+	bench/pictures \
 	bench/python/handed_back.py \
 	bench/python/own_programs.py \
 	bench/python/programs/async_tasks.py \
