@@ -5,6 +5,7 @@
 #include "arena/arena.h"
 
 #include "arena/bitmap.h"
+#include "os/os.h"
 
 #define EXCESS_MIN (1 * PM_MIB)
 
@@ -12,26 +13,86 @@ struct pm_lock pm_arena_lock = PM_LOCK_INIT;
 struct pm_arena *pm_arena_list;
 
 /* Bytes, written under pm_arena_lock. */
-static size_t total_mapped, total_taken, total_dirty;
-static _Atomic size_t peak_taken;
+static size_t total_mapped, total_taken, total_dirty, peak_taken;
 static size_t total_arenas;
 
+/* Bytes of taken slices that are resident, as far as we know; relaxed, as nothing hangs on it. */
+static _Atomic size_t total_used, peak_used;
+
+static unsigned page_shift(void)
+{
+    return (unsigned)__builtin_ctzll(pm_os_page_size());
+}
+
+size_t pm_arena_pages(size_t slices)
+{
+    return slices << PM_SLICE_SHIFT >> page_shift();
+}
+
+static size_t slice_of_page(size_t page)
+{
+    return page << page_shift() >> PM_SLICE_SHIFT;
+}
+
+static void count_used(size_t bytes)
+{
+    size_t used = atomic_fetch_add_explicit(&total_used, bytes, memory_order_relaxed) + bytes;
+    if (used > pm_arena_peak_used())
+        atomic_store_explicit(&peak_used, used, memory_order_relaxed);
+}
+
+static void count_unused(size_t bytes)
+{
+    atomic_fetch_sub_explicit(&total_used, bytes, memory_order_relaxed);
+}
+
+size_t pm_arena_peak_used(void)
+{
+    return atomic_load_explicit(&peak_used, memory_order_relaxed);
+}
+
+/* The pages that a span of so many has; at most PM_SPAN_PAGES. */
+static uint64_t existing(size_t pages)
+{
+    return ~(uint64_t)0 >> (PM_SPAN_PAGES - pages);
+}
+
+static size_t bytes_in(uint64_t pages)
+{
+    return (size_t)__builtin_popcountll(pages) << page_shift();
+}
+
+/* All of a long span, or of an arena of its own, was counted when it was taken. */
+void pm_arena_use(struct pm_span *span, uint64_t pages)
+{
+    size_t count = pm_arena_pages(span->slices);
+    if (count <= PM_SPAN_PAGES && !span->arena->dedicated)
+        count_used(bytes_in(span->clean & pages & existing(count)));
+    span->clean &= ~pages;
+}
+
+void pm_arena_unuse(struct pm_span *span, uint64_t pages)
+{
+    count_unused(bytes_in(pages & ~span->clean));
+    span->clean |= pages;
+}
+
 /* The total is of what can be purged: what a replaced provider gave stays as it is. */
-static size_t purgeable(const struct pm_arena *arena, size_t slices)
+static size_t purgeable(const struct pm_arena *arena, size_t pages)
 {
-    return pm_provider_is_system(&arena->provider) ? slices << PM_SLICE_SHIFT : 0;
+    return pm_provider_is_system(&arena->provider) ? pages << page_shift() : 0;
 }
 
-static void count_dirty(struct pm_arena *arena, size_t slices)
+static void count_dirty(struct pm_arena *arena, size_t pages)
 {
-    arena->dirty_count += slices;
-    total_dirty += purgeable(arena, slices);
+    arena->dirty_count += pages;
+    total_dirty += purgeable(arena, pages);
 }
 
-static void count_clean(struct pm_arena *arena, size_t slices)
+static void count_clean(struct pm_arena *arena, size_t pages)
 {
-    arena->dirty_count -= slices;
-    total_dirty -= purgeable(arena, slices);
+    arena->dirty_count -= pages;
+    total_dirty -= purgeable(arena, pages);
 }
 
 /* A dedicated arena ends with a page, not with a slice. */
@@ -41,17 +102,12 @@ static size_t bytes_of(const struct pm_arena *arena, size_t slices)
                             : slices << PM_SLICE_SHIFT;
 }
 
-size_t pm_arena_peak_taken(void)
-{
-    return atomic_load_explicit(&peak_taken, memory_order_relaxed);
-}
-
 static void count_taken(struct pm_arena *arena, size_t slices)
 {
     arena->taken_count += slices;
     total_taken += bytes_of(arena, slices);
-    if (total_taken > pm_arena_peak_taken())
-        atomic_store_explicit(&peak_taken, total_taken, memory_order_relaxed);
+    if (total_taken > peak_taken)
+        peak_taken = total_taken;
 }
 
 static void count_freed(struct pm_arena *arena, size_t slices)
@@ -75,8 +131,10 @@ void pm_arena_insert_locked(struct pm_arena *arena)
         behind->prev = arena;
     total_arenas++;
     total_mapped += arena->map_size;
-    if (arena->dedicated)
+    if (arena->dedicated) {
         count_taken(arena, arena->slices);
+        count_used(bytes_of(arena, arena->slices));
+    }
 }
 
 void pm_arena_remove_locked(struct pm_arena *arena)
@@ -89,8 +147,10 @@ void pm_arena_remove_locked(struct pm_arena *arena)
         arena->next->prev = arena->prev;
     total_arenas--;
     total_mapped -= arena->map_size;
-    if (arena->dedicated)
+    if (arena->dedicated) {
         count_freed(arena, arena->slices);
+        count_unused(bytes_of(arena, arena->slices));
+    }
 }
 
 /*
@@ -118,25 +178,43 @@ static size_t find_run(struct pm_arena *arena, size_t slices, size_t align)
     return best;
 }
 
-/* Takes [first, first + slices); says whether all of it was clean. */
-static bool mark_taken(struct pm_arena *arena, size_t first, size_t slices)
+/* Takes [first, first + slices) and counts what of it is in use by that; returns the pages that
+ * are clean, as in a span. */
+static uint64_t mark_taken(struct pm_arena *arena, size_t first, size_t slices)
 {
-    size_t dirty = pm_bitmap_count(arena->dirty, first, slices);
+    size_t page = pm_arena_pages(first), pages = pm_arena_pages(slices);
+    size_t dirty = pm_bitmap_count(arena->dirty, page, pages);
+    bool is_long = pages > PM_SPAN_PAGES, may_be_clean = pm_provider_is_system(&arena->provider);
+    uint64_t clean = is_long || dirty == 0 ? 0 : pm_bitmap_read(arena->dirty, page, pages);
     pm_bitmap_set(arena->taken, first, slices);
     if (dirty != 0) {
-        pm_bitmap_clear(arena->dirty, first, slices);
-        pm_bitmap_clear(arena->aged, first, slices);
+        pm_bitmap_clear(arena->dirty, page, pages);
+        pm_bitmap_clear(arena->aged, page, pages);
         count_clean(arena, dirty);
     }
     count_taken(arena, slices);
-    return dirty == 0;
+    count_used((is_long || !may_be_clean ? pages : dirty) << page_shift());
+    return may_be_clean && (dirty == 0 || !is_long) ? ~clean : 0;
 }
 
-void pm_arena_free_locked(struct pm_arena *arena, size_t first, size_t slices)
+/* Pages of a span become dirty; returns how many. */
+static size_t mark_dirty(struct pm_arena *arena, size_t page, size_t pages, uint64_t clean)
+{
+    if (pages > PM_SPAN_PAGES) {
+        pm_bitmap_set(arena->dirty, page, clean == PM_SPAN_CLEAN ? 0 : pages);
+        return clean == PM_SPAN_CLEAN ? 0 : pages;
+    }
+    uint64_t dirty = ~clean & existing(pages);
+    pm_bitmap_add(arena->dirty, page, dirty);
+    return (size_t)__builtin_popcountll(dirty);
+}
+
+void pm_arena_free_locked(struct pm_arena *arena, size_t first, size_t slices, uint64_t clean)
 {
     pm_bitmap_clear(arena->taken, first, slices);
-    pm_bitmap_set(arena->dirty, first, slices);
-    count_dirty(arena, slices);
+    size_t dirty = mark_dirty(arena, pm_arena_pages(first), pm_arena_pages(slices), clean);
+    count_dirty(arena, dirty);
+    count_unused(dirty << page_shift());
     arena->no_run = SIZE_MAX;
     if (first < arena->search_from)
         arena->search_from = first;
@@ -156,7 +234,7 @@ static bool take_from(struct pm_arena *arena, struct pm_span *span, size_t slice
     span->start = arena->base + (first << PM_SLICE_SHIFT);
     span->arena = arena;
     span->slices = (uint32_t)slices;
-    span->zeroed = mark_taken(arena, first, slices) && pm_provider_is_system(&arena->provider);
+    span->clean = mark_taken(arena, first, slices);
     return true;
 }
 
@@ -176,15 +254,18 @@ bool pm_arena_extend_locked(struct pm_span *span, size_t slices)
     if (first + more > arena->slices ||
         pm_bitmap_next(arena->taken, first, first + more, true) != first + more)
         return false;
-    mark_taken(arena, first, more);
+    struct pm_span added = {.arena = arena, .slices = (uint32_t)more};
+    added.clean = mark_taken(arena, first, more);
+    pm_arena_use(&added, PM_SPAN_CLEAN);
     span->slices = (uint32_t)slices;
     return true;
 }
 
 void pm_arena_clean_locked(struct pm_arena *arena, size_t first, size_t slices)
 {
-    pm_bitmap_clear(arena->dirty, first, slices);
-    count_clean(arena, slices);
+    size_t page = pm_arena_pages(first), pages = pm_arena_pages(slices);
+    count_clean(arena, pm_bitmap_count(arena->dirty, page, pages));
+    pm_bitmap_clear(arena->dirty, page, pages);
 }
 
 size_t pm_arena_span_bytes(const struct pm_span *span)
@@ -193,14 +274,15 @@ size_t pm_arena_span_bytes(const struct pm_span *span)
 }
 
 /*
- * How far resident memory has grown past what the program itself ever held at
+ * How far resident memory has grown past what the program itself ever used at
  * one time: free pages it cannot use, because they lie in the wrong places.
  */
 size_t pm_arena_excess_locked(void)
 {
-    size_t peak = pm_arena_peak_taken();
+    size_t used = atomic_load_explicit(&total_used, memory_order_relaxed);
+    size_t peak = pm_arena_peak_used();
     size_t allowed = peak + peak / 2 + EXCESS_MIN;
-    size_t resident = total_taken + total_dirty;
+    size_t resident = used + total_dirty;
     return resident > allowed ? resident - allowed : 0;
 }
 
@@ -222,31 +304,50 @@ struct pm_arena *pm_arena_unlink_empty_locked(size_t keep)
     return last;
 }
 
-size_t pm_arena_lock_dirty_run(struct pm_arena *arena, bool aged_only, size_t from, size_t *first)
+/* Takes the slices of the run, or frees them. */
+static void hold_run(struct pm_arena *arena, const struct pm_arena_run *run, bool hold)
 {
-    const uint64_t *which = aged_only ? arena->aged : arena->dirty;
-    *first = pm_bitmap_next(which, from, arena->slices, true);
-    if (*first == arena->slices)
-        return 0;
-    size_t count = pm_bitmap_next(which, *first, arena->slices, false) - *first;
-    pm_bitmap_set(arena->taken, *first, count);
-    pm_bitmap_clear(arena->dirty, *first, count);
-    pm_bitmap_clear(arena->aged, *first, count);
-    arena->taken_count += count;
-    count_clean(arena, count);
-    return count;
-}
-
-void pm_arena_unlock_run(struct pm_arena *arena, size_t first, size_t count, bool clean)
-{
+    size_t first = slice_of_page(run->first);
+    size_t end = pm_div_up((run->first + run->pages) << page_shift(), PM_SLICE);
+    size_t count = end - first;
+    if (hold) {
+        pm_bitmap_set(arena->taken, first, count);
+        arena->taken_count += count;
+        return;
+    }
     pm_bitmap_clear(arena->taken, first, count);
     arena->taken_count -= count;
     arena->no_run = SIZE_MAX;
     if (first < arena->search_from)
         arena->search_from = first;
+}
+
+bool pm_arena_lock_run(struct pm_arena *arena, bool aged_only, size_t from,
+                       struct pm_arena_run *run)
+{
+    const uint64_t *which = aged_only ? arena->aged : arena->dirty;
+    size_t pages = pm_arena_pages(arena->slices), end;
+    size_t next = run->first = pm_bitmap_next(which, from, pages, true);
+    if (next == pages)
+        return false;
+    do { /* pages without a gap, then those of the same slice or the next */
+        end = pm_bitmap_next(which, next, pages, false);
+        next = pm_bitmap_next(which, end, pages, true);
+    } while (next != pages && slice_of_page(next) <= slice_of_page(end - 1) + 1);
+    run->pages = end - run->first;
+    hold_run(arena, run, true);
+    count_clean(arena, pm_bitmap_count(arena->dirty, run->first, run->pages));
+    pm_bitmap_clear(arena->dirty, run->first, run->pages);
+    pm_bitmap_clear(arena->aged, run->first, run->pages);
+    return true;
+}
+
+void pm_arena_unlock_run(struct pm_arena *arena, const struct pm_arena_run *run, bool clean)
+{
+    hold_run(arena, run, false);
     if (!clean) {
-        pm_bitmap_set(arena->dirty, first, count);
-        count_dirty(arena, count);
+        pm_bitmap_set(arena->dirty, run->first, run->pages);
+        count_dirty(arena, run->pages);
     }
 }
 
@@ -267,7 +368,7 @@ void pm_arena_totals_locked(struct pm_arena_totals *totals)
     totals->arenas = total_arenas;
     totals->mapped = total_mapped;
     totals->taken = total_taken;
-    totals->peak_taken = pm_arena_peak_taken();
+    totals->peak_taken = peak_taken;
     totals->dirty = total_dirty;
 }
 

@@ -1,17 +1,20 @@
 /*
  * arena.h - arenas: large pieces of address space, dealt out in spans.
  *
- * A slice of an arena is in one of four states, written in three bitmaps:
+ * A slice is taken, part of a span in use, or free.  A page of a free slice is in one
+ * of three states, written in two bitmaps:
  *
- *   taken                  part of a span in use
- *   free and clean         reads as zero and is not resident
- *   free and dirty         was used; its pages are still resident
- *   free, dirty and aged   dirty since before the last tick of purge.c
+ *   clean            reads as zero and is not resident
+ *   dirty            was used, and is still resident
+ *   dirty and aged   dirty since before the last tick of purge.c
  *
  * and moves
  *
  *   clean -> taken -> dirty -> aged -> clean   (purge.c gives the pages back)
  *                     dirty, aged -> taken     (reused while still resident)
+ *                     taken -> clean           (its span has never used it)
+ *
+ * The pages of one slice become dirty at the same time.
  *
  * Spans are taken from the oldest arena with room, there from the shortest run
  * that fits: so what is resident already is used before what is not, and the
@@ -45,12 +48,12 @@ struct pm_arena {
     struct pm_provider provider;
 
     /* Under pm_arena_lock. */
-    size_t taken_count;
-    size_t dirty_count;
+    size_t taken_count; /* slices */
+    size_t dirty_count; /* pages */
     size_t search_from; /* no slice below it is free */
     size_t no_run;      /* no run of this many free slices exists; SIZE_MAX: not known */
-    uint64_t *taken;
-    uint64_t *dirty;
+    uint64_t *taken;    /* by slice */
+    uint64_t *dirty;    /* by page, as the next */
     uint64_t *aged;
 };
 
@@ -65,10 +68,10 @@ extern struct pm_arena *pm_arena_list;
  * insert, remove: an arena of mapping.c's, to and from the list.
  * take:    fills `span` with `slices` slices at an address aligned to `align`;
  *          false when no arena has them.
- * extend:  makes `span` longer; false when the slices after it are not free.
- * free:    taken slices become free and dirty.
- * clean:   free dirty slices are known to read as zero.
- * excess:  bytes that are resident beyond what the program ever held, and half
+ * extend:  makes `span` longer, and uses it all; false when the slices after it are not free.
+ * free:    taken slices become free, and their pages dirty but for those in `clean`.
+ * clean:   the pages of free slices are known to read as zero.
+ * excess:  bytes that are resident beyond what the program ever used, and half
  *          of that more.
  * unlink_empty: takes the last arena without a span off the list when there are
  *          more than `keep` bytes of such; NULL otherwise.
@@ -77,7 +80,7 @@ void pm_arena_insert_locked(struct pm_arena *arena);
 void pm_arena_remove_locked(struct pm_arena *arena);
 bool pm_arena_take_locked(struct pm_span *span, size_t slices, size_t align);
 bool pm_arena_extend_locked(struct pm_span *span, size_t slices);
-void pm_arena_free_locked(struct pm_arena *arena, size_t first, size_t slices);
+void pm_arena_free_locked(struct pm_arena *arena, size_t first, size_t slices, uint64_t clean);
 void pm_arena_clean_locked(struct pm_arena *arena, size_t first, size_t slices);
 size_t pm_arena_excess_locked(void);
 struct pm_arena *pm_arena_unlink_empty_locked(size_t keep);
@@ -97,17 +100,29 @@ PM_INLINE size_t pm_arena_slice_after(const struct pm_span *span)
 size_t pm_arena_span_bytes(const struct pm_span *span);
 
 /*
- * For purge.c, under pm_arena_lock: holds the first dirty (or aged) run from
- * slice `from` on as if it were taken (and no longer dirty, lest a second thread
- * purge it as well), so that it may be purged without the lock; returns its
- * length in slices, 0 when there is none.  The arena cannot
- * go away until pm_arena_unlock_run() frees the run again, `clean` or still dirty.
+ * For purge.c, under pm_arena_lock: holds the slices of the first run of dirty (or aged) pages
+ * from page `from` on as if they were taken (and the pages no longer dirty, lest a second
+ * thread purge them as well), so that they may be purged without the lock; false when there
+ * is none.  Clean pages between dirty ones of neighbouring slices belong to the run.  The
+ * arena cannot go away until pm_arena_unlock_run() frees the slices again, the pages
+ * `clean` or still dirty.
  */
-size_t pm_arena_lock_dirty_run(struct pm_arena *arena, bool aged_only, size_t from, size_t *first);
-void pm_arena_unlock_run(struct pm_arena *arena, size_t first, size_t count, bool clean);
+struct pm_arena_run {
+    size_t first, pages;
+};
+bool pm_arena_lock_run(struct pm_arena *arena, bool aged_only, size_t from,
+                       struct pm_arena_run *run);
+void pm_arena_unlock_run(struct pm_arena *arena, const struct pm_arena_run *run, bool clean);
 
-/* The most bytes that spans have ever held at one time; takes no lock. */
-size_t pm_arena_peak_taken(void);
+/* How many pages so many slices are. */
+size_t pm_arena_pages(size_t slices);
+
+/* For the owner of a span: these of its pages are used from now on, or are clean; no lock. */
+void pm_arena_use(struct pm_span *span, uint64_t pages);
+void pm_arena_unuse(struct pm_span *span, uint64_t pages);
+
+/* The most bytes that spans have ever used at one time; takes no lock. */
+size_t pm_arena_peak_used(void);
 
 /* Is `address` inside any arena?  For messages only: takes the lock and walks. */
 bool pm_arena_contains(const void *address);
@@ -115,7 +130,7 @@ bool pm_arena_contains(const void *address);
 /*
  * The invariants of all arenas, asserted (aborts with a message):
  *   taken_count and dirty_count are what the bitmaps say
- *   a dirty slice is free, an aged one dirty; no slice below search_from is free
+ *   a dirty page's slice is free, an aged page dirty; no slice below search_from is free
  *   shared arenas come before dedicated ones, linked both ways
  *   a span that the owner map names lies in its arena, on taken slices
  */

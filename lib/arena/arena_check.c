@@ -6,18 +6,22 @@
 #include "arena/bitmap.h"
 #include "arena/ownermap.h"
 #include "os/fatal.h"
+#include "os/os.h"
 
 static void check_bitmaps(struct pm_arena *arena)
 {
     if (pm_bitmap_count(arena->taken, 0, arena->slices) != arena->taken_count)
         pm_fatal_broken("taken_count is the number of slices taken", arena);
-    if (pm_bitmap_count(arena->dirty, 0, arena->slices) != arena->dirty_count)
-        pm_fatal_broken("dirty_count is the number of slices dirty", arena);
-    for (size_t word = 0; word < PM_BITMAP_WORDS(arena->slices); word++) {
-        if ((arena->dirty[word] & arena->taken[word]) != 0)
-            pm_fatal_broken("a dirty slice is free", arena);
+    size_t pages = pm_arena_pages(arena->slices), page = 0;
+    if (pm_bitmap_count(arena->dirty, 0, pages) != arena->dirty_count)
+        pm_fatal_broken("dirty_count is the number of pages dirty", arena);
+    for (; (page = pm_bitmap_next(arena->dirty, page, pages, true)) != pages; page++) {
+        if (pm_bitmap_test(arena->taken, page * pm_os_page_size() >> PM_SLICE_SHIFT))
+            pm_fatal_broken("a dirty page's slice is free", arena);
+    }
+    for (size_t word = 0; word < PM_BITMAP_WORDS(pages); word++) {
         if ((arena->aged[word] & ~arena->dirty[word]) != 0)
-            pm_fatal_broken("an aged slice is dirty", arena);
+            pm_fatal_broken("an aged page is dirty", arena);
     }
     if (pm_bitmap_next(arena->taken, 0, arena->slices, false) < arena->search_from)
         pm_fatal_broken("no slice below search_from is free", arena);

@@ -38,6 +38,25 @@ PM_INLINE void pm_bitmap_clear(uint64_t *map, size_t first, size_t count)
         map[word] &= ~pm_bitmap_mask(word, first, end);
 }
 
+/* The `count` bits from `first` on, at most 64, as a word. */
+PM_INLINE uint64_t pm_bitmap_read(const uint64_t *map, size_t first, size_t count)
+{
+    size_t word = first / 64, shift = first % 64;
+    uint64_t bits = map[word] >> shift;
+    if (shift + count > 64)
+        bits |= map[word + 1] << (64 - shift);
+    return count == 64 ? bits : bits & (((uint64_t)1 << count) - 1);
+}
+
+/* Adds the bits of a word, from `first` on. */
+PM_INLINE void pm_bitmap_add(uint64_t *map, size_t first, uint64_t bits)
+{
+    size_t word = first / 64, shift = first % 64;
+    map[word] |= bits << shift;
+    if (shift != 0 && bits >> (64 - shift) != 0)
+        map[word + 1] |= bits >> (64 - shift);
+}
+
 /* How many of [first, first + count) are in the set. */
 PM_INLINE size_t pm_bitmap_count(const uint64_t *map, size_t first, size_t count)
 {

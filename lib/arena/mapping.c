@@ -25,8 +25,8 @@ void pm_mapping_set_arena_max(size_t bytes)
 
 static size_t descriptor_size(size_t slices, bool dedicated)
 {
-    size_t maps = dedicated ? 0 : 3 * PM_BITMAP_WORDS(slices) * sizeof(uint64_t);
-    return sizeof(struct pm_arena) + maps;
+    size_t words = PM_BITMAP_WORDS(slices) + 2 * PM_BITMAP_WORDS(pm_arena_pages(slices));
+    return sizeof(struct pm_arena) + (dedicated ? 0 : words * sizeof(uint64_t));
 }
 
 /* Unmaps what lies outside [base, base + bytes) of a mapping of the system's. */
@@ -111,7 +111,7 @@ static struct pm_arena *new_arena(size_t bytes, size_t align, bool dedicated)
     if (!dedicated) {
         arena->taken = (uint64_t *)(arena + 1);
         arena->dirty = arena->taken + PM_BITMAP_WORDS(slices);
-        arena->aged = arena->dirty + PM_BITMAP_WORDS(slices);
+        arena->aged = arena->dirty + PM_BITMAP_WORDS(pm_arena_pages(slices));
     }
     return arena;
 }

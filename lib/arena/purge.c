@@ -55,17 +55,17 @@ uint64_t pm_purge_total(void)
  */
 static size_t purge_arena(struct pm_arena *arena, bool aged_only, size_t wanted)
 {
-    size_t purged = 0, from = 0, first, count;
+    size_t purged = 0, from = 0, page = pm_os_page_size();
+    struct pm_arena_run run;
     pm_hugepages_end(arena);
-    while (purged < wanted &&
-           (count = pm_arena_lock_dirty_run(arena, aged_only, from, &first)) != 0) {
-        size_t bytes = count << PM_SLICE_SHIFT;
+    while (purged < wanted && pm_arena_lock_run(arena, aged_only, from, &run)) {
+        size_t bytes = run.pages * page;
         pm_unlock(&pm_arena_lock);
-        bool clean = pm_os_memory.purge((void *)(arena->base + (first << PM_SLICE_SHIFT)), bytes);
+        bool clean = pm_os_memory.purge((void *)(arena->base + run.first * page), bytes);
         pm_lock(&pm_arena_lock);
-        pm_arena_unlock_run(arena, first, count, clean);
+        pm_arena_unlock_run(arena, &run, clean);
         purged += clean ? bytes : 0;
-        from = first + count; /* moves on even when refused */
+        from = run.first + run.pages; /* moves on even when refused */
     }
     return purged;
 }
@@ -97,7 +97,8 @@ static void age_arenas(void)
     pm_lock(&pm_arena_lock);
     for (struct pm_arena *arena = pm_arena_list; arena != NULL; arena = arena->next) {
         if (may_purge(arena))
-            memcpy(arena->aged, arena->dirty, PM_BITMAP_WORDS(arena->slices) * sizeof *arena->aged);
+            memcpy(arena->aged, arena->dirty,
+                   PM_BITMAP_WORDS(pm_arena_pages(arena->slices)) * sizeof *arena->aged);
     }
     pm_unlock(&pm_arena_lock);
 }

@@ -19,14 +19,21 @@ enum pm_span_kind {
     PM_SPAN_LARGE,    /* one block: struct pm_large */
 };
 
-/* Written while nobody else can see the span; constant until it is given back. */
+/* Written while nobody else can see the span; constant until it is given back, but for `clean`. */
 struct pm_span {
     uintptr_t start; /* the first byte; a multiple of the slice unless remapped */
     struct pm_arena *arena;
+    uint64_t clean; /* the owner's: see below */
     uint32_t slices;
     uint8_t kind; /* enum pm_span_kind */
-    bool zeroed;  /* when taken: no byte has been written since the system gave it */
 };
+
+/*
+ * Bit n of `clean`: page n of the span is not resident, and reads as zero.  Bits of pages that
+ * do not exist are set.  A span of more than PM_SPAN_PAGES pages is clean as a whole, or not.
+ */
+#define PM_SPAN_CLEAN UINT64_MAX
+#define PM_SPAN_PAGES 64
 
 PM_INLINE size_t pm_span_bytes(const struct pm_span *span)
 {

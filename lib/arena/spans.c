@@ -69,7 +69,7 @@ bool pm_spans_take_dedicated(struct pm_span *span, size_t bytes, size_t align)
     span->start = arena->base;
     span->arena = arena;
     span->slices = (uint32_t)arena->slices;
-    span->zeroed = pm_provider_is_system(&arena->provider);
+    span->clean = pm_provider_is_system(&arena->provider) ? PM_SPAN_CLEAN : 0;
     return true;
 }
 
@@ -91,7 +91,7 @@ void pm_spans_give(struct pm_span *span)
     }
     pm_purge_before_free();
     pm_lock(&pm_arena_lock);
-    pm_arena_free_locked(arena, pm_arena_slice_of(span), span->slices);
+    pm_arena_free_locked(arena, pm_arena_slice_of(span), span->slices, span->clean);
     pm_unlock(&pm_arena_lock);
     pm_purge_after_free();
 }
@@ -114,7 +114,7 @@ void pm_spans_cut(struct pm_span *span, size_t slices)
     size_t first = pm_arena_slice_of(span) + slices;
     pm_purge_before_free();
     pm_lock(&pm_arena_lock);
-    pm_arena_free_locked(arena, first, span->slices - slices);
+    pm_arena_free_locked(arena, first, span->slices - slices, 0);
     span->slices = (uint32_t)slices;
     pm_unlock(&pm_arena_lock);
     pm_purge_after_free();
@@ -142,7 +142,7 @@ static void leave_clean(struct pm_span *span)
     struct pm_arena *arena = span->arena;
     size_t first = pm_arena_slice_of(span);
     pm_lock(&pm_arena_lock);
-    pm_arena_free_locked(arena, first, span->slices);
+    pm_arena_free_locked(arena, first, span->slices, 0);
     pm_arena_clean_locked(arena, first, span->slices);
     pm_unlock(&pm_arena_lock);
 }

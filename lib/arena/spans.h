@@ -27,7 +27,7 @@ void pm_spans_give(struct pm_span *span);
 /* Makes `span` longer where it is; false when the slices after it are not free. */
 bool pm_spans_extend(struct pm_span *span, size_t slices);
 
-/* Frees the slices of `span` from the `slices`th on. */
+/* Frees the slices of `span` from the `slices`th on; all of it has been used. */
 void pm_spans_cut(struct pm_span *span, size_t slices);
 
 /*

@@ -248,7 +248,7 @@ static void collect_current(struct pm_heap *heap, struct pm_pool *pool)
  */
 static void let_idle_go(struct pm_heap *heap)
 {
-    size_t peak = pm_arena_peak_taken();
+    size_t peak = pm_arena_peak_used();
     if (peak <= heap->idle_below)
         return;
     heap->idle_below = peak;

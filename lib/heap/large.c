@@ -59,8 +59,9 @@ void *pm_large_alloc(size_t size, size_t align, bool zero)
     }
     large->usable = usable;
     void *block = (void *)large->span.start;
-    if (zero && !large->span.zeroed)
+    if (zero && large->span.clean != PM_SPAN_CLEAN)
         memset(block, 0, size);
+    pm_arena_use(&large->span, PM_SPAN_CLEAN);
     enter(large);
     return block;
 }

@@ -4,6 +4,7 @@
  */
 #include "pool/pool.h"
 
+#include "arena/arena.h"
 #include "arena/bitmap.h"
 #include "arena/meta.h"
 #include "arena/ownermap.h"
@@ -81,7 +82,6 @@ static void fill_in(struct pm_pool *pool, unsigned class, const struct pm_shape 
     pool->size = shape->size;
     pool->free = PM_LINK_NONE;
     pool->carved = shape->first;
-    pool->clean = pool->span.zeroed ? ~(uint64_t)0 : 0;
     pool->span.kind = PM_SPAN_POOL;
     pm_pool_set_current(pool);
     clear_links(pool);
@@ -115,6 +115,7 @@ static void check_empty(struct pm_pool *pool)
 void pm_pool_destroy(struct pm_pool *pool)
 {
     check_empty(pool);
+    pm_arena_use(&pool->span, pm_pool_touched(pool));
     size_t size = descriptor_size(&pool->shape);
     pm_spans_give(&pool->span);
     pm_meta_free(pool, size);
@@ -181,7 +182,7 @@ bool pm_pool_carve(struct pm_pool *pool)
     pm_link_set(pool, end - 1, (uint16_t)pool->free);
     pool->free = first;
     pool->carved = (uint16_t)end;
-    pool->clean &= ~pm_pool_pages(pool, first, end);
+    pm_arena_use(&pool->span, pm_pool_pages(pool, first, end));
     return true;
 }
 
@@ -201,7 +202,7 @@ void pm_pool_rebuild(struct pm_pool *pool)
     pool->used = live;
     pool->withheld = 0;
     if (pool->carved != first)
-        pool->clean &= ~pm_pool_pages(pool, first, pool->carved);
+        pm_arena_use(&pool->span, pm_pool_pages(pool, first, pool->carved));
     atomic_store_explicit(&pool->remote, PM_REMOTE_OWNED | PM_REMOTE_EMPTY, memory_order_relaxed);
 }
 
@@ -219,7 +220,7 @@ bool pm_pool_recover(struct pm_pool *pool)
     mark_list(pool, PM_REMOTE_HEAD(word), listed);
     for (uint32_t block = pool->shape.first; block < pool->carved; block++) {
         uint64_t page = pm_pool_pages(pool, block, block + 1);
-        bool withheld = (pool->clean & page & -page) != 0; /* by its first page */
+        bool withheld = (pool->span.clean & page & -page) != 0; /* by its first page */
         if (withheld || pm_bitmap_test(listed, block) || pm_link_is_live(pool, block))
             continue;
         pm_link_set(pool, block, PM_REMOTE_HEAD(word));
@@ -247,7 +248,7 @@ static void check_withheld(struct pm_pool *pool)
     uint32_t withheld = 0;
     for (uint32_t block = pool->shape.first; block < pool->carved; block++) {
         uint64_t page = pm_pool_pages(pool, block, block + 1);
-        if ((pool->clean & page & -page) == 0) /* its first page */
+        if ((pool->span.clean & page & -page) == 0) /* its first page */
             continue;
         withheld++;
         if (pm_link_is_live(pool, block))

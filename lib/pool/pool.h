@@ -103,9 +103,8 @@ struct pm_pool {
     /* Line 1. What other threads need is here, so that line 0 stays in its owner's cache. */
     _Atomic uint64_t remote PM_CACHE_ALIGNED; /* see PM_REMOTE_ below */
     _Atomic uintptr_t owner;                  /* see pm_pool_is_owned_by() */
-    struct pm_span span;
+    struct pm_span span;                      /* a clean page holds no block in use */
     struct pm_shape shape;
-    uint64_t clean; /* the owner's: pages that hold no block in use and are not resident */
 
     /* `limit` entries; pm_link_ below says who may read which. */
     uint16_t link[] PM_CACHE_ALIGNED;
@@ -327,6 +326,9 @@ bool pm_pool_unwithhold(struct pm_pool *pool);
 
 /* The pages of the pool that the blocks [first, end) lie on, as bits. */
 uint64_t pm_pool_pages(const struct pm_pool *pool, uint32_t first, uint32_t end);
+
+/* The clean pages on which the end of a block may lie that begins before them. */
+uint64_t pm_pool_touched(const struct pm_pool *pool);
 
 /* Makes `free` and `used` anew from link[], whatever state they are in. */
 void pm_pool_rebuild(struct pm_pool *pool);

@@ -35,6 +35,17 @@ uint64_t pm_pool_pages(const struct pm_pool *pool, uint32_t first, uint32_t end)
                 page_of(pool, (uintptr_t)pm_pool_address(pool, end) - 1));
 }
 
+uint64_t pm_pool_touched(const struct pm_pool *pool)
+{
+    size_t page = pm_os_page_size();
+    uint64_t touched = ~pool->span.clean;
+    if (touched == ~(uint64_t)0 || page % pool->size == 0)
+        return touched;
+    for (size_t reach = 0; reach < pool->size; reach += page)
+        touched |= touched << 1;
+    return touched;
+}
+
 static bool begins_on(const struct pm_pool *pool, uint32_t block, uint64_t pages)
 {
     return (pages >> page_of(pool, (uintptr_t)pm_pool_address(pool, block)) & 1) != 0;
@@ -53,7 +64,7 @@ static uint64_t idle_pages(struct pm_pool *pool, uint64_t *offered)
         pm_bitmap_set(listed, block, 1);
     uint64_t busy = 0;
     for (uint32_t block = pool->shape.first; block < pool->carved; block++) {
-        if (begins_on(pool, block, pool->clean))
+        if (begins_on(pool, block, pool->span.clean))
             continue;
         if (pm_bitmap_test(listed, block))
             *offered |= pm_pool_pages(pool, block, block + 1);
@@ -109,8 +120,8 @@ size_t pm_pool_purge(struct pm_pool *pool)
     if (!pm_provider_is_system(&pool->span.arena->provider))
         return 0;
     uint64_t offered = 0, idle = idle_pages(pool, &offered);
-    uint64_t purged = purge_pages(pool, idle & (~pool->clean | offered));
-    pool->clean |= purged;
+    uint64_t purged = purge_pages(pool, idle & (~pool->span.clean | offered));
+    pm_arena_unuse(&pool->span, purged);
     withhold(pool, purged);
     return (size_t)__builtin_popcountll(purged) * pm_os_page_size();
 }
@@ -119,7 +130,7 @@ bool pm_pool_unwithhold(struct pm_pool *pool)
 {
     uint64_t page = 0;
     for (uint32_t block = pool->shape.first; block < pool->carved; block++) {
-        if (!begins_on(pool, block, page == 0 ? pool->clean : page))
+        if (!begins_on(pool, block, page == 0 ? pool->span.clean : page))
             continue;
         if (page == 0) {
             page = pm_pool_pages(pool, block, block + 1);
@@ -129,6 +140,6 @@ bool pm_pool_unwithhold(struct pm_pool *pool)
         pool->free = block;
         pool->withheld--;
     }
-    pool->clean &= ~page;
+    pm_arena_use(&pool->span, page);
     return page != 0;
 }

@@ -17,6 +17,7 @@ static void setup(void)
     for (size_t i = 0; i < UNIT_COUNT_OF(spans); i++) {
         ck_assert(pm_spans_take(&spans[i], 2, PM_SLICE));
         spans[i].kind = PM_SPAN_LARGE;
+        pm_arena_use(&spans[i], PM_SPAN_CLEAN);
         pm_ownermap_set(spans[i].start, 1, &spans[i]);
     }
     pm_spans_give(&spans[1]);
@@ -41,7 +42,7 @@ static void taken_yet_dirty(struct pm_arena *arena)
 
 static void aged_yet_clean(struct pm_arena *arena)
 {
-    pm_bitmap_set(arena->aged, 20, 1);
+    pm_bitmap_set(arena->aged, pm_arena_pages(20), 1);
 }
 
 static void search_begins_too_late(struct pm_arena *arena)
@@ -71,9 +72,9 @@ static const struct damage {
     const char *seen_as;
 } damages[] = {
     {taken_is_miscounted, "taken_count is the number of slices taken"},
-    {dirty_is_miscounted, "dirty_count is the number of slices dirty"},
-    {taken_yet_dirty, "a dirty slice is free"},
-    {aged_yet_clean, "an aged slice is dirty"},
+    {dirty_is_miscounted, "dirty_count is the number of pages dirty"},
+    {taken_yet_dirty, "a dirty page's slice is free"},
+    {aged_yet_clean, "an aged page is dirty"},
     {search_begins_too_late, "no slice below search_from is free"},
     {span_is_elsewhere, "the owner map leads to a span of the arena"},
     {span_is_too_long, "the owner map leads to a span of the arena"},

@@ -57,6 +57,25 @@ START_TEST(count_counts_its_range)
 }
 END_TEST
 
+START_TEST(read_and_add_move_words)
+{
+    uint64_t state = unit_seed();
+    for (size_t first = 0; first < BITS; first++) {
+        for (size_t count = 1; count <= 64 && first + count <= BITS; count++) {
+            randomize(&state);
+            uint64_t bits = pm_bitmap_read(map, first, count);
+            uint64_t more = unit_random(&state) >> (64 - count);
+            for (size_t i = 0; i < 64; i++)
+                ck_assert_int_eq(bits >> i & 1, i < count && model[first + i]);
+            for (size_t i = 0; i < count; i++)
+                model[first + i] |= more >> i & 1;
+            pm_bitmap_add(map, first, more);
+            ck_assert_msg(agrees(), "%zu bits from %zu", count, first);
+        }
+    }
+}
+END_TEST
+
 static size_t model_next(size_t first, size_t end, bool set)
 {
     while (first < end && model[first] != set)
@@ -95,6 +114,7 @@ END_TEST
 static void add(TCase *tests)
 {
     tcase_add_test(tests, set_and_clear_change_their_range_only);
+    tcase_add_test(tests, read_and_add_move_words);
     tcase_add_test(tests, count_counts_its_range);
     tcase_add_test(tests, next_finds_the_first_of_its_kind);
     tcase_add_test(tests, words_hold_the_bits);

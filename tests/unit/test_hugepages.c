@@ -22,6 +22,7 @@ static void take(struct pm_span *span, size_t bytes)
 {
     ck_assert(pm_spans_take(span, pm_spans_slices(bytes), PM_SLICE));
     span->kind = PM_SPAN_LARGE;
+    pm_arena_use(span, PM_SPAN_CLEAN);
 }
 
 /* An arena of 16 MiB, of which nine are taken and the others were. */

@@ -68,7 +68,7 @@ static void used_misses_a_live_block(struct pm_pool *pool)
 
 static void live_block_is_on_a_clean_page(struct pm_pool *pool)
 {
-    pool->clean |= pm_pool_pages(pool, unit_nth(pool, 0), unit_nth(pool, 1));
+    pool->span.clean |= pm_pool_pages(pool, unit_nth(pool, 0), unit_nth(pool, 1));
 }
 
 static void withheld_block_is_on_a_used_page(struct pm_pool *pool)

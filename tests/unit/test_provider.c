@@ -110,7 +110,7 @@ START_TEST(arenas_come_from_it_and_are_never_called_zeroed)
 {
     struct pm_span span;
     ck_assert(pm_spans_take(&span, 1, PM_SLICE));
-    ck_assert(!span.zeroed);
+    ck_assert_uint_eq(span.clean, 0);
     ck_assert_ptr_eq(span.arena->provider.context, &context);
     ck_assert(!pm_spans_remap(&span, 40 * PM_MIB));
     span.kind = PM_SPAN_LARGE;

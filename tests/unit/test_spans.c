@@ -13,6 +13,7 @@
 enum { SPANS = 200 };
 
 static struct pm_span spans[SPANS];
+static bool was_clean[SPANS]; /* before it was used, as all of them are */
 
 static void setup(void)
 {
@@ -34,6 +35,8 @@ static struct pm_span *take(size_t i, size_t slices, size_t align)
     ck_assert_uint_eq(spans[i].slices, slices);
     ck_assert_uint_eq(spans[i].start % align, 0);
     spans[i].kind = PM_SPAN_LARGE;
+    was_clean[i] = spans[i].clean == PM_SPAN_CLEAN;
+    pm_arena_use(&spans[i], PM_SPAN_CLEAN);
     pm_ownermap_set(spans[i].start, 1, &spans[i]);
     return &spans[i];
 }
@@ -60,7 +63,7 @@ START_TEST(clean_taken_dirty_clean)
 {
     take(0, 1, PM_SLICE); /* keeps the arena */
     take(1, 2, PM_SLICE);
-    ck_assert(spans[1].zeroed);
+    ck_assert(was_clean[1]);
     ck_assert(unit_is_zero(start_of(&spans[1]), 2 * PM_SLICE));
     memset(start_of(&spans[1]), 0xff, 2 * PM_SLICE);
     ck_assert_uint_eq(totals().taken, 3 * PM_SLICE);
@@ -71,16 +74,16 @@ START_TEST(clean_taken_dirty_clean)
     ck_assert_ptr_null(pm_ownermap_get(start_of(&spans[1])));
 
     take(2, 1, PM_SLICE); /* reused while resident */
-    ck_assert(!spans[2].zeroed);
+    ck_assert(!was_clean[2]);
     ck_assert_uint_eq(totals().dirty, PM_SLICE);
     take(3, 2, PM_SLICE); /* half dirty, half clean */
-    ck_assert(!spans[3].zeroed);
+    ck_assert(!was_clean[3]);
     pm_spans_give(&spans[2]);
     pm_spans_give(&spans[3]);
     ck_assert_uint_eq(pm_purge_all(), 3 * PM_SLICE);
     ck_assert_uint_eq(totals().dirty, 0);
     take(4, 3, PM_SLICE);
-    ck_assert(spans[4].zeroed);
+    ck_assert(was_clean[4]);
     ck_assert(unit_is_zero(start_of(&spans[4]), 3 * PM_SLICE));
 }
 END_TEST
@@ -122,7 +125,7 @@ START_TEST(cut_frees_the_end)
     ck_assert_uint_eq(totals().taken, 4 * PM_SLICE);
     ck_assert_uint_eq(totals().dirty, 6 * PM_SLICE);
     ck_assert_uint_eq(take(1, 6, PM_SLICE)->start, base + 4 * PM_SLICE);
-    ck_assert(!spans[1].zeroed);
+    ck_assert(!was_clean[1]);
 }
 END_TEST
 
@@ -168,11 +171,11 @@ START_TEST(slices_that_a_remap_leaves_are_zero_when_they_say_so)
     memset(start_of(&spans[0]), 0xff, 17 * PM_SLICE);
     pm_spans_give(&spans[0]);
     take(0, 17, PM_SLICE);
-    ck_assert(!spans[0].zeroed);
+    ck_assert(!was_clean[0]);
     if (!remap(&spans[0], 40 * PM_MIB))
         return;
     take(2, 17, PM_SLICE);
-    ck_assert(!spans[2].zeroed || unit_is_zero(start_of(&spans[2]), 17 * PM_SLICE));
+    ck_assert(!was_clean[2] || unit_is_zero(start_of(&spans[2]), 17 * PM_SLICE));
 }
 END_TEST
 
@@ -196,7 +199,7 @@ START_TEST(dedicated_arenas_come_and_go)
     size_t bytes = PM_DEDICATED_MIN + pm_os_page_size();
     ck_assert(pm_spans_take_dedicated(&spans[0], bytes, PM_MIB));
     spans[0].kind = PM_SPAN_LARGE;
-    ck_assert(spans[0].zeroed);
+    ck_assert_uint_eq(spans[0].clean, PM_SPAN_CLEAN);
     ck_assert_uint_eq(spans[0].start % PM_MIB, 0);
     ck_assert_uint_eq(pm_arena_span_bytes(&spans[0]), bytes);
     ck_assert_uint_eq(totals().arenas, 1);
@@ -255,7 +258,8 @@ END_TEST
 
 START_TEST(dirty_runs_are_held_while_they_are_purged)
 {
-    size_t first;
+    struct pm_arena_run run;
+    size_t four = pm_arena_pages(4);
     uintptr_t base = take(0, 1, PM_SLICE)->start;
     for (size_t i = 1; i < 8; i++)
         take(i, 1, PM_SLICE);
@@ -263,17 +267,51 @@ START_TEST(dirty_runs_are_held_while_they_are_purged)
         pm_spans_give(&spans[i]);
     struct pm_arena *arena = spans[0].arena;
     pm_lock(&pm_arena_lock);
-    ck_assert_uint_eq(pm_arena_lock_dirty_run(arena, true, 0, &first), 0);
-    ck_assert_uint_eq(pm_arena_lock_dirty_run(arena, false, 3, &first), 4);
-    ck_assert_uint_eq(first, 4);
+    ck_assert(!pm_arena_lock_run(arena, true, 0, &run));
+    ck_assert(pm_arena_lock_run(arena, false, pm_arena_pages(3), &run));
+    ck_assert_uint_eq(run.first, four);
+    ck_assert_uint_eq(run.pages, four);
     pm_unlock(&pm_arena_lock);
     ck_assert_uint_eq(take(8, 4, PM_SLICE)->start, base + 8 * PM_SLICE);
     pm_lock(&pm_arena_lock);
-    pm_arena_unlock_run(arena, 4, 4, true);
+    pm_arena_unlock_run(arena, &run, true);
     pm_unlock(&pm_arena_lock);
     ck_assert_uint_eq(take(9, 4, PM_SLICE)->start, base + 4 * PM_SLICE);
-    ck_assert(spans[9].zeroed);
+    ck_assert(was_clean[9]);
     ck_assert_uint_eq(totals().dirty, 2 * PM_SLICE);
+}
+END_TEST
+
+/* A span of which only some pages were used, here every other one of eight. */
+START_TEST(only_used_pages_become_dirty)
+{
+    size_t page = pm_os_page_size(), pages = 8, slices = pages * page >> PM_SLICE_SHIFT;
+    uint64_t used = 0x55;
+    struct pm_arena_run run;
+    take(0, 1, PM_SLICE);
+    size_t peak = pm_arena_peak_used();
+    ck_assert(pm_spans_take(&spans[1], slices, PM_SLICE));
+    spans[1].kind = PM_SPAN_LARGE;
+    ck_assert_uint_eq(pm_arena_peak_used(), peak);
+    pm_arena_use(&spans[1], used);
+    ck_assert_uint_eq(pm_arena_peak_used(), peak + 4 * page);
+    pm_arena_unuse(&spans[1], 1);
+    pm_arena_use(&spans[1], 1);
+    ck_assert_uint_eq(pm_arena_peak_used(), peak + 4 * page);
+    pm_spans_give(&spans[1]);
+    ck_assert_uint_eq(totals().dirty, 4 * page);
+    pm_arena_check();
+    ck_assert(pm_spans_take(&spans[1], slices, PM_SLICE));
+    ck_assert_uint_eq(spans[1].clean, ~used);
+    pm_spans_give(&spans[1]);
+    pm_lock(&pm_arena_lock);
+    ck_assert(pm_arena_lock_run(spans[0].arena, false, 0, &run)); /* at one go, gaps and all */
+    ck_assert_uint_eq(run.pages, 7);
+    pm_arena_unlock_run(spans[0].arena, &run, false);
+    pm_unlock(&pm_arena_lock);
+    ck_assert_uint_eq(pm_purge_all(), 7 * page);
+    ck_assert_uint_eq(totals().dirty, 0);
+    pm_arena_check();
 }
 END_TEST
 
@@ -308,7 +346,7 @@ static void random_step(uint64_t *state, unsigned i)
     size_t slices = 1 + unit_random(state) % (unit_random(state) % 8 == 0 ? 100 : 6);
     if (span->slices == 0) {
         take(i, slices, PM_SLICE << unit_random(state) % 5);
-        for (size_t s = 0; span->zeroed && s < span->slices; s++)
+        for (size_t s = 0; was_clean[i] && s < span->slices; s++)
             ck_assert_uint_eq(*(unsigned *)(span->start + (s << PM_SLICE_SHIFT)), 0);
         mark(span, 0, i + 1);
         return;
@@ -368,6 +406,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, empty_arenas_are_given_back_but_for_some);
     tcase_add_test(tests, refused_memory_changes_nothing);
     tcase_add_test(tests, dirty_runs_are_held_while_they_are_purged);
+    tcase_add_test(tests, only_used_pages_become_dirty);
     tcase_add_test(tests, contains_knows_the_ends);
     tcase_add_test(tests, any_series_keeps_the_books);
 }
