@@ -35,6 +35,7 @@ PM_EXPORT size_t pymem_trim(void)
         pm_heap_collect(pm_tls_heap);
         inside = pm_heap_purge(pm_tls_heap, true);
     }
+    inside += pm_heap_purge_floating(true);
     return inside + pm_purge_all();
 }
 

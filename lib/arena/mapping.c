@@ -84,6 +84,8 @@ static bool obtain(struct pm_arena *arena, size_t bytes, size_t align)
 {
     pm_provider_get(&arena->provider);
     bool system = pm_provider_is_system(&arena->provider) || pm_provider_am_inside();
+    if (system && !arena->dedicated && align < pm_hugepages_align(bytes))
+        align = pm_hugepages_align(bytes);
     bool found =
         system ? obtain_from_system(arena, bytes, align) : obtain_from_other(arena, bytes, align);
     if (!found || pm_ownermap_prepare(arena->base, arena->dedicated ? 1 : bytes))
@@ -128,7 +130,7 @@ struct pm_arena *pm_mapping_new(size_t bytes, size_t mapped)
     if (size > max)
         size = max;
     for (; size > bytes; size = pm_align_up(size / 2, PM_SLICE)) {
-        struct pm_arena *arena = new_arena(size, pm_hugepages_align(size), false);
+        struct pm_arena *arena = new_arena(size, PM_SLICE, false);
         if (arena != NULL)
             return arena;
     }

@@ -3,6 +3,7 @@
  */
 #include "heap/background.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 
@@ -10,7 +11,8 @@
 #include "heap/heap.h"
 #include "os/os.h"
 
-enum { STACK_BYTES = 64 * 1024 };
+/* Beside the least that the system demands, in bytes; and the shortest sleep. */
+enum { STACK_BYTES = 64 * 1024, NAP_MS = 20 };
 
 atomic_bool pm_background_wanted;
 
@@ -28,7 +30,7 @@ static void *run(void *unused)
 {
     for (;;) {
         int64_t decay = pm_purge_decay();
-        pm_os_sleep_ms(decay > 2 ? (uint64_t)decay / 2 : 1);
+        pm_os_sleep_ms(decay > 2 * NAP_MS ? (uint64_t)decay / 2 : NAP_MS);
         uint64_t now = pm_os_clock_ms();
         pm_purge_tick(now);
         if (is_quiet(now, decay))
@@ -41,10 +43,11 @@ static bool start(void)
 {
     pthread_attr_t attributes;
     pthread_t thread;
+    size_t stack = pm_os_thread_stack_min() + STACK_BYTES;
     if (pthread_attr_init(&attributes) != 0)
         return false;
     bool started = pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED) == 0 &&
-                   pthread_attr_setstacksize(&attributes, STACK_BYTES) == 0 &&
+                   pthread_attr_setstacksize(&attributes, stack) == 0 &&
                    pthread_create(&thread, &attributes, run, NULL) == 0;
     pthread_attr_destroy(&attributes);
     return started;
@@ -74,11 +77,13 @@ void pm_background_ensure(void)
         atomic_load_explicit(&running, memory_order_relaxed) ||
         atomic_exchange_explicit(&running, true, memory_order_relaxed))
         return;
+    int saved = errno;
     if (!start_without_signals())
         atomic_store_explicit(&pm_background_wanted, false, memory_order_relaxed);
+    errno = saved;
 }
 
-void pm_background_forget(void)
+bool pm_background_forget(void)
 {
-    atomic_store_explicit(&running, false, memory_order_relaxed);
+    return atomic_exchange_explicit(&running, false, memory_order_relaxed);
 }

@@ -24,10 +24,11 @@ PM_INLINE bool pm_background_is_wanted(void)
 /* A thread of the program's has allocated or freed at this time. */
 void pm_background_note(uint64_t now);
 
-/* Starts the thread if it is wanted and not there: at the first occasion, and after a fork. */
+/* Starts the thread if it is wanted and not there: at the first occasion, and after a fork; so
+ * inside some malloc or free, wherever that is called.  The caller holds no lock. */
 void pm_background_ensure(void);
 
-/* In a new child, which has no such thread. */
-void pm_background_forget(void);
+/* In a new child, which has no such thread; says whether the parent had. */
+bool pm_background_forget(void);
 
 #endif /* PM_HEAP_BACKGROUND_H */

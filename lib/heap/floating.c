@@ -89,11 +89,12 @@ PM_INLINE void set_listed(struct pm_pool *pool, enum pm_pool_listed listed)
         change_listed(pool, listed);
 }
 
-/* With `offer` whatever has a block free, else from an eighth on. */
+/* With `offer` whatever has a block free, else from an eighth on.  What has been purged
+ * stands behind what is resident, and out of the way of those who look for more to purge. */
 static enum pm_pool_listed worth_listing(const struct pm_pool *pool, bool offer)
 {
     uint32_t blocks = pm_pool_blocks(pool), available = blocks - pool->used;
-    if (available * 2 >= blocks)
+    if (available * 2 >= blocks && !pm_pool_is_purged(pool))
         return PM_POOL_LISTED_FIRST;
     bool worth = available > 0 && (offer || available >= blocks / 8);
     return worth ? PM_POOL_LISTED_LAST : PM_POOL_UNLISTED;
@@ -112,8 +113,11 @@ bool pm_floating_release(struct pm_pool *pool, bool offer, bool keep)
 {
     pool->state = PM_POOL_FLOATING;
     for (;;) {
-        if (pm_pool_collect(pool) && keep)
+        bool more = pm_pool_collect(pool);
+        if (more && keep)
             return false;
+        if (more)
+            pm_pool_set_purged(pool, false);
         if (pool->used == 0) {
             set_listed(pool, PM_POOL_UNLISTED);
             pm_pool_destroy(pool);
@@ -169,9 +173,12 @@ size_t pm_floating_claim_unpurged(unsigned class, struct pm_pool **pools, size_t
     pm_lock(&pm_floating_lock[class]);
     struct pm_pool *pool = first_of(class);
     for (size_t looked = 0; pool != NULL && count < room && looked < LOOKED_AT; looked++) {
-        if (!pm_pool_is_purged(pool) && try_claim(pool))
+        struct pm_pool *next = pool->next;
+        if (!pm_pool_is_purged(pool) && try_claim(pool)) {
+            take_out(pool);
             pools[count++] = pool;
-        pool = pool->next;
+        }
+        pool = next;
     }
     pm_unlock(&pm_floating_lock[class]);
     return count;

@@ -26,7 +26,7 @@ bool pm_floating_release(struct pm_pool *pool, bool offer, bool keep);
 
 /*
  * Claims up to `room` listed pools of `class` that have not been purged since blocks last
- * came back; they stay on the list, and are the caller's until pm_floating_release().
+ * came back; they leave the list, and are the caller's until pm_floating_release().
  * Returns how many.
  */
 size_t pm_floating_claim_unpurged(unsigned class, struct pm_pool **pools, size_t room);

@@ -128,9 +128,9 @@ static void child(void)
 {
     pm_lock_set_forking_thread(NULL);
     for_each_lock(reset);
-    pm_background_forget();
+    bool alone = !pm_background_forget();
     size_t own = pm_thread_has_heap(pm_tls_heap);
-    if (pm_registry_count() == own)
+    if (alone && pm_registry_count() == own)
         return;
     pm_purge_suspend(true); /* so that no arena goes away under the walk */
     for (struct pm_arena *arena = pm_arena_list, *next; arena != NULL; arena = next) {

@@ -10,6 +10,8 @@
 #include "heap/background.h"
 #include "heap/floating.h"
 #include "heap/heap.h"
+#include "heap/thread.h"
+#include "os/tls.h"
 
 /* So that no call takes much more than a millisecond. */
 enum { POOLS_AT_ONCE = 256, CLAIMED_AT_ONCE = 64 };
@@ -97,7 +99,8 @@ size_t pm_heap_purge_floating(bool all)
 void pm_heap_tick(struct pm_heap *heap, uint64_t now)
 {
     int64_t decay = pm_purge_decay();
-    pm_background_ensure();
+    if (pm_thread_has_heap(pm_tls_heap)) /* else under the lock of ended threads' heap */
+        pm_background_ensure();
     if (decay < 0 || now < heap->tick_ms + (uint64_t)decay / 2)
         return;
     bool quiet = now >= heap->tick_ms + (uint64_t)decay && heap->tick_ms != 0;

@@ -2,8 +2,9 @@
  * remote.c - see remote.h.  All ordering between threads that share blocks is
  * here and in floating.c.
  *
- * A block that joins a batch is marked free without an atomic step: an exchange would
- * wait for the links' cache line each time, where the processor can fetch several at once.
+ * The first block of a batch is marked free by an atomic exchange, the others that join it are
+ * not: an exchange would wait for the links' cache line each time, where the processor can
+ * fetch several at once.
  *
  * A batch is bounded in number and in bytes, as its blocks are of use to nobody
  * meanwhile.  It goes when it is full, when another pool needs its slot, and each time
@@ -32,34 +33,43 @@ static bool push(const struct pm_batch *list)
     return (word & PM_REMOTE_OWNED) == 0;
 }
 
+static void look_after(struct pm_heap *heap, struct pm_pool *claimed)
+{
+    if (pm_floating_claimed(claimed, heap))
+        pm_heap_adopt(heap, claimed);
+}
+
 static void send(struct pm_heap *heap, const struct pm_batch *list)
 {
-    if (push(list) && pm_floating_claimed(list->pool, heap))
-        pm_heap_adopt(heap, list->pool);
+    if (push(list))
+        look_after(heap, list->pool);
 }
 
 /*
- * Two threads that free a block at the same moment may both have found it live.  Its link
- * then leads from the batch of the one that wrote first into that of the other.
+ * Two threads that free a block at the same moment may both have found it live; unless it
+ * begins the batches of both, which the exchange excludes.  The link then says what
+ * the second has written: the batch of the first leads into that of the second, or does not end.
  */
 static void check_list(const struct pm_batch *list)
 {
     uint16_t block = list->head;
-    for (uint32_t i = 1; i < list->count; i++)
+    for (uint32_t i = 1; i < list->count && block < list->pool->shape.limit; i++)
         block = pm_link_get(list->pool, block);
-    if (block != list->last)
+    if (block != list->last || pm_link_get(list->pool, block) != PM_LINK_NONE)
         pm_fatal_broken("a block is freed by one thread", list->pool);
 }
 
-/* The slot is empty before the pool hears of it: what follows may lead back here. */
+/* A fork finds the blocks in the slot or in the pool; what follows may lead back here. */
 static void flush(struct pm_heap *heap, struct pm_batch *batch)
 {
     struct pm_batch list = *batch;
-    batch->pool = NULL;
     if (list.pool == NULL)
         return;
     check_list(&list);
-    send(heap, &list);
+    bool claimed = push(&list);
+    batch->pool = NULL;
+    if (claimed)
+        look_after(heap, list.pool);
 }
 
 void pm_remote_flush(struct pm_heap *heap)
@@ -73,24 +83,38 @@ static void refuse(struct pm_pool *pool, uint64_t block, const char *call)
     pm_fatal_free(call, pm_pool_address(pool, (uint32_t)block));
 }
 
+/* Marks a block free that nothing leads to yet; of two threads one may. */
+static void take_over(struct pm_pool *pool, uint64_t block, const char *call)
+{
+    if (pm_link_exchange(pool, block, PM_LINK_NONE) != pm_link_live(pool, block))
+        refuse(pool, block, call);
+}
+
 static void send_one(struct pm_heap *heap, struct pm_pool *pool, uint64_t block, const char *call)
 {
     struct pm_batch list = {pool, (uint16_t)block, (uint16_t)block, 1};
-    if (pm_link_exchange(pool, block, PM_LINK_NONE) != pm_link_live(pool, block))
-        refuse(pool, block, call);
+    take_over(pool, block, call);
     send(heap, &list);
+}
+
+static void join(struct pm_batch *batch, uint64_t block, const char *call)
+{
+    if (PM_UNLIKELY(!pm_link_is_live(batch->pool, block)))
+        refuse(batch->pool, block, call);
+    pm_link_set(batch->pool, block, batch->head);
 }
 
 static void add(struct pm_heap *heap, struct pm_pool *pool, uint64_t block, const char *call)
 {
     struct pm_batch *batch = &heap->batch[pm_batch_slot(pool)];
-    if (batch->pool != pool) {
+    while (batch->pool != pool && batch->pool != NULL) /* what a flush leads to may fill it again */
         flush(heap, batch);
+    if (batch->pool == pool) {
+        join(batch, block, call);
+    } else {
         *batch = (struct pm_batch){pool, PM_LINK_NONE, (uint16_t)block, 0};
+        take_over(pool, block, call);
     }
-    if (PM_UNLIKELY(!pm_link_is_live(pool, block)))
-        refuse(pool, block, call);
-    pm_link_set(pool, block, batch->head);
     batch->head = (uint16_t)block;
     batch->count++;
     if (batch->count == BATCH_BLOCKS || batch->count * pool->shape.size >= BATCH_BYTES)

@@ -4,11 +4,13 @@
  * The end of a thread is noticed by a thread-specific-data destructor.  Others
  * that run after it may still free and allocate: they are served by one heap
  * that all ended threads share under a lock.  A thread whose first allocation
- * comes in the very last round of its destructors ends unnoticed; its heap goes
- * to the next thread that is given the same place in memory (registry.c).
+ * comes in the very last round of its destructors ends unnoticed; its heap (and what
+ * it was about to send to others) goes to the next thread that is given the same place in memory
+ * (registry.c).
  */
 #include "heap/thread.h"
 
+#include <errno.h>
 #include <pthread.h>
 
 #include "heap/fork.h"
@@ -59,6 +61,7 @@ static bool key_is_ready(void)
 
 struct pm_heap *pm_thread_begin(void)
 {
+    int saved = errno; /* free() leads here, too */
     struct pm_heap *heap = pm_registry_obtain(pm_tls_self());
     if (heap == NULL)
         return NULL;
@@ -67,6 +70,7 @@ struct pm_heap *pm_thread_begin(void)
         set_up();
     if (key_is_ready())
         pthread_setspecific(end_key, heap);
+    errno = saved;
     return heap;
 }
 

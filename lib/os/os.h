@@ -64,6 +64,9 @@ void pm_os_wake_one(_Atomic uint32_t *word);
 /* Sleeps about so many milliseconds. */
 void pm_os_sleep_ms(uint64_t milliseconds);
 
+/* The least stack of a thread in bytes, with what thread-local storage takes of it. */
+size_t pm_os_thread_stack_min(void);
+
 /* Lets another thread run; used while spinning. */
 void pm_os_pause(void);
 

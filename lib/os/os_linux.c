@@ -137,6 +137,12 @@ void pm_os_sleep_ms(uint64_t milliseconds)
     errno = saved;
 }
 
+size_t pm_os_thread_stack_min(void)
+{
+    long least = sysconf(_SC_THREAD_STACK_MIN);
+    return least > 0 ? (size_t)least : 0;
+}
+
 void pm_os_pause(void)
 {
 #if defined(__x86_64__)

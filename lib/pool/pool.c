@@ -155,9 +155,9 @@ bool pm_pool_collect(struct pm_pool *pool)
                                              memory_order_acquire);
     uint32_t count = PM_REMOTE_COUNT(word);
     uint16_t head = PM_REMOTE_HEAD(word), last = head;
-    for (uint32_t i = 1; i < count; i++)
+    for (uint32_t i = 1; i < count && last < pool->limit; i++)
         last = pm_link_get(pool, last);
-    if (pm_link_get(pool, last) != PM_LINK_NONE)
+    if (last >= pool->limit || pm_link_get(pool, last) != PM_LINK_NONE)
         pm_fatal_broken("a remote list is as long as its count", pool);
     pm_link_set(pool, last, (uint16_t)pool->free);
     pool->free = head;

@@ -238,8 +238,8 @@ PM_INLINE bool pm_pool_push(struct pm_pool *pool, uint64_t block)
     return --pool->used == 0;
 }
 
-/* Blocks not on `free` and carved: live, or freed by other threads. For the owner; of a current
- * pool it takes a walk along the list. */
+/* Blocks not on `free` and carved: live, or freed by other threads. For the owner, or who has
+ * claimed the pool, only; of a current pool it takes a walk along the list. */
 uint32_t pm_pool_used(const struct pm_pool *pool);
 
 /* Blocks that are live, whoever asks: a walk along the links, racy but for the owner. */

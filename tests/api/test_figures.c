@@ -124,6 +124,32 @@ START_TEST(trim_lowers_resident_memory)
 }
 END_TEST
 
+static void *fill_and_thin_out(void *unused)
+{
+    fill_many();
+    for (size_t i = 0; i < MANY; i++)
+        if (i % 512 != 0) {
+            free(many[i]);
+            many[i] = NULL;
+        }
+    return unused;
+}
+
+/* Nobody owns what an ended thread has left. */
+START_TEST(trim_reaches_what_threads_left_behind)
+{
+    pthread_t thread;
+    size_t before = resident_bytes();
+    ck_assert_int_eq(pthread_create(&thread, NULL, fill_and_thin_out, NULL), 0);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    malloc_trim(0);
+    ck_assert_uint_le(resident_bytes(), before + 12 * MIB);
+    for (size_t i = 0; i < MANY; i += 512)
+        ck_assert(many[i][0] == (char)i && many[i][MANY_SIZE - 1] == (char)i);
+    free_many();
+}
+END_TEST
+
 START_TEST(trim_keeps_live_blocks)
 {
     fill_many();
@@ -324,6 +350,7 @@ int main(void)
         {"usable_size_is_constant_and_usable", usable_size_is_constant_and_usable},
         {"waste_is_at_most_an_eighth", waste_is_at_most_an_eighth},
         {"trim_lowers_resident_memory", trim_lowers_resident_memory},
+        {"trim_reaches_what_threads_left_behind", trim_reaches_what_threads_left_behind},
         {"trim_keeps_live_blocks", trim_keeps_live_blocks},
         {"mallinfo_follows_small_blocks", mallinfo_follows_small_blocks},
         {"mallinfo_follows_large_blocks", mallinfo_follows_large_blocks},

@@ -4,9 +4,12 @@
  */
 #include "pools.h"
 
+#include "arena/ownermap.h"
 #include "arena/purge.h"
 #include "heap/alloc.h"
 #include "heap/background.h"
+#include "heap/census.h"
+#include "heap/remote.h"
 #include "heap/thread.h"
 
 enum { SIZE = 200, BLOCKS = 20000, KEPT_EACH = 500 };
@@ -27,6 +30,7 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
     pthread_sigmask(SIG_SETMASK, NULL, &blocked);
     hears_signals = sigismember(&blocked, SIGUSR1) == 0;
     begun++;
+    errno = ENOMEM; /* as it may */
     return refuse ? EAGAIN : __real_pthread_create(thread, attributes, body, argument);
 }
 
@@ -138,10 +142,80 @@ START_TEST(a_child_begins_its_own)
 }
 END_TEST
 
+static struct pm_pool *in_its_hands;
+
+static void check_inherited(void *unused)
+{
+    (void)unused;
+    UNIT_CHECK((atomic_load(&in_its_hands->remote) & PM_REMOTE_OWNED) == 0);
+    thin_out();
+    for (size_t i = 0; i < BLOCKS; i += KEPT_EACH)
+        pm_free(blocks[i], "free");
+    pm_heap_collect(pm_tls_heap);
+    struct pm_census census;
+    pm_census_take(&census);
+    UNIT_CHECK(census.live_blocks == 0);
+    UNIT_CHECK(census.pools == 0);
+}
+
+/* The thread has no heap, yet may have claimed a pool when the process forks. */
+START_TEST(a_child_gets_what_the_thread_had_claimed)
+{
+    pm_purge_set_decay(100000); /* so that the thread sleeps */
+    want();
+    fill();
+    pm_heap_tick(pm_tls_heap, pm_os_clock_ms());
+    ck_assert_int_eq(begun, 1);
+    pm_free(blocks[BLOCKS / 2], "free");
+    blocks[BLOCKS / 2] = NULL;
+    pm_remote_flush(pm_tls_heap);
+    in_its_hands = pm_pool_of_span(pm_ownermap_get(blocks[BLOCKS / 4]));
+    ck_assert_int_eq(in_its_hands->state, PM_POOL_FLOATING);
+    atomic_fetch_or(&in_its_hands->remote, PM_REMOTE_OWNED);
+    unit_child_passes(check_inherited, NULL);
+}
+END_TEST
+
+static pthread_key_t key;
+
+/* In the second round the thread has ended as far as we are concerned. */
+static void allocate_late(void *value)
+{
+    static int round;
+    if (round++ == 0) {
+        pthread_setspecific(key, value);
+        return;
+    }
+    for (size_t size = 1; size < 40000; size += 10)
+        UNIT_CHECK(pm_alloc(size % 3000) != NULL);
+}
+
+static void *end_late(void *value)
+{
+    pm_free(pm_alloc(1), "free");
+    pthread_setspecific(key, value);
+    return NULL;
+}
+
+/* To start a thread there means to allocate under a lock that is held. */
+START_TEST(an_ended_thread_starts_none)
+{
+    pm_purge_set_decay(1);
+    want();
+    ck_assert_int_eq(pthread_key_create(&key, allocate_late), 0);
+    pthread_t thread;
+    ck_assert_int_eq(__real_pthread_create(&thread, NULL, end_late, &key), 0);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    ck_assert_int_eq(begun, 0);
+}
+END_TEST
+
 START_TEST(a_thread_that_is_refused_is_done_without)
 {
     refuse = true;
+    errno = 0;
     come_and_go();
+    ck_assert_int_eq(errno, 0); /* free() leads here */
     ck_assert_int_eq(begun, 1);
     ck_assert(!pm_background_is_wanted());
     pm_purge_tick(pm_os_clock_ms() + 10000);
@@ -167,6 +241,8 @@ static void add(TCase *tests)
     tcase_add_test(tests, an_idle_process_becomes_small);
     tcase_add_test(tests, heaps_keep_only_what_is_current);
     tcase_add_test(tests, a_child_begins_its_own);
+    tcase_add_test(tests, a_child_gets_what_the_thread_had_claimed);
+    tcase_add_test(tests, an_ended_thread_starts_none);
     tcase_add_test(tests, a_thread_that_is_refused_is_done_without);
     tcase_add_test(tests, a_negative_decay_needs_no_thread);
 }

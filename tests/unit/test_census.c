@@ -98,11 +98,43 @@ START_TEST(others_may_work_meanwhile)
 }
 END_TEST
 
+enum { CHURNED = 400, CENSUSES = 30000 };
+
+/* Its pools become current and cease to be all the time. */
+static void *churn(void *unused)
+{
+    static void *blocks[CHURNED];
+    uint64_t state = 1;
+    while (!atomic_load(&stop)) {
+        void **block = &blocks[unit_random(&state) % CHURNED];
+        pm_free(*block, "free");
+        *block = unit_random(&state) % 2 == 0 ? NULL : pm_alloc(512);
+    }
+    for (size_t i = 0; i < CHURNED; i++)
+        pm_free(blocks[i], "free");
+    return unused;
+}
+
+START_TEST(others_pools_are_not_walked_by_their_lists)
+{
+    pthread_t thread;
+    ck_assert_int_eq(pthread_create(&thread, NULL, churn, NULL), 0);
+    for (int i = 0; i < CENSUSES; i++) {
+        pm_census_take(&found);
+        ck_assert_uint_le(found.live_blocks, 2 * CHURNED);
+    }
+    atomic_store(&stop, true);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    agrees();
+}
+END_TEST
+
 static void add(TCase *tests)
 {
     tcase_add_test(tests, an_empty_heap_has_nothing);
     tcase_add_test(tests, every_live_block_counts);
     tcase_add_test(tests, others_may_work_meanwhile);
+    tcase_add_test(tests, others_pools_are_not_walked_by_their_lists);
 }
 
 int main(void)

@@ -118,6 +118,34 @@ START_TEST(what_came_back_keeps_the_pool)
 }
 END_TEST
 
+/* Else those who look for pools to purge would see these first, each time. */
+START_TEST(what_has_been_purged_stands_last)
+{
+    struct pm_pool *purged = pool_with(1), *resident = pool_with(1), *claimed[2];
+    pm_pool_set_purged(purged, true);
+    pm_floating_release(resident, true, false);
+    pm_floating_release(purged, true, false);
+    ck_assert_int_eq(purged->listed, PM_POOL_LISTED_LAST);
+    ck_assert_uint_eq(pm_floating_claim_unpurged(CLASS, claimed, 2), 1);
+    ck_assert_ptr_eq(claimed[0], resident);
+    ck_assert(!resident->listed);
+    pm_pool_set_purged(resident, true);
+    pm_floating_release(resident, true, false);
+    ck_assert_uint_eq(pm_floating_claim_unpurged(CLASS, claimed, 2), 0);
+    ck_assert_ptr_eq(pm_floating_take(CLASS), purged);
+}
+END_TEST
+
+START_TEST(what_comes_back_meanwhile_may_be_purged)
+{
+    struct pm_pool *pool = pool_with(5);
+    pm_pool_set_purged(pool, true);
+    free_remotely(pool, 3);
+    ck_assert(pm_floating_release(pool, true, false));
+    ck_assert(!pm_pool_is_purged(pool));
+}
+END_TEST
+
 START_TEST(a_claimed_pool_is_passed_over)
 {
     struct pm_pool *first = pool_with(1), *second = pool_with(1);
@@ -174,6 +202,8 @@ static void add(TCase *tests)
     tcase_add_test(tests, an_offer_lists_whatever_is_free);
     tcase_add_test(tests, an_empty_pool_goes);
     tcase_add_test(tests, what_came_back_keeps_the_pool);
+    tcase_add_test(tests, what_has_been_purged_stands_last);
+    tcase_add_test(tests, what_comes_back_meanwhile_may_be_purged);
     tcase_add_test(tests, a_claimed_pool_is_passed_over);
     tcase_add_test(tests, the_last_owner_adopts);
     tcase_add_test(tests, the_last_block_frees_the_pool);

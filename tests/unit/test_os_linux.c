@@ -112,6 +112,33 @@ static void *wake(void *unused)
     return unused;
 }
 
+START_TEST(sleep_takes_its_time)
+{
+    uint64_t before = pm_os_clock_ms();
+    errno = EBADF;
+    pm_os_sleep_ms(50);
+    ck_assert_int_eq(errno, EBADF);
+    ck_assert_uint_ge(pm_os_clock_ms() - before, 30);
+}
+END_TEST
+
+static void *do_nothing(void *argument)
+{
+    return argument;
+}
+
+START_TEST(the_least_stack_is_accepted)
+{
+    pthread_attr_t attributes;
+    pthread_t thread;
+    ck_assert_int_eq(pthread_attr_init(&attributes), 0);
+    ck_assert_int_eq(pthread_attr_setstacksize(&attributes, pm_os_thread_stack_min() + 65536), 0);
+    ck_assert_int_eq(pthread_create(&thread, &attributes, do_nothing, NULL), 0);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    pthread_attr_destroy(&attributes);
+}
+END_TEST
+
 START_TEST(a_waiter_is_woken)
 {
     pthread_t thread;
@@ -186,6 +213,8 @@ static void add(TCase *tests)
     tcase_add_test(tests, resize_keeps_the_contents);
     tcase_add_test(tests, move_takes_the_pages_and_leaves_zeros);
     tcase_add_test(tests, the_clock_moves_on);
+    tcase_add_test(tests, sleep_takes_its_time);
+    tcase_add_test(tests, the_least_stack_is_accepted);
     tcase_add_test(tests, a_waiter_is_woken);
     tcase_add_test(tests, all_of_a_text_is_written);
     tcase_add_test(tests, the_environment_is_read);

@@ -5,7 +5,9 @@
  */
 #include "pools.h"
 
+#include "arena/mapping.h"
 #include "arena/ownermap.h"
+#include "arena/provider.h"
 #include "arena/purge.h"
 #include "heap/alloc.h"
 #include "heap/census.h"
@@ -336,6 +338,64 @@ START_TEST(a_batch_may_find_that_its_pool_floats)
 }
 END_TEST
 
+/* An arena allocator that frees a block when it gets an arena back. */
+static struct pm_pool *freed_within;
+
+static void *provide(void *context, size_t size)
+{
+    (void)context;
+    return pm_os_memory.map(size);
+}
+
+static void take_back(void *context, void *start, size_t size)
+{
+    (void)context;
+    struct pm_pool *pool = freed_within;
+    freed_within = NULL;
+    if (pool != NULL)
+        free_from(&other, pool, 0);
+    pm_os_memory.unmap(start, size);
+}
+
+/* Sets `rivals` to three pools in arenas of their own whose batches want the same slot. */
+static void find_three_rivals(struct pm_pool *rivals[3])
+{
+    struct pm_pool *at[PM_BATCH_SLOTS][2] = {{NULL}};
+    for (;;) {
+        struct pm_pool *pool = used_pool(pm_class_of(SIZE), 1);
+        struct pm_pool **slot = at[pm_batch_slot(pool)];
+        if (slot[1] != NULL) {
+            rivals[0] = slot[0];
+            rivals[1] = slot[1];
+            rivals[2] = pool;
+            return;
+        }
+        slot[slot[0] != NULL] = pool;
+    }
+}
+
+START_TEST(a_flush_may_lead_to_frees_that_fill_the_slot_again)
+{
+    struct pm_provider own = {NULL, provide, take_back}, before;
+    struct pm_pool *rivals[3];
+    pm_provider_get(&before);
+    pm_provider_set(&own);
+    pm_purge_set_decay(0);
+    pm_mapping_set_arena_max(PM_SLICE);
+    find_three_rivals(rivals);
+    pm_pool_unset_current(rivals[0]);
+    ck_assert(pm_floating_release(rivals[0], true, false));
+    free_from(&other, rivals[0], 0); /* its last block: when it is sent the arena goes */
+    freed_within = rivals[1];
+    free_from(&other, rivals[2], 0);
+    ck_assert_ptr_null(freed_within);
+    pm_remote_flush(&other);
+    ck_assert_uint_eq(unit_remote_count(rivals[1]), 1);
+    ck_assert_uint_eq(unit_remote_count(rivals[2]), 1);
+    pm_provider_set(&before);
+}
+END_TEST
+
 static void free_again(void *block)
 {
     pm_free(block, "free");
@@ -392,6 +452,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, a_free_into_ones_own_floating_pool_adopts_it);
     tcase_add_loop_test(tests, a_free_into_anothers_floating_pool_leaves_it, 0, 2);
     tcase_add_test(tests, a_batch_may_find_that_its_pool_floats);
+    tcase_add_test(tests, a_flush_may_lead_to_frees_that_fill_the_slot_again);
     tcase_add_test(tests, a_second_free_is_told);
     tcase_add_test(tests, a_second_free_of_a_block_under_way_is_told);
 }
