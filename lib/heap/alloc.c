@@ -83,21 +83,28 @@ void *pm_alloc_slow(size_t size)
     return alloc(size, PM_GRANULE, false);
 }
 
-/* The pool is another thread's, nobody's, or ours but not in the table. */
-static bool free_in_pool(struct pm_heap *heap, struct pm_pool *pool, void *address,
-                         const char *call)
+/* The pool is ours, but was not in the table. */
+static bool free_in_own(struct pm_heap *heap, struct pm_pool *pool, uint64_t block, void *address)
 {
-    uint64_t block = pm_pool_block_at(pool, address);
-    if (block >= pool->shape.limit || !pm_link_is_live(pool, block))
+    if (!pm_link_is_live(pool, block))
         return false;
-    if (!pm_pool_is_owned_by(pool, heap)) {
-        pm_remote_free(heap, pool, block, call);
-        return true;
-    }
     if (pm_pool_is_near(pool))
         pm_heap_tlb_enter(heap, address, pool);
     if (pm_pool_push(pool, block))
         pm_heap_pushed(heap, pool);
+    return true;
+}
+
+/* The pool is another thread's, nobody's, or ours but not in the table. */
+PM_INLINE bool free_in_pool(struct pm_heap *heap, struct pm_pool *pool, void *address,
+                            const char *call)
+{
+    uint64_t block = pm_pool_block_at(pool, address);
+    if (PM_UNLIKELY(block >= pool->shape.limit))
+        return false;
+    if (pm_pool_is_owned_by(pool, heap))
+        return free_in_own(heap, pool, block, address);
+    pm_remote_free(heap, pool, block, call); /* and whether it is live */
     return true;
 }
 
@@ -112,11 +119,11 @@ static bool may_be_foreign(const struct pm_span *span, const void *address)
 
 void pm_free_slow(struct pm_heap *heap, void *address, const char *call)
 {
-    if (address == NULL)
-        return;
     struct pm_span *span = pm_ownermap_get(address);
-    if (span != NULL && span->kind == PM_SPAN_POOL &&
+    if (PM_LIKELY(span != NULL) && PM_LIKELY(span->kind == PM_SPAN_POOL) &&
         free_in_pool(heap, pm_pool_of_span(span), address, call))
+        return;
+    if (address == NULL)
         return;
     if (span != NULL && span->kind == PM_SPAN_LARGE && span->start == (uintptr_t)address) {
         pm_large_free(pm_large_of_span(span), address, call);

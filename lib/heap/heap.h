@@ -35,11 +35,11 @@ struct pm_bin {
 struct pm_batch {
     struct pm_pool *pool; /* NULL: there are none */
     uint16_t head, last;
-    uint32_t count;
+    uint16_t count, room; /* blocks there are, and how many more may join */
 };
 
 /* Batches under way at one time; a pool's address says which is its. */
-#define PM_BATCH_SLOTS ((size_t)16)
+#define PM_BATCH_SLOTS ((size_t)128)
 
 struct pm_heap {
     /* The current pool for each size in granules; never NULL. */

@@ -78,7 +78,7 @@ void pm_remote_flush(struct pm_heap *heap)
         flush(heap, &heap->batch[i]);
 }
 
-static void refuse(struct pm_pool *pool, uint64_t block, const char *call)
+static PM_COLD void refuse(struct pm_pool *pool, uint64_t block, const char *call)
 {
     pm_fatal_free(call, pm_pool_address(pool, (uint32_t)block));
 }
@@ -97,44 +97,50 @@ static void send_one(struct pm_heap *heap, struct pm_pool *pool, uint64_t block,
     send(heap, &list);
 }
 
-static void join(struct pm_batch *batch, uint64_t block, const char *call)
+/* The block begins a batch, perhaps once another pool's has gone. */
+static PM_NOINLINE void begin(struct pm_heap *heap, struct pm_pool *pool, uint64_t block,
+                              const char *call)
+{
+    struct pm_batch *batch = &heap->batch[pm_batch_slot(pool)];
+    while (batch->pool != NULL) /* what a flush leads to may fill it again */
+        flush(heap, batch);
+    uint32_t blocks = (BATCH_BYTES - 1) / pool->shape.size;
+    uint16_t room = blocks < BATCH_BLOCKS ? (uint16_t)blocks : BATCH_BLOCKS - 1;
+    *batch = (struct pm_batch){pool, (uint16_t)block, (uint16_t)block, 1, room};
+    take_over(pool, block, call);
+    if (room == 0)
+        flush(heap, batch);
+}
+
+PM_INLINE void join(struct pm_heap *heap, struct pm_batch *batch, uint64_t block, const char *call)
 {
     if (PM_UNLIKELY(!pm_link_is_live(batch->pool, block)))
         refuse(batch->pool, block, call);
     pm_link_set(batch->pool, block, batch->head);
-}
-
-static void add(struct pm_heap *heap, struct pm_pool *pool, uint64_t block, const char *call)
-{
-    struct pm_batch *batch = &heap->batch[pm_batch_slot(pool)];
-    while (batch->pool != pool && batch->pool != NULL) /* what a flush leads to may fill it again */
-        flush(heap, batch);
-    if (batch->pool == pool) {
-        join(batch, block, call);
-    } else {
-        *batch = (struct pm_batch){pool, PM_LINK_NONE, (uint16_t)block, 0};
-        take_over(pool, block, call);
-    }
     batch->head = (uint16_t)block;
     batch->count++;
-    if (batch->count == BATCH_BLOCKS || batch->count * pool->shape.size >= BATCH_BYTES)
+    if (--batch->room == 0)
         flush(heap, batch);
 }
 
-/* A thread that only frees what others have allocated gets a heap all the same, for its batches. */
-static struct pm_heap *heap_for_batches(struct pm_heap *heap)
+/* A thread that only frees what others have allocated gets a heap all the same, for its batches.
+ * One that has ended has no use for them; a pool that was ours last becomes ours again with the
+ * first block: then frees are fast. */
+static PM_NOINLINE void free_at_first(struct pm_heap *heap, struct pm_pool *pool, uint64_t block,
+                                      const char *call)
 {
-    if (PM_UNLIKELY(heap == &pm_heap_none))
-        heap = pm_thread_begin();
-    return heap == &pm_heap_ended ? NULL : heap;
+    struct pm_heap *own = heap == &pm_heap_none ? pm_thread_begin() : heap;
+    if (own == NULL || own == &pm_heap_ended || pm_pool_was_owned_by(pool, heap))
+        send_one(heap, pool, block, call);
+    else
+        begin(own, pool, block, call);
 }
 
-/* A pool that was ours last becomes ours again with the first block: then frees are fast. */
 void pm_remote_free(struct pm_heap *heap, struct pm_pool *pool, uint64_t block, const char *call)
 {
-    struct pm_heap *batches = heap_for_batches(heap);
-    if (batches != NULL && !pm_pool_was_owned_by(pool, heap))
-        add(batches, pool, block, call);
+    struct pm_batch *batch = &heap->batch[pm_batch_slot(pool)];
+    if (PM_LIKELY(batch->pool == pool))
+        join(heap, batch, block, call);
     else
-        send_one(heap, pool, block, call);
+        free_at_first(heap, pool, block, call);
 }

@@ -11,7 +11,8 @@
 
 #include "heap/heap.h"
 
-/* Frees block number `block` of `pool`; `call` names the public function in a message. */
+/* Frees block number `block` of `pool`, if that is live; `call` names the public function in the
+ * message that ends the process if not. */
 void pm_remote_free(struct pm_heap *heap, struct pm_pool *pool, uint64_t block, const char *call);
 
 /* Pushes what the heap's batches hold. */
