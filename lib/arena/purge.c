@@ -144,7 +144,7 @@ void pm_purge_tick(uint64_t now)
         return;
     uint64_t due = atomic_load_explicit(&next_tick_ms, memory_order_relaxed);
     if (now < due ||
-        !atomic_compare_exchange_strong_explicit(&next_tick_ms, &due, now + (uint64_t)decay / 2,
+        !atomic_compare_exchange_strong_explicit(&next_tick_ms, &due, now + (uint64_t)decay,
                                                  memory_order_relaxed, memory_order_relaxed))
         return;
     uint64_t last = atomic_load_explicit(&last_free_ms, memory_order_relaxed);

@@ -2,7 +2,7 @@
  * purge.h - when the pages of free spans go back to the system.
  *
  * Free slices stay resident for a while, because most programs want them again
- * soon.  Every half decay time, on the occasion of some call, those that were
+ * soon.  Every decay time, on the occasion of some call, those that were
  * already dirty the last time are purged; after a quiet time as long as the
  * whole decay the next call purges them all.  Before that some go only when
  * more memory is resident than the program ever used at one time.  So a steady

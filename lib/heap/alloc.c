@@ -190,12 +190,32 @@ static bool stays(const struct pm_pool *pool, size_t size)
     return size <= now && (size >= now / 2 || pm_class_of(size) == pool->class);
 }
 
+/* The pool of a live block, if that is ours and in the table, as in pm_free(); else NULL. */
+static struct pm_pool *own_pool_of(const void *address)
+{
+    struct pm_pool *pool = pm_tls_heap->tlb[((uintptr_t)address >> PM_SLICE_SHIFT) % PM_TLB_SLOTS];
+    uint64_t distance = (uintptr_t)address - pool->block0;
+    uint64_t block = pm_multiply_high(distance, pool->reciprocal);
+    bool is_live = block < pool->limit && pm_link_get(pool, block) == (uint16_t)distance;
+    return is_live ? pool : NULL;
+}
+
+static bool find(const void *address, struct pm_block *block)
+{
+    block->pool = own_pool_of(address);
+    if (block->pool == NULL)
+        return pm_block_find(address, block);
+    block->large = NULL;
+    block->usable = block->pool->size;
+    return true;
+}
+
 void *pm_realloc(void *address, size_t size, const char *call)
 {
     if (address == NULL)
         return pm_alloc(size);
     struct pm_block block;
-    if (!pm_block_find(address, &block))
+    if (!find(address, &block))
         return copy_to_new(address, foreign_size(address, call), size, call);
     if (block.pool != NULL && stays(block.pool, size))
         return address;
@@ -210,5 +230,5 @@ void *pm_realloc(void *address, size_t size, const char *call)
 size_t pm_usable_size(const void *address, const char *call)
 {
     struct pm_block block;
-    return pm_block_find(address, &block) ? block.usable : foreign_size(address, call);
+    return find(address, &block) ? block.usable : foreign_size(address, call);
 }

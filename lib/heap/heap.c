@@ -19,6 +19,7 @@ enum {
     DEBUG_CHECK_REFILLS = 256, /* refills between two full checks in debug builds */
     PARTIAL_LOOKED = 8,        /* partial pools asked for a block before fresh memory is used */
     FULL_KEPT = 64,            /* full pools of a class that stay with the heap */
+    TIDY_STEP = 8 << 20, /* bytes of growth, at least, between two times all pools are purged */
 };
 
 /* Filled in by the compiler, because the first call may come before any code of ours. */
@@ -253,7 +254,7 @@ static void let_idle_go(struct pm_heap *heap)
         return;
     heap->idle_below = peak;
     if (peak > heap->tidy_below && pm_purge_decay() >= 0) {
-        heap->tidy_below = peak + peak / 8;
+        heap->tidy_below = peak + peak / 4 + TIDY_STEP;
         pm_heap_purge(heap, true);
     }
     for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1) {

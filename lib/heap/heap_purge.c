@@ -2,9 +2,9 @@
  * heap_purge.c - when free pages inside a heap's pools go back to the system.
  *
  * As with free slices (arena/purge.h) nothing is purged that may be wanted
- * again soon: a pool is looked at every half decay time, and its free pages go
- * when as many blocks are in use as the last time.  After a quiet time as long as
- * the decay all go at once.  Each pool is purged once, until its use changes.
+ * again soon: a pool is looked at every decay time, and its free pages go
+ * when as many blocks are in use as the last time.  After a quiet time half as long
+ * again all go at once.  Each pool is purged once, until its use changes.
  */
 #include "arena/purge.h"
 #include "heap/background.h"
@@ -101,9 +101,9 @@ void pm_heap_tick(struct pm_heap *heap, uint64_t now)
     int64_t decay = pm_purge_decay();
     if (pm_thread_has_heap(pm_tls_heap)) /* else under the lock of ended threads' heap */
         pm_background_ensure();
-    if (decay < 0 || now < heap->tick_ms + (uint64_t)decay / 2)
+    if (decay < 0 || now < heap->tick_ms + (uint64_t)decay)
         return;
-    bool quiet = now >= heap->tick_ms + (uint64_t)decay && heap->tick_ms != 0;
+    bool quiet = now >= heap->tick_ms + (uint64_t)decay * 3 / 2 && heap->tick_ms != 0;
     heap->tick_ms = now;
     pm_heap_collect(heap);
     pm_heap_purge(heap, quiet);

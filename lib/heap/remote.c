@@ -92,7 +92,7 @@ static void take_over(struct pm_pool *pool, uint64_t block, const char *call)
 
 static void send_one(struct pm_heap *heap, struct pm_pool *pool, uint64_t block, const char *call)
 {
-    struct pm_batch list = {pool, (uint16_t)block, (uint16_t)block, 1};
+    struct pm_batch list = {pool, (uint16_t)block, (uint16_t)block, 1, 0};
     take_over(pool, block, call);
     send(heap, &list);
 }

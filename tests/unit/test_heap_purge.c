@@ -96,9 +96,9 @@ START_TEST(ticks_follow_the_decay)
 {
     pm_heap_tick(&heap, 10000);
     ck_assert_uint_eq(withheld(), 0);
-    pm_heap_tick(&heap, 10400); /* too early */
+    pm_heap_tick(&heap, 10900); /* too early */
     ck_assert_uint_eq(withheld(), 0);
-    pm_heap_tick(&heap, 10600);
+    pm_heap_tick(&heap, 11000);
     ck_assert_uint_eq(withheld(), POOLS - 1);
 }
 END_TEST
@@ -108,7 +108,7 @@ START_TEST(a_quiet_time_purges_at_once)
     pm_heap_tick(&heap, 10000);
     struct pm_pool *pool = heap.bin[CLASS].partial.first;
     take(pool, 1);
-    pm_heap_tick(&heap, 11000);
+    pm_heap_tick(&heap, 11500);
     ck_assert_uint_eq(withheld(), POOLS - 1);
     ck_assert_uint_ne(pool->withheld, 0);
 }
