@@ -7,7 +7,7 @@
 #include "arena/bitmap.h"
 #include "os/os.h"
 
-#define EXCESS_MIN (1 * PM_MIB)
+#define EXCESS_MIN (256 * PM_KIB)
 
 struct pm_lock pm_arena_lock = PM_LOCK_INIT;
 struct pm_arena *pm_arena_list;
