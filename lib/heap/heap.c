@@ -234,7 +234,7 @@ static void collect_current(struct pm_heap *heap, struct pm_pool *pool)
     if (pool->used == pm_pool_used_current(pool)) /* no block came back since somebody looked */
         return;
     if (pm_pool_used(pool) != 0) {
-        pool->used = pm_pool_used_current(pool);
+        pm_pool_set_current(pool);
         return;
     }
     from_current(heap, pool);

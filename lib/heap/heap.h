@@ -56,7 +56,8 @@ struct pm_heap {
     uint32_t refills;  /* so far; for what is done every so many of them */
     size_t idle_below; /* idle pools may stay until the arenas' peak exceeds this */
     size_t tidy_below; /* and free pages inside pools until it exceeds this */
-    uint64_t tick_ms;  /* when heap_purge.c looked last */
+    uint64_t look_ms;  /* when it looked at the clock last */
+    uint64_t tick_ms;  /* when heap_purge.c looked at its pools last */
 
     /* registry.c's, under its lock. */
     struct pm_heap *next;      /* of all heaps ever made */

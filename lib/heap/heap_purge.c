@@ -3,8 +3,9 @@
  *
  * As with free slices (arena/purge.h) nothing is purged that may be wanted
  * again soon: a pool is looked at every decay time, and its free pages go
- * when as many blocks are in use as the last time.  After a quiet time half as long
- * again all go at once.  Each pool is purged once, until its use changes.
+ * when as many blocks are in use as the last time, and it was not current since.  When a
+ * heap has not even asked for the time that long, all go at once.  Each pool is purged
+ * once, until its use changes.
  */
 #include "arena/purge.h"
 #include "heap/background.h"
@@ -101,9 +102,10 @@ void pm_heap_tick(struct pm_heap *heap, uint64_t now)
     int64_t decay = pm_purge_decay();
     if (pm_thread_has_heap(pm_tls_heap)) /* else under the lock of ended threads' heap */
         pm_background_ensure();
+    bool quiet = heap->look_ms != 0 && now >= heap->look_ms + (uint64_t)decay;
+    heap->look_ms = now;
     if (decay < 0 || now < heap->tick_ms + (uint64_t)decay)
         return;
-    bool quiet = now >= heap->tick_ms + (uint64_t)decay * 3 / 2 && heap->tick_ms != 0;
     heap->tick_ms = now;
     pm_heap_collect(heap);
     pm_heap_purge(heap, quiet);

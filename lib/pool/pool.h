@@ -268,10 +268,14 @@ PM_INLINE void pm_pool_set_purged(struct pm_pool *pool, bool purged)
     __atomic_store_n(&pool->purged_since, purged, __ATOMIC_RELAXED);
 }
 
-/* From now on blocks may be popped. */
+/* As `rested`: the pool is in use. */
+#define PM_NEVER_RESTED UINT16_MAX
+
+/* From now on blocks may be popped; or were, since somebody looked. */
 PM_INLINE void pm_pool_set_current(struct pm_pool *pool)
 {
     pool->state = PM_POOL_CURRENT;
+    pool->rested = PM_NEVER_RESTED; /* as many may be in use later, but others */
     pool->used = pm_pool_used_current(pool);
 }
 

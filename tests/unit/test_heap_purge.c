@@ -114,6 +114,36 @@ START_TEST(a_quiet_time_purges_at_once)
 }
 END_TEST
 
+/* A slow program looks at the clock, if not often; what it uses stays. */
+START_TEST(a_slow_time_is_not_quiet)
+{
+    struct pm_pool *pool = heap.bin[CLASS].partial.first;
+    for (uint64_t now = 10000; now < 20000; now += 900) {
+        take(pool, 1);
+        pm_heap_tick(&heap, now);
+        ck_assert_uint_eq(pool->withheld, 0);
+    }
+    ck_assert_uint_eq(withheld(), POOLS - 2);
+}
+END_TEST
+
+/* As many blocks are in use as before, but not the same. */
+START_TEST(what_was_current_meanwhile_is_left_alone)
+{
+    struct pm_pool *pool = heap.bin[CLASS].partial.first;
+    pm_heap_purge(&heap, false);
+    pm_pool_set_current(pool);
+    uint32_t block = pool->free;
+    pm_pool_pop(pool);
+    pm_pool_push(pool, block);
+    pm_pool_unset_current(pool);
+    pm_heap_purge(&heap, false);
+    ck_assert_uint_eq(pool->withheld, 0);
+    pm_heap_purge(&heap, false);
+    ck_assert_uint_ne(pool->withheld, 0);
+}
+END_TEST
+
 START_TEST(a_negative_decay_purges_nothing)
 {
     pm_purge_set_decay(-1);
@@ -201,6 +231,8 @@ static void add(TCase *tests)
     tcase_add_test(tests, all_means_at_once);
     tcase_add_test(tests, ticks_follow_the_decay);
     tcase_add_test(tests, a_quiet_time_purges_at_once);
+    tcase_add_test(tests, a_slow_time_is_not_quiet);
+    tcase_add_test(tests, what_was_current_meanwhile_is_left_alone);
     tcase_add_test(tests, a_negative_decay_purges_nothing);
     tcase_add_test(tests, pools_with_nothing_resident_wait_behind_others);
     tcase_add_test(tests, floating_pools_are_purged_by_whoever_looks);
