@@ -33,6 +33,7 @@ void pm_heap_clear(struct pm_heap *heap)
 {
     for (size_t i = 0; i < PM_BATCH_SLOTS; i++)
         heap->batch[i].pool = NULL;
+    heap->has_batches = false;
     for (size_t i = 0; i < PM_DIRECT_COUNT; i++)
         heap->direct[i] = &pm_pool_none;
     for (size_t i = 0; i < PM_TLB_SLOTS; i++)

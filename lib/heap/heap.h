@@ -52,6 +52,7 @@ struct pm_heap {
     struct pm_pool *tlb[PM_TLB_SLOTS];
     struct pm_bin bin[PM_CLASS_COUNT];
     struct pm_batch batch[PM_BATCH_SLOTS];
+    bool has_batches; /* some may have begun since all were sent */
 
     uint32_t refills;  /* so far; for what is done every so many of them */
     size_t idle_below; /* idle pools may stay until the arenas' peak exceeds this */

@@ -74,6 +74,9 @@ static void flush(struct pm_heap *heap, struct pm_batch *batch)
 
 void pm_remote_flush(struct pm_heap *heap)
 {
+    if (!heap->has_batches) /* of a program with one thread */
+        return;
+    heap->has_batches = false;
     for (size_t i = 0; i < PM_BATCH_SLOTS; i++)
         flush(heap, &heap->batch[i]);
 }
@@ -107,6 +110,7 @@ static PM_NOINLINE void begin(struct pm_heap *heap, struct pm_pool *pool, uint64
     uint32_t blocks = (BATCH_BYTES - 1) / pool->shape.size;
     uint16_t room = blocks < BATCH_BLOCKS ? (uint16_t)blocks : BATCH_BLOCKS - 1;
     *batch = (struct pm_batch){pool, (uint16_t)block, (uint16_t)block, 1, room};
+    heap->has_batches = true;
     take_over(pool, block, call);
     if (room == 0)
         flush(heap, batch);
