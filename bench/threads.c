@@ -48,13 +48,16 @@ static void *work(void *argument)
 {
     struct worker *worker = argument;
     unsigned char *blocks[LIVE] = {NULL};
+    uint64_t rng = worker->rng; /* here, as workers lie on one cache line */
+    unsigned long sum = 0;
     for (unsigned long i = 0; i < worker->replacements; i++) {
-        uint64_t random = next(&worker->rng);
+        uint64_t random = next(&rng);
         size_t at = (random >> 32) % LIVE;
         if (blocks[at] != NULL)
-            worker->sum += blocks[at][0];
+            sum += blocks[at][0];
         blocks[at] = replace(blocks[at], random & 0xffffffff);
     }
+    worker->sum = sum;
     for (size_t i = 0; i < LIVE; i++)
         free(blocks[i]);
     return NULL;

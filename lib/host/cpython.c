@@ -12,6 +12,7 @@
 #include "host/cpython.h"
 
 #include <dlfcn.h>
+#include <link.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -208,9 +209,13 @@ void pm_cpython_start(bool may_install, bool speak)
 void pm_cpython_loaded(const void *code, bool may_install)
 {
     Dl_info object;
-    if (!looking || pm_cpython != NULL || dladdr(code, &object) == 0)
+    struct link_map *map = NULL;
+    if (!looking || pm_cpython != NULL ||
+        dladdr1(code, &object, (void **)&map, RTLD_DL_LINKMAP) == 0)
         return;
-    void *handle = dlopen(object.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
+    if (map->l_name[0] == '\0') /* the program: what is in it was there at the start */
+        return;
+    void *handle = dlopen(map->l_name, RTLD_LAZY | RTLD_NOLOAD);
     if (handle == NULL)
         dlerror();
     else if (resolve(handle))
