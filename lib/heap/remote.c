@@ -18,13 +18,25 @@
 
 enum { BATCH_BLOCKS = 32, BATCH_BYTES = 4096 };
 
+/*
+ * Leads the end of the list on.  The owner may have freed the block there just as it was taken
+ * over, and its list leads on from it then: that must not be overwritten unseen.
+ */
+static void lead_on(const struct pm_batch *list, uint16_t from, uint16_t to)
+{
+    if (pm_link_exchange(list->pool, list->last, to) != from)
+        pm_fatal_broken("a block is freed by one thread", list->pool);
+}
+
 /* Pushes a list, whose links are already taken over; true when that claimed the pool. */
 static bool push(const struct pm_batch *list)
 {
     uint64_t pushed, word = atomic_load_explicit(&list->pool->remote, memory_order_relaxed);
     uint64_t owned_list = PM_REMOTE_OWNED | list->head;
+    uint16_t behind = PM_LINK_NONE;
     do {
-        pm_link_set(list->pool, list->last, PM_REMOTE_HEAD(word));
+        lead_on(list, behind, PM_REMOTE_HEAD(word));
+        behind = PM_REMOTE_HEAD(word);
         pushed = owned_list | (PM_REMOTE_COUNT(word) + list->count) * PM_REMOTE_ONE;
         /* release pairs with the acquire in pm_pool_collect(); acquire pairs with the
          * release in floating.c: unclaim(), for the case that this claims the pool */
