@@ -209,15 +209,21 @@ static size_t mark_dirty(struct pm_arena *arena, size_t page, size_t pages, uint
     return (size_t)__builtin_popcountll(dirty);
 }
 
-void pm_arena_free_locked(struct pm_arena *arena, size_t first, size_t slices, uint64_t clean)
+/* The slices may be taken from now on. */
+static void mark_free(struct pm_arena *arena, size_t first, size_t slices)
 {
     pm_bitmap_clear(arena->taken, first, slices);
-    size_t dirty = mark_dirty(arena, pm_arena_pages(first), pm_arena_pages(slices), clean);
-    count_dirty(arena, dirty);
-    count_unused(dirty << page_shift());
     arena->no_run = SIZE_MAX;
     if (first < arena->search_from)
         arena->search_from = first;
+}
+
+void pm_arena_free_locked(struct pm_arena *arena, size_t first, size_t slices, uint64_t clean)
+{
+    mark_free(arena, first, slices);
+    size_t dirty = mark_dirty(arena, pm_arena_pages(first), pm_arena_pages(slices), clean);
+    count_dirty(arena, dirty);
+    count_unused(dirty << page_shift());
     count_freed(arena, slices);
 }
 
@@ -304,22 +310,11 @@ struct pm_arena *pm_arena_unlink_empty_locked(size_t keep)
     return last;
 }
 
-/* Takes the slices of the run, or frees them. */
-static void hold_run(struct pm_arena *arena, const struct pm_arena_run *run, bool hold)
+/* How many slices the run lies on, from `*first` on. */
+static size_t slices_of(const struct pm_arena_run *run, size_t *first)
 {
-    size_t first = slice_of_page(run->first);
-    size_t end = pm_div_up((run->first + run->pages) << page_shift(), PM_SLICE);
-    size_t count = end - first;
-    if (hold) {
-        pm_bitmap_set(arena->taken, first, count);
-        arena->taken_count += count;
-        return;
-    }
-    pm_bitmap_clear(arena->taken, first, count);
-    arena->taken_count -= count;
-    arena->no_run = SIZE_MAX;
-    if (first < arena->search_from)
-        arena->search_from = first;
+    *first = slice_of_page(run->first);
+    return pm_div_up((run->first + run->pages) << page_shift(), PM_SLICE) - *first;
 }
 
 bool pm_arena_lock_run(struct pm_arena *arena, bool aged_only, size_t from,
@@ -335,7 +330,9 @@ bool pm_arena_lock_run(struct pm_arena *arena, bool aged_only, size_t from,
         next = pm_bitmap_next(which, end, pages, true);
     } while (next != pages && slice_of_page(next) <= slice_of_page(end - 1) + 1);
     run->pages = end - run->first;
-    hold_run(arena, run, true);
+    size_t first, slices = slices_of(run, &first);
+    pm_bitmap_set(arena->taken, first, slices);
+    arena->taken_count += slices;
     count_clean(arena, pm_bitmap_count(arena->dirty, run->first, run->pages));
     pm_bitmap_clear(arena->dirty, run->first, run->pages);
     pm_bitmap_clear(arena->aged, run->first, run->pages);
@@ -344,7 +341,9 @@ bool pm_arena_lock_run(struct pm_arena *arena, bool aged_only, size_t from,
 
 void pm_arena_unlock_run(struct pm_arena *arena, const struct pm_arena_run *run, bool clean)
 {
-    hold_run(arena, run, false);
+    size_t first, slices = slices_of(run, &first);
+    mark_free(arena, first, slices);
+    arena->taken_count -= slices;
     if (!clean) {
         pm_bitmap_set(arena->dirty, run->first, run->pages);
         count_dirty(arena, run->pages);

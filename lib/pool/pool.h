@@ -331,7 +331,8 @@ bool pm_pool_unwithhold(struct pm_pool *pool);
 /* The pages of the pool that the blocks [first, end) lie on, as bits. */
 uint64_t pm_pool_pages(const struct pm_pool *pool, uint32_t first, uint32_t end);
 
-/* The clean pages on which the end of a block may lie that begins before them. */
+/* The pages that may have been written: those that are not clean, and behind each as many more as
+ * the end of a block may lie on. */
 uint64_t pm_pool_touched(const struct pm_pool *pool);
 
 /* Makes `free` and `used` anew from link[], whatever state they are in. */

@@ -6,7 +6,30 @@
 
 #include "unit.h"
 
+#include "arena/ownermap.h"
+#include "heap/census.h"
 #include "heap/heap.h"
+
+/* The pool that a block lies in. */
+static inline struct pm_pool *unit_pool_of(const void *block)
+{
+    return pm_pool_of_span(pm_ownermap_get(block));
+}
+
+/* How many pools there are, and how many blocks are live, in the whole process. */
+static inline size_t unit_pools(void)
+{
+    struct pm_census census;
+    pm_census_take(&census);
+    return census.pools;
+}
+
+static inline size_t unit_live(void)
+{
+    struct pm_census census;
+    pm_census_take(&census);
+    return census.live_blocks;
+}
 
 /* Takes a block, carving where needed; NULL when the pool is full. */
 static inline char *unit_take(struct pm_pool *pool)

@@ -31,13 +31,6 @@ static uint32_t capacity(void)
     return blocks;
 }
 
-static size_t pools(void)
-{
-    struct pm_census census;
-    pm_census_take(&census);
-    return census.pools;
-}
-
 /* Another thread frees the `i`th block. */
 static void free_remotely(struct pm_pool *pool, uint32_t i)
 {
@@ -94,12 +87,12 @@ START_TEST(an_empty_pool_goes)
     pm_pool_push(pool, unit_nth(pool, 0));
     pm_pool_push(pool, unit_nth(pool, 1));
     ck_assert(pm_floating_release(pool, true, false));
-    ck_assert_uint_eq(pools(), 0);
+    ck_assert_uint_eq(unit_pools(), 0);
     pool = pool_with(2);
     free_remotely(pool, 0);
     free_remotely(pool, 1);
     ck_assert(pm_floating_release(pool, true, false));
-    ck_assert_uint_eq(pools(), 0);
+    ck_assert_uint_eq(unit_pools(), 0);
 }
 END_TEST
 
@@ -189,7 +182,7 @@ START_TEST(the_last_block_frees_the_pool)
         pm_floating_release(pool, true, false);
         claim_with(pool, 0);
         ck_assert(!pm_floating_claimed(pool, i == 0 ? &heap : &other));
-        ck_assert_uint_eq(pools(), 0);
+        ck_assert_uint_eq(unit_pools(), 0);
         ck_assert_ptr_null(pm_floating_take(CLASS));
     }
 }

@@ -17,13 +17,6 @@ enum { THREADS = 3, SLOTS = 64, FORKS = 60 };
 static _Atomic(void *) slots[SLOTS]; /* blocks of all threads */
 static atomic_bool stop;
 
-static size_t pools(void)
-{
-    struct pm_census census;
-    pm_census_take(&census);
-    return census.pools;
-}
-
 static void *churn(void *argument)
 {
     uint64_t state = *(uint64_t *)argument;
@@ -114,7 +107,7 @@ static void child_frees_all(void)
             pm_free(atomic_load(&slots[i]), "free");
         if (pm_thread_has_heap(pm_tls_heap))
             pm_heap_collect(pm_tls_heap);
-        UNIT_CHECK(pools() == 0);
+        UNIT_CHECK(unit_pools() == 0);
         UNIT_CHECK(pm_registry_count() == pm_thread_has_heap(pm_tls_heap));
         _exit(EXIT_SUCCESS);
     }
@@ -142,18 +135,6 @@ enum { SIZE = 416, MANY = 4000, FREED = 5 };
 static void *many[MANY]; /* blocks of this thread */
 static size_t count;
 
-static struct pm_pool *pool_of(void *block)
-{
-    return pm_pool_of_span(pm_ownermap_get(block));
-}
-
-static size_t live(void)
-{
-    struct pm_census census;
-    pm_census_take(&census);
-    return census.live_blocks;
-}
-
 static void take_one(void)
 {
     ck_assert_uint_lt(count, MANY);
@@ -165,9 +146,9 @@ static void take_one(void)
 static struct pm_pool *full_pool(void)
 {
     take_one();
-    while (pool_of(many[0])->state != PM_POOL_FULL)
+    while (unit_pool_of(many[0])->state != PM_POOL_FULL)
         take_one();
-    return pool_of(many[0]);
+    return unit_pool_of(many[0]);
 }
 
 static void let_float(struct pm_pool *pool)
@@ -187,7 +168,7 @@ static void free_from(size_t first)
 /* Has freed some blocks that have not arrived when the test ends. */
 static void *hold_batch(void *unused)
 {
-    struct pm_pool *pool = pool_of(many[0]);
+    struct pm_pool *pool = unit_pool_of(many[0]);
     pm_free(pm_alloc(1), "free");
     free_from(0);
     UNIT_CHECK(unit_remote_count(pool) == 0);
@@ -205,18 +186,18 @@ static void free_the_rest(void)
     pm_heap_check(pm_tls_heap);
     pm_heap_collect(pm_tls_heap);
     pm_heap_check(pm_tls_heap);
-    UNIT_CHECK(live() == 0);
-    UNIT_CHECK(pools() == 0);
+    UNIT_CHECK(unit_live() == 0);
+    UNIT_CHECK(unit_pools() == 0);
 }
 
 START_TEST(what_was_on_its_way_to_this_thread_arrives)
 {
     struct pm_pool *pool = full_pool();
     start_holder(hold_batch);
-    size_t before = live();
+    size_t before = unit_live();
     pid_t child = fork();
     if (child == 0) {
-        UNIT_CHECK(live() == before - FREED);
+        UNIT_CHECK(unit_live() == before - FREED);
         UNIT_CHECK(unit_remote_count(pool) == FREED);
         UNIT_CHECK(pm_pool_is_owned_by(pool, pm_tls_heap));
         pm_heap_check(pm_tls_heap);
@@ -232,10 +213,10 @@ START_TEST(what_was_on_its_way_to_a_floating_pool_arrives)
     struct pm_pool *pool = full_pool();
     start_holder(hold_batch);
     let_float(pool);
-    size_t before = live();
+    size_t before = unit_live();
     pid_t child = fork();
     if (child == 0) {
-        UNIT_CHECK(live() == before - FREED);
+        UNIT_CHECK(unit_live() == before - FREED);
         UNIT_CHECK(pool->used == pm_pool_blocks(pool) - FREED);
         UNIT_CHECK(pool->state == PM_POOL_FLOATING && pool->listed);
         UNIT_CHECK(atomic_load(&pool->remote) == PM_REMOTE_EMPTY);
@@ -286,7 +267,7 @@ START_TEST(what_this_thread_was_about_to_send_arrives_once)
 {
     start_filler();
     free_from(0);
-    ck_assert_uint_eq(unit_remote_count(pool_of(many[FREED])), 0);
+    ck_assert_uint_eq(unit_remote_count(unit_pool_of(many[FREED])), 0);
     child_sends_and_frees_the_rest();
 }
 END_TEST
@@ -314,7 +295,7 @@ END_TEST
 START_TEST(what_several_threads_were_about_to_send_arrives_once)
 {
     pthread_t filler = start_filler();
-    struct pm_pool *pool = pool_of(many[0]);
+    struct pm_pool *pool = unit_pool_of(many[0]);
     free_from(FREED);
     start_holder(hold_batch);
     ck_assert_uint_eq(unit_remote_count(pool), 0);

@@ -23,13 +23,6 @@ static void setup(void)
     pm_heap_clear(&other);
 }
 
-static size_t pools(void)
-{
-    struct pm_census census;
-    pm_census_take(&census);
-    return census.pools;
-}
-
 static void *pop(struct pm_heap *from, unsigned class)
 {
     struct pm_pool *pool = from->bin[class].current;
@@ -44,7 +37,7 @@ START_TEST(an_empty_heap_holds)
     pm_heap_collect(&heap);
     pm_heap_abandon(&heap);
     pm_heap_check(&heap);
-    ck_assert_uint_eq(pools(), 0);
+    ck_assert_uint_eq(unit_pools(), 0);
 }
 END_TEST
 
@@ -61,11 +54,11 @@ START_TEST(refill_makes_a_pool_current)
     }
     for (size_t size = 0; size <= PM_DIRECT_MAX; size++)
         ck_assert_ptr_eq(heap.direct[(size + 15) / 16], heap.bin[pm_class_of(size)].current);
-    ck_assert_uint_eq(pools(), PM_CLASS_COUNT);
+    ck_assert_uint_eq(unit_pools(), PM_CLASS_COUNT);
     for (unsigned class = 0; class < PM_CLASS_COUNT; class ++)
         ck_assert(!pm_pool_push(heap.bin[class].current, heap.bin[class].current->shape.first));
     pm_heap_collect(&heap);
-    ck_assert_uint_eq(pools(), 0);
+    ck_assert_uint_eq(unit_pools(), 0);
     pm_heap_check(&heap);
 }
 END_TEST
@@ -119,10 +112,10 @@ START_TEST(what_others_free_into_full_pools_comes_before_fresh_memory)
     pm_remote_free(&other, second, unit_nth(second, 4), "free");
     pm_remote_flush(&other);
     ck_assert_int_eq(second->state, PM_POOL_FULL);
-    size_t before = pools();
+    size_t before = unit_pools();
     while (heap.bin[CLASS].current != second)
         ck_assert_ptr_nonnull(pop(&heap, CLASS));
-    ck_assert_uint_eq(pools(), before);
+    ck_assert_uint_eq(unit_pools(), before);
     ck_assert_int_eq(first->state, PM_POOL_FULL);
     pm_heap_check(&heap);
 }
@@ -147,10 +140,10 @@ START_TEST(a_full_pool_that_is_empty_goes_instead_of_floating)
         ck_assert_ptr_nonnull(pop(&heap, CLASS));
     struct pm_pool *adopted =
         unit_partial_pool(&heap, CLASS); /* so that no full pool is asked for blocks */
-    size_t before = pools();
+    size_t before = unit_pools();
     while (heap.bin[CLASS].current != adopted)
         ck_assert_ptr_nonnull(pop(&heap, CLASS));
-    ck_assert_uint_eq(pools(), before - 1);
+    ck_assert_uint_eq(unit_pools(), before - 1);
     pm_heap_check(&heap);
 }
 END_TEST
@@ -160,9 +153,9 @@ START_TEST(full_pools_that_others_have_emptied_go)
     struct pm_pool *full = fill_one();
     free_all_remotely(full);
     pm_heap_check(&heap);
-    size_t before = pools();
+    size_t before = unit_pools();
     pm_heap_collect(&heap);
-    ck_assert_uint_eq(pools(), before - 1);
+    ck_assert_uint_eq(unit_pools(), before - 1);
     pm_heap_check(&heap);
 }
 END_TEST
@@ -199,9 +192,9 @@ START_TEST(partial_pools_serve_what_was_used_before)
     }
     for (size_t i = used; i < all; i++)
         ck_assert_ptr_nonnull(pop(&heap, CLASS));
-    ck_assert_uint_eq(pools(), 3);
+    ck_assert_uint_eq(unit_pools(), 3);
     ck_assert_ptr_nonnull(pop(&heap, CLASS));
-    ck_assert_uint_eq(pools(), 4);
+    ck_assert_uint_eq(unit_pools(), 4);
     pm_heap_check(&heap);
 }
 END_TEST
@@ -219,7 +212,7 @@ START_TEST(an_empty_partial_pool_goes)
         ck_assert(pm_pool_push(gone, gone->shape.first));
         pm_heap_pushed(&heap, gone);
         pm_heap_check(&heap);
-        ck_assert_uint_eq(pools(), 2 - i);
+        ck_assert_uint_eq(unit_pools(), 2 - i);
     }
     for (size_t slot = 0; slot < PM_TLB_SLOTS; slot++)
         ck_assert_ptr_eq(heap.tlb[slot], &pm_pool_none);
@@ -253,7 +246,7 @@ static void works_on(struct pm_pool *pool, uint32_t live)
         if (pm_pool_push(pool, block))
             pm_heap_pushed(&heap, pool);
     }
-    ck_assert_uint_eq(pools(), 1); /* the one that came after it */
+    ck_assert_uint_eq(unit_pools(), 1); /* the one that came after it */
     pm_heap_check(&heap);
 }
 
@@ -291,7 +284,7 @@ START_TEST(an_emptied_current_pool_goes_when_its_frees_were_all_counted)
     pm_heap_pushed(&heap, pool);
     ck_assert_ptr_eq(heap.bin[CLASS].current, pool);
     pm_heap_collect(&heap);
-    ck_assert_uint_eq(pools(), 0);
+    ck_assert_uint_eq(unit_pools(), 0);
     pm_heap_check(&heap);
 }
 END_TEST
@@ -317,12 +310,12 @@ START_TEST(what_is_abandoned_serves_others)
 {
     for (size_t i = 0; i < BLOCKS; i++)
         ck_assert_ptr_nonnull(pop(&heap, CLASS));
-    size_t before = pools();
+    size_t before = unit_pools();
     pm_heap_abandon(&heap);
     pm_heap_check(&heap);
-    ck_assert_uint_eq(pools(), before);
+    ck_assert_uint_eq(unit_pools(), before);
     ck_assert_ptr_nonnull(pop(&other, CLASS));
-    ck_assert_uint_eq(pools(), before); /* the one that was not full */
+    ck_assert_uint_eq(unit_pools(), before); /* the one that was not full */
     pm_heap_check(&other);
 }
 END_TEST
@@ -371,7 +364,7 @@ START_TEST(a_refill_within_a_refill_loses_no_pool)
     pm_heap_check(pm_tls_heap);
     pm_free(block, "free");
     pm_heap_collect(pm_tls_heap);
-    ck_assert_uint_eq(pools(), 0);
+    ck_assert_uint_eq(unit_pools(), 0);
 }
 END_TEST
 

@@ -29,18 +29,6 @@ static void setup(void)
     pm_heap_clear(&other);
 }
 
-static struct pm_pool *pool_of(void *block)
-{
-    return pm_pool_of_span(pm_ownermap_get(block));
-}
-
-static size_t live(void)
-{
-    struct pm_census census;
-    pm_census_take(&census);
-    return census.live_blocks;
-}
-
 /* A pool of `owner` with `count` live blocks at least. */
 static struct pm_pool *used_pool(unsigned class, uint32_t count)
 {
@@ -66,16 +54,16 @@ static void *free_one(void *block)
 START_TEST(the_owner_finds_it_when_it_collects)
 {
     void *first = pm_alloc(SIZE), *second = pm_alloc(SIZE);
-    struct pm_pool *pool = pool_of(first);
+    struct pm_pool *pool = unit_pool_of(first);
     unit_in_thread(free_one, first);
     ck_assert_uint_eq(pm_pool_used(pool), 2);
     ck_assert_uint_eq(unit_remote_count(pool), 1);
-    ck_assert_uint_eq(live(), 1);
+    ck_assert_uint_eq(unit_live(), 1);
     pm_heap_check(pm_tls_heap);
     unit_in_thread(free_one, second);
     ck_assert_uint_eq(unit_remote_count(pool), 2);
     pm_heap_collect(pm_tls_heap);
-    ck_assert_uint_eq(live(), 0);
+    ck_assert_uint_eq(unit_live(), 0);
     pm_heap_check(pm_tls_heap);
 }
 END_TEST
@@ -191,7 +179,7 @@ END_TEST
 
 static void *free_with_a_heap(void *block)
 {
-    struct pm_pool *pool = pool_of(block);
+    struct pm_pool *pool = unit_pool_of(block);
     pm_free(pm_alloc(1), "free");
     pm_free(block, "free");
     UNIT_CHECK(unit_remote_count(pool) == 0);
@@ -202,15 +190,15 @@ START_TEST(the_end_of_a_thread_sends_all)
 {
     void *block = pm_alloc(SIZE), *kept = pm_alloc(SIZE);
     unit_in_thread(free_with_a_heap, block);
-    ck_assert_uint_eq(unit_remote_count(pool_of(kept)), 1);
-    ck_assert_uint_eq(live(), 1);
+    ck_assert_uint_eq(unit_remote_count(unit_pool_of(kept)), 1);
+    ck_assert_uint_eq(unit_live(), 1);
     pm_heap_check(pm_tls_heap);
 }
 END_TEST
 
 static void *free_without_a_heap(void *block)
 {
-    struct pm_pool *pool = pool_of(block);
+    struct pm_pool *pool = unit_pool_of(block);
     UNIT_CHECK(!pm_thread_has_heap(pm_tls_heap));
     pm_free(block, "free");
     UNIT_CHECK(pm_thread_has_heap(pm_tls_heap));
@@ -222,7 +210,7 @@ START_TEST(a_thread_that_only_frees_gets_a_heap_for_its_batches)
 {
     void *block = pm_alloc(SIZE);
     unit_in_thread(free_without_a_heap, block);
-    ck_assert_uint_eq(unit_remote_count(pool_of(block)), 1);
+    ck_assert_uint_eq(unit_remote_count(unit_pool_of(block)), 1);
 }
 END_TEST
 
@@ -273,7 +261,7 @@ START_TEST(many_threads_free_into_the_same_pools)
         pm_heap_check(pm_tls_heap);
     }
     pm_heap_collect(pm_tls_heap);
-    ck_assert_uint_eq(live(), 0);
+    ck_assert_uint_eq(unit_live(), 0);
     struct pm_census census;
     pm_census_take(&census);
     ck_assert_uint_eq(census.pools, 0);
@@ -284,9 +272,9 @@ END_TEST
 static void *block_that_floats(void)
 {
     void *block = pm_alloc(SIZE);
-    while (!pm_pool_was_owned_by(pool_of(block), pm_tls_heap))
+    while (!pm_pool_was_owned_by(unit_pool_of(block), pm_tls_heap))
         ck_assert_ptr_nonnull(pm_alloc(SIZE));
-    ck_assert_int_eq(pool_of(block)->state, PM_POOL_FLOATING);
+    ck_assert_int_eq(unit_pool_of(block)->state, PM_POOL_FLOATING);
     return block;
 }
 
@@ -294,7 +282,7 @@ static void *block_that_floats(void)
 START_TEST(a_free_into_ones_own_floating_pool_adopts_it)
 {
     void *block = block_that_floats();
-    struct pm_pool *pool = pool_of(block);
+    struct pm_pool *pool = unit_pool_of(block);
     pm_free(block, "free");
     ck_assert(pm_pool_is_owned_by(pool, pm_tls_heap));
     ck_assert_int_eq(pool->state, PM_POOL_PARTIAL);
@@ -305,7 +293,7 @@ END_TEST
 START_TEST(a_free_into_anothers_floating_pool_leaves_it)
 {
     void *block = block_that_floats();
-    struct pm_pool *pool = pool_of(block);
+    struct pm_pool *pool = unit_pool_of(block);
     struct pm_heap *last = pm_tls_heap;
     if (_i == 0)
         unit_in_thread(free_one, block);
@@ -334,7 +322,7 @@ START_TEST(a_batch_may_find_that_its_pool_floats)
     ck_assert_int_eq(pool->state, PM_POOL_FLOATING);
     free_from(&other, pool, 3);
     pm_remote_flush(&other);
-    ck_assert_uint_eq(live(), 0);
+    ck_assert_uint_eq(unit_live(), 0);
 }
 END_TEST
 
@@ -403,7 +391,8 @@ static void free_again(void *block)
 
 static void free_raced(void *block)
 {
-    pm_remote_free(pm_tls_heap, pool_of(block), pm_pool_block_at(pool_of(block), block), "free");
+    pm_remote_free(pm_tls_heap, unit_pool_of(block), pm_pool_block_at(unit_pool_of(block), block),
+                   "free");
 }
 
 static void is_told(void *block)
