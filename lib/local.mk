@@ -43,17 +43,23 @@ endif
 
 # Hidden unless exported; and no assumption about what malloc does, for we are it.
 pm_lib_cflags = $(AM_CFLAGS) -fvisibility=hidden -fno-builtin-malloc -fno-builtin-calloc \
-	-fno-builtin-realloc -fno-builtin-free -fno-semantic-interposition -fexceptions
+	-fno-builtin-realloc -fno-builtin-free -fno-semantic-interposition -fexceptions \
+	-fdata-sections
 
 noinst_LTLIBRARIES += libpymem_core.la
 libpymem_core_la_SOURCES = $(pm_core_sources)
 libpymem_core_la_CFLAGS = $(pm_lib_cflags)
+
+# Every process that starts pays for each mapping and each page of ours that is written: no
+# segment for .rodata alone, and the small variables beside each other, behind the large tables.
+pm_few_pages = -Wl,-z,noseparate-code -Wl,--sort-section=alignment
 
 lib_LTLIBRARIES += libpymem.la
 libpymem_la_SOURCES = $(pm_libc_sources)
 libpymem_la_CFLAGS = $(pm_lib_cflags)
 libpymem_la_LIBADD = libpymem_core.la
 libpymem_la_LDFLAGS = $(AM_LDFLAGS) -shared -version-info 0:0:0 -Wl,-z,nodelete -Wl,-z,now \
+	$(pm_few_pages) \
 	-Wl,--version-script=$(top_srcdir)/lib/pymem.map
 libpymem_la_DEPENDENCIES = libpymem_core.la lib/pymem.map
 

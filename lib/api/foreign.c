@@ -11,6 +11,7 @@
  */
 #include <dlfcn.h>
 
+#include "api/malloc.h"
 #include "heap/misuse.h"
 #include "os/os.h"
 
@@ -43,12 +44,16 @@ static size_t usable_size_foreign(const void *address)
     return other.usable_size == NULL || !is_theirs(address) ? 0 : other.usable_size(address);
 }
 
-/* By what it does: in some programs even the address of our own malloc is another. */
+/*
+ * By its address, or, since in some programs even the address of our own malloc is another,
+ * by what it does; that is the second question, because it gives the thread a heap, which
+ * many a short process never needs.
+ */
 static bool malloc_is_ours(void)
 {
     void *(*their_malloc)(size_t) = (void *(*)(size_t))dlsym(RTLD_DEFAULT, "malloc");
     void (*their_free)(void *) = (void (*)(void *))dlsym(RTLD_DEFAULT, "free");
-    if (their_malloc == NULL || their_free == NULL)
+    if (their_malloc == NULL || their_free == NULL || their_malloc == pm_own_malloc)
         return true;
     void *block = their_malloc(1);
     bool ours = block == NULL || pm_block_is_live(block);

@@ -27,6 +27,8 @@ PM_EXPORT void *malloc(size_t size)
     return pm_alloc(size);
 }
 
+void *pm_own_malloc(size_t size) __attribute__((PM_ALIAS(malloc), visibility("hidden")));
+
 PM_EXPORT void free(void *block)
 {
     pm_free(block, "free");

@@ -1,11 +1,14 @@
 /*
  * malloc.h - prototypes of the exported libc names that <malloc.h> and
- * <stdlib.h> do not declare.
+ * <stdlib.h> do not declare, and our own name for malloc.
  */
 #ifndef PM_API_MALLOC_H
 #define PM_API_MALLOC_H
 
 #include <stddef.h>
+
+/* malloc() here, whoever's malloc the name is bound to. */
+void *pm_own_malloc(size_t size);
 
 void free_sized(void *block, size_t size);
 void free_aligned_sized(void *block, size_t align, size_t size);

@@ -193,7 +193,7 @@ static bool stays(const struct pm_pool *pool, size_t size)
 /* The pool of a live block, if that is ours and in the table, as in pm_free(); else NULL. */
 static struct pm_pool *own_pool_of(const void *address)
 {
-    struct pm_pool *pool = pm_tls_heap->tlb[((uintptr_t)address >> PM_SLICE_SHIFT) % PM_TLB_SLOTS];
+    struct pm_pool *pool = *pm_heap_tlb_slot(pm_tls_heap, address);
     uint64_t distance = (uintptr_t)address - pool->block0;
     uint64_t block = pm_multiply_high(distance, pool->reciprocal);
     bool is_live = block < pool->limit && pm_link_get(pool, block) == (uint16_t)distance;

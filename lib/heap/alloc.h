@@ -53,7 +53,7 @@ PM_INLINE void *pm_alloc(size_t size)
 PM_INLINE void pm_free(void *address, const char *call)
 {
     struct pm_heap *heap = pm_tls_heap;
-    struct pm_pool *pool = heap->tlb[((uintptr_t)address >> PM_SLICE_SHIFT) % PM_TLB_SLOTS];
+    struct pm_pool *pool = *pm_heap_tlb_slot(heap, address);
     uint64_t distance = (uintptr_t)address - pool->block0;
     PM_OPAQUE(distance); /* it takes the place of `address` */
     uint64_t block = pm_multiply_high(distance, pool->reciprocal);

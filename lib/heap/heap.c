@@ -25,9 +25,27 @@ enum {
 /* Filled in by the compiler, because the first call may come before any code of ours. */
 struct pm_heap pm_heap_none = {
     .direct = {[0 ... PM_DIRECT_COUNT - 1] = &pm_pool_none},
-    .tlb = {[0 ... PM_TLB_SLOTS - 1] = &pm_pool_none},
     .bin = {[0 ... PM_CLASS_COUNT - 1] = {.current = &pm_pool_none}},
+    .tlb_mask = 0,
+    .tlb = {&pm_pool_none},
 };
+
+static void tlb_clear(struct pm_heap *heap, size_t slots)
+{
+    heap->tlb_mask = slots - 1;
+    heap->tlb_lost = 0;
+    for (size_t i = 0; i < slots; i++)
+        heap->tlb[i] = &pm_pool_none;
+}
+
+void pm_heap_tlb_enter(struct pm_heap *heap, const void *address, struct pm_pool *pool)
+{
+    size_t slots = heap->tlb_mask + 1;
+    if (*pm_heap_tlb_slot(heap, address) != &pm_pool_none && heap->tlb_lost++ >= slots &&
+        slots < PM_TLB_SLOTS_MAX)
+        tlb_clear(heap, slots * 2); /* entering again costs less than finding who belongs where */
+    *pm_heap_tlb_slot(heap, address) = pool;
+}
 
 void pm_heap_clear(struct pm_heap *heap)
 {
@@ -36,17 +54,16 @@ void pm_heap_clear(struct pm_heap *heap)
     heap->has_batches = false;
     for (size_t i = 0; i < PM_DIRECT_COUNT; i++)
         heap->direct[i] = &pm_pool_none;
-    for (size_t i = 0; i < PM_TLB_SLOTS; i++)
-        heap->tlb[i] = &pm_pool_none;
+    tlb_clear(heap, PM_TLB_SLOTS_MIN);
     for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1)
         heap->bin[class] = (struct pm_bin){.current = &pm_pool_none};
 }
 
 static void tlb_forget(struct pm_heap *heap, struct pm_pool *pool)
 {
-    size_t slice = pool->span.start >> PM_SLICE_SHIFT;
     for (size_t i = 0; i < pool->span.slices; i++) {
-        struct pm_pool **slot = &heap->tlb[(slice + i) % PM_TLB_SLOTS];
+        uintptr_t slice = pool->span.start + i * PM_SLICE;
+        struct pm_pool **slot = pm_heap_tlb_slot(heap, (void *)slice);
         if (*slot == pool)
             *slot = &pm_pool_none;
     }

@@ -14,8 +14,9 @@
 #define PM_DIRECT_MAX ((size_t)1024)
 #define PM_DIRECT_COUNT (PM_DIRECT_MAX / PM_GRANULE + 1)
 
-/* Slots of the table that finds a pool of one's own from an address. */
-#define PM_TLB_SLOTS ((size_t)1024)
+/* Slots of the table that finds a pool of one's own from an address: at first, and at most. */
+#define PM_TLB_SLOTS_MIN ((size_t)64)
+#define PM_TLB_SLOTS_MAX ((size_t)2048)
 
 /* Pools in the order in which they came. */
 struct pm_pool_list {
@@ -44,12 +45,6 @@ struct pm_batch {
 struct pm_heap {
     /* The current pool for each size in granules; never NULL. */
     struct pm_pool *direct[PM_DIRECT_COUNT];
-    /*
-     * Pools of this heap by the low bits of their slice's number, as a TLB
-     * caches a page table: an entry may be missing, or be another slice's, but
-     * a pool found here is owned by this heap.  Never NULL.
-     */
-    struct pm_pool *tlb[PM_TLB_SLOTS];
     struct pm_bin bin[PM_CLASS_COUNT];
     struct pm_batch batch[PM_BATCH_SLOTS];
     bool has_batches; /* some may have begun since all were sent */
@@ -65,6 +60,17 @@ struct pm_heap {
     struct pm_heap *next_idle; /* of those without a thread */
     const void *thread;        /* pm_tls_self() of the thread; NULL: no thread's own */
     bool in_use;
+
+    /*
+     * Pools of this heap by the low bits of their slice's number, as a TLB
+     * caches a page table: an entry may be missing, or be another slice's, but
+     * a pool found here is owned by this heap.  Never NULL.  The table begins small
+     * and grows when entries are in each other's way; what it has no use for is
+     * never touched, so it is the last member.
+     */
+    size_t tlb_mask; /* the slots in use, a power of two, less one */
+    size_t tlb_lost; /* entries that gave way to others since it grew last */
+    struct pm_pool *tlb[PM_TLB_SLOTS_MAX];
 };
 
 /* What a thread without a heap points to: it serves nothing, so every call is slow. */
@@ -86,11 +92,14 @@ void pm_heap_adopt(struct pm_heap *heap, struct pm_pool *pool);
  * and was freed into so often that it is time to look at the clock. */
 void pm_heap_pushed(struct pm_heap *heap, struct pm_pool *pool);
 
-/* Remembers the pool for the slice of `address`. */
-PM_INLINE void pm_heap_tlb_enter(struct pm_heap *heap, const void *address, struct pm_pool *pool)
+/* Where the table has the pool of the slice of `address`, if it has it. */
+PM_INLINE struct pm_pool **pm_heap_tlb_slot(struct pm_heap *heap, const void *address)
 {
-    heap->tlb[((uintptr_t)address >> PM_SLICE_SHIFT) % PM_TLB_SLOTS] = pool;
+    return &heap->tlb[((uintptr_t)address >> PM_SLICE_SHIFT) & heap->tlb_mask];
 }
+
+/* Remembers the pool for the slice of `address`. */
+void pm_heap_tlb_enter(struct pm_heap *heap, const void *address, struct pm_pool *pool);
 
 /* Sends what is on its way to other owners, takes in remote frees everywhere, and lets
  * go of pools that hold nothing. */

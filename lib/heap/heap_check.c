@@ -54,7 +54,7 @@ void pm_heap_check(struct pm_heap *heap)
         if (heap->direct[size / PM_GRANULE] != heap->bin[pm_class_of(size)].current)
             pm_fatal_broken("direct[] names the current pool", heap);
     }
-    for (size_t slot = 0; slot < PM_TLB_SLOTS; slot++) {
+    for (size_t slot = 0; slot <= heap->tlb_mask; slot++) {
         struct pm_pool *pool = heap->tlb[slot];
         if (pool == &pm_pool_none)
             continue;
@@ -63,7 +63,7 @@ void pm_heap_check(struct pm_heap *heap)
         if (!pm_pool_is_near(pool))
             pm_fatal_broken("tlb[] names near pools", pool);
         size_t first = pool->span.start >> PM_SLICE_SHIFT;
-        if ((slot - first) % PM_TLB_SLOTS >= pool->span.slices)
+        if (((slot - first) & heap->tlb_mask) >= pool->span.slices)
             pm_fatal_broken("tlb[] names a pool in a slot of its slices", pool);
     }
 }

@@ -23,7 +23,9 @@ __thread struct pm_heap *pm_tls_heap PM_TLS = &pm_heap_none;
 struct pm_heap pm_heap_ended;
 struct pm_lock pm_thread_late_lock = PM_LOCK_INIT;
 
-static struct pm_heap *late_heap; /* under pm_thread_late_lock; never given back */
+/* Under pm_thread_late_lock. */
+static struct pm_heap *late_heap; /* never given back */
+static bool ended_is_clear;
 
 static pthread_key_t end_key;
 static atomic_bool started; /* somebody has begun to set up */
@@ -31,9 +33,20 @@ static atomic_bool started; /* somebody has begun to set up */
 enum key_state { KEY_NONE, KEY_READY, KEY_REFUSED };
 static _Atomic enum key_state key_state;
 
+/* Not before some thread ends: most processes never need it. */
+static void prepare_ended(void)
+{
+    pm_lock(&pm_thread_late_lock);
+    if (!ended_is_clear)
+        pm_heap_clear(&pm_heap_ended);
+    ended_is_clear = true;
+    pm_unlock(&pm_thread_late_lock);
+}
+
 static void end(void *argument)
 {
     struct pm_heap *heap = argument;
+    prepare_ended();
     pm_tls_heap = &pm_heap_ended;
     pm_heap_abandon(heap);
     pm_registry_return(heap);
@@ -42,7 +55,6 @@ static void end(void *argument)
 /* Once per process.  What is called here may itself allocate: a heap is there already. */
 static void set_up(void)
 {
-    pm_heap_clear(&pm_heap_ended);
     bool made = pthread_key_create(&end_key, end) == 0;
     pm_fork_register();
     /* release pairs with the acquire in key_is_ready() */

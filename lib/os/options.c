@@ -218,6 +218,8 @@ static bool apply_variables(struct pm_options *options)
 void pm_options_read(struct pm_options *options)
 {
     *options = defaults;
+    if (!pm_os_environment_mentions("PYMEM_")) /* every process pays for what is done here */
+        return;
     const char *list = pm_os_environment("PYMEM_CONF");
     bool good = list == NULL || apply_list(list, options);
     good &= apply_variables(options);

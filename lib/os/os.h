@@ -76,6 +76,9 @@ void pm_os_write(int fd, const char *text, size_t length);
 /* The value of an environment variable; NULL in a set-user-ID program. */
 const char *pm_os_environment(const char *name);
 
+/* Is there a variable whose name begins like this? */
+bool pm_os_environment_mentions(const char *prefix);
+
 /* The break since the library was loaded: [start, end) is where libc's own heap grows. */
 void pm_os_break_range(uintptr_t *start, uintptr_t *end);
 

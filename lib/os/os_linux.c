@@ -7,6 +7,7 @@
 #include <linux/futex.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -172,6 +173,16 @@ const char *pm_os_environment(const char *name)
     if (getauxval(AT_SECURE) != 0)
         return NULL;
     return getenv(name);
+}
+
+bool pm_os_environment_mentions(const char *prefix)
+{
+    size_t length = strlen(prefix);
+    for (char *const *variable = environ; variable != NULL && *variable != NULL; variable++) {
+        if (strncmp(*variable, prefix, length) == 0)
+            return true;
+    }
+    return false;
 }
 
 static uintptr_t break_at_start;

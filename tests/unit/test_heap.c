@@ -214,8 +214,30 @@ START_TEST(an_empty_partial_pool_goes)
         pm_heap_check(&heap);
         ck_assert_uint_eq(unit_pools(), 2 - i);
     }
-    for (size_t slot = 0; slot < PM_TLB_SLOTS; slot++)
+    for (size_t slot = 0; slot <= heap.tlb_mask; slot++)
         ck_assert_ptr_eq(heap.tlb[slot], &pm_pool_none);
+}
+END_TEST
+
+START_TEST(the_tlb_grows_while_its_entries_are_in_each_others_way)
+{
+    struct pm_pool *pool = unit_partial_pool(&heap, CLASS);
+    void *address = (void *)pool->span.start;
+    for (size_t slots = PM_TLB_SLOTS_MIN; slots < PM_TLB_SLOTS_MAX; slots *= 2) {
+        ck_assert_uint_eq(heap.tlb_mask, slots - 1);
+        pm_heap_tlb_enter(&heap, address, pool); /* nobody is there */
+        for (size_t i = 0; i < slots; i++)
+            pm_heap_tlb_enter(&heap, address, pool);
+        ck_assert_uint_eq(heap.tlb_mask, slots - 1);
+        pm_heap_tlb_enter(&heap, address, pool);
+        ck_assert_ptr_eq(*pm_heap_tlb_slot(&heap, address), pool);
+        pm_heap_check(&heap);
+        *pm_heap_tlb_slot(&heap, address) = &pm_pool_none;
+    }
+    for (size_t i = 0; i < 2 * PM_TLB_SLOTS_MAX; i++)
+        pm_heap_tlb_enter(&heap, address, pool);
+    ck_assert_uint_eq(heap.tlb_mask, PM_TLB_SLOTS_MAX - 1);
+    pm_heap_check(&heap);
 }
 END_TEST
 
@@ -381,6 +403,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, an_idle_pool_goes_when_the_process_grows);
     tcase_add_test(tests, partial_pools_serve_what_was_used_before);
     tcase_add_test(tests, an_empty_partial_pool_goes);
+    tcase_add_test(tests, the_tlb_grows_while_its_entries_are_in_each_others_way);
     tcase_add_test(tests, a_current_pool_stays_so_after_any_number_of_frees);
     tcase_add_test(tests, also_when_others_free_the_last_that_is_counted);
     tcase_add_test(tests, an_emptied_current_pool_goes_when_its_frees_were_all_counted);

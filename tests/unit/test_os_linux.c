@@ -183,6 +183,8 @@ START_TEST(the_environment_is_read)
 {
     setenv("PYMEM_UNIT_TEST", "value", 1);
     ck_assert_str_eq(pm_os_environment("PYMEM_UNIT_TEST"), "value");
+    ck_assert(pm_os_environment_mentions("PYMEM_UNIT"));
+    ck_assert(!pm_os_environment_mentions("PYMEM_UNIT_TEST_"));
     unsetenv("PYMEM_UNIT_TEST");
     ck_assert_ptr_null(pm_os_environment("PYMEM_UNIT_TEST"));
 }
