@@ -58,7 +58,7 @@ lib_LTLIBRARIES += libpymem.la
 libpymem_la_SOURCES = $(pm_libc_sources)
 libpymem_la_CFLAGS = $(pm_lib_cflags)
 libpymem_la_LIBADD = libpymem_core.la
-libpymem_la_LDFLAGS = $(AM_LDFLAGS) -shared -version-info 0:0:0 -Wl,-z,nodelete -Wl,-z,now \
+libpymem_la_LDFLAGS = $(AM_LDFLAGS) -shared -version-info 0:0:0 -Wl,-z,nodelete \
 	$(pm_few_pages) \
 	-Wl,--version-script=$(top_srcdir)/lib/pymem.map
 libpymem_la_DEPENDENCIES = libpymem_core.la lib/pymem.map

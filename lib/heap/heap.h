@@ -68,12 +68,14 @@ struct pm_heap {
      * and grows when entries are in each other's way; what it has no use for is
      * never touched, so it is the last member.
      */
-    size_t tlb_mask; /* the slots in use, a power of two, less one */
-    size_t tlb_lost; /* entries that gave way to others since it grew last */
-    struct pm_pool *tlb[PM_TLB_SLOTS_MAX];
+    size_t tlb_mask;       /* the slots in use, a power of two, less one */
+    size_t tlb_lost;       /* entries that gave way to others since it grew last */
+    struct pm_pool *tlb[]; /* PM_TLB_SLOTS_MAX */
 };
 
-/* What a thread without a heap points to: it serves nothing, so every call is slow. */
+#define PM_HEAP_BYTES (sizeof(struct pm_heap) + PM_TLB_SLOTS_MAX * sizeof(struct pm_pool *))
+
+/* What a thread without a heap points to: it serves nothing, so every call is slow.  One slot. */
 extern struct pm_heap pm_heap_none;
 
 void pm_heap_list_append(struct pm_pool_list *list, struct pm_pool *pool);

@@ -18,7 +18,7 @@ struct pm_heap *pm_registry_last_locked(void)
 
 static struct pm_heap *make_locked(void)
 {
-    struct pm_heap *heap = pm_meta_alloc(sizeof *heap);
+    struct pm_heap *heap = pm_meta_alloc(PM_HEAP_BYTES);
     if (heap != NULL) {
         pm_heap_clear(heap);
         heap->next = last;

@@ -20,7 +20,7 @@
 
 __thread struct pm_heap *pm_tls_heap PM_TLS = &pm_heap_none;
 
-struct pm_heap pm_heap_ended;
+struct pm_heap pm_heap_ended = {.tlb = {NULL}};
 struct pm_lock pm_thread_late_lock = PM_LOCK_INIT;
 
 /* Under pm_thread_late_lock. */
@@ -37,9 +37,11 @@ static _Atomic enum key_state key_state;
 static void prepare_ended(void)
 {
     pm_lock(&pm_thread_late_lock);
-    if (!ended_is_clear)
-        pm_heap_clear(&pm_heap_ended);
-    ended_is_clear = true;
+    if (!ended_is_clear) {
+        pm_heap_ended = pm_heap_none;
+        pm_heap_ended.tlb[0] = &pm_pool_none;
+        ended_is_clear = true;
+    }
     pm_unlock(&pm_thread_late_lock);
 }
 

@@ -10,6 +10,12 @@
 #include "heap/census.h"
 #include "heap/heap.h"
 
+/* A heap of the test's own, with room for the whole of its last member. */
+#define UNIT_HEAP                                                                                  \
+    {                                                                                              \
+        .tlb = { [PM_TLB_SLOTS_MAX - 1] = NULL }                                                   \
+    }
+
 /* The pool that a block lies in. */
 static inline struct pm_pool *unit_pool_of(const void *block)
 {

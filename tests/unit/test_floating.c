@@ -9,7 +9,7 @@
 
 enum { CLASS = 12 };
 
-static struct pm_heap heap, other;
+static struct pm_heap heap = UNIT_HEAP, other = UNIT_HEAP;
 
 /* A claimed pool with `live` live blocks, the lowest numbers. */
 static struct pm_pool *pool_with(uint32_t live)

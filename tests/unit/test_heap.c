@@ -14,7 +14,7 @@
 /* FULL_KEPT as in heap.c. */
 enum { CLASS = 20, BLOCKS = 2000, FULL_KEPT = 64 };
 
-static struct pm_heap heap, other;
+static struct pm_heap heap = UNIT_HEAP, other = UNIT_HEAP;
 
 static void setup(void)
 {

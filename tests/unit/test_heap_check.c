@@ -7,7 +7,7 @@
 
 enum { CLASS = 20 };
 
-static struct pm_heap heap, other;
+static struct pm_heap heap = UNIT_HEAP, other = UNIT_HEAP;
 
 static void setup(void)
 {

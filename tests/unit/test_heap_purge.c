@@ -2,7 +2,7 @@
  * test_heap_purge.c - when a heap gives pages inside its pools back: after two
  * looks without a change, at once after a quiet time, never with the option off.
  */
-#include "unit.h"
+#include "pools.h"
 
 #include "arena/purge.h"
 #include "heap/floating.h"
@@ -10,7 +10,7 @@
 
 enum { CLASS = 3, POOLS = 6 };
 
-static struct pm_heap heap;
+static struct pm_heap heap = UNIT_HEAP;
 static void *kept[POOLS];
 
 /* Partial pools with one live block each, and a current one. */

@@ -101,7 +101,7 @@ END_TEST
 /* The system would put a huge page where a small one has just gone. */
 START_TEST(pages_inside_pools_end_it_too)
 {
-    static struct pm_heap heap;
+    static struct pm_heap heap = UNIT_HEAP;
     pm_heap_clear(&heap);
     take(&first, PM_MIB);
     struct pm_pool *pool = pm_pool_create(0, &heap);

@@ -9,7 +9,7 @@
 
 enum { AROUND = 65536, RANDOMS = 50000 };
 
-static struct pm_heap owner;
+static struct pm_heap owner = UNIT_HEAP;
 
 static struct pm_pool *create(unsigned class)
 {

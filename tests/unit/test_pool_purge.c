@@ -2,14 +2,14 @@
  * test_pool_purge.c - free pages inside pools go back, live blocks keep what they
  * hold, and every block is served once, whatever was purged in between.
  */
-#include "unit.h"
+#include "pools.h"
 
 #include "heap/heap.h"
 #include "heap/remote.h"
 
 enum { SMALL = 3, ROUNDS = 200 };
 
-static struct pm_heap owner, other;
+static struct pm_heap owner = UNIT_HEAP, other = UNIT_HEAP;
 static struct pm_pool *pool;
 static char *blocks[PM_POOL_LIMIT_MAX]; /* live ones by number, filled with it */
 

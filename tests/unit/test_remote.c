@@ -20,7 +20,7 @@ enum { THREADS = 4, BLOCKS = 4000, SIZE = 100, ROUNDS = 20 };
 /* As in remote.c: what a batch holds when it goes. */
 enum { BATCH_BLOCKS = 32, BATCH_BYTES = 4096 };
 
-static struct pm_heap owner, other;
+static struct pm_heap owner = UNIT_HEAP, other = UNIT_HEAP;
 static void *blocks[THREADS][BLOCKS];
 
 static void setup(void)
