@@ -15,9 +15,8 @@
 #include "heap/remote.h"
 #include "heap/thread.h"
 
-static void *alloc_in_heap(struct pm_heap *heap, size_t size)
+PM_INLINE void *alloc_in_heap(struct pm_heap *heap, unsigned class)
 {
-    unsigned class = pm_class_of(size);
     struct pm_pool *pool = heap->bin[class].current;
     if (PM_UNLIKELY(pool->free == PM_LINK_NONE)) {
         pool = pm_heap_refill(heap, class);
@@ -36,22 +35,28 @@ static void *alloc_late(size_t size)
     if (pm_provider_am_inside())
         return pm_large_alloc(size, PM_GRANULE, false);
     struct pm_heap *heap = pm_thread_lock_late_heap();
-    void *block = heap == NULL ? NULL : alloc_in_heap(heap, size);
+    void *block = heap == NULL ? NULL : alloc_in_heap(heap, pm_class_of(size));
     pm_thread_unlock_late_heap();
     return block;
 }
 
-static void *alloc_small(size_t size)
+static PM_NOINLINE void *alloc_without_heap(size_t size)
 {
-    struct pm_heap *heap = pm_tls_heap;
-    if (heap == &pm_heap_ended)
+    if (pm_tls_heap == &pm_heap_ended)
         return alloc_late(size);
-    if (PM_UNLIKELY(!pm_thread_has_heap(heap)))
-        heap = pm_thread_begin();
-    return heap == NULL ? NULL : alloc_in_heap(heap, size);
+    struct pm_heap *heap = pm_thread_begin();
+    return heap == NULL ? NULL : alloc_in_heap(heap, pm_class_of(size));
 }
 
-static void *try_alloc(size_t size, size_t align, bool zero)
+PM_INLINE void *alloc_small(size_t size)
+{
+    struct pm_heap *heap = pm_tls_heap;
+    if (PM_UNLIKELY(!pm_thread_has_heap(heap)))
+        return alloc_without_heap(size);
+    return alloc_in_heap(heap, pm_class_of(size));
+}
+
+PM_INLINE void *try_alloc(size_t size, size_t align, bool zero)
 {
     return size > PM_POOL_SIZE_MAX ? pm_large_alloc(size, align, zero) : alloc_small(size);
 }
@@ -67,7 +72,7 @@ static PM_COLD void *alloc_again(size_t size, size_t align, bool zero)
     return block;
 }
 
-static void *alloc(size_t size, size_t align, bool zero)
+PM_INLINE void *alloc(size_t size, size_t align, bool zero)
 {
     void *block = try_alloc(size, align, zero);
     return PM_LIKELY(block != NULL) ? block : alloc_again(size, align, zero);
@@ -75,11 +80,6 @@ static void *alloc(size_t size, size_t align, bool zero)
 
 void *pm_alloc_slow(size_t size)
 {
-    if (size <= PM_POOL_SIZE_MAX) {
-        struct pm_pool *pool = pm_tls_heap->bin[pm_class_of(size)].current;
-        if (PM_LIKELY(pool->free != PM_LINK_NONE))
-            return pm_pool_pop(pool);
-    }
     return alloc(size, PM_GRANULE, false);
 }
 

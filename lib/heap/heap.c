@@ -95,10 +95,13 @@ void pm_heap_list_take_out(struct pm_pool_list *list, struct pm_pool *pool)
 /* Makes `pool` the one that direct[] names for every size of the class. */
 static void set_direct(struct pm_heap *heap, unsigned class, struct pm_pool *pool)
 {
-    size_t largest = pm_class_size(class);
-    size_t smaller = class == 0 ? 0 : pm_class_size(class - 1) + PM_GRANULE;
-    for (size_t size = smaller; size <= largest && size <= PM_DIRECT_MAX; size += PM_GRANULE)
-        heap->direct[size / PM_GRANULE] = pool;
+    size_t last = pm_class_size(class) / PM_GRANULE;
+    if (last >= PM_DIRECT_COUNT)
+        return;
+    for (size_t i = 0; i < pm_class_granules(class); i++)
+        heap->direct[last - i] = pool;
+    if (class == 0)
+        heap->direct[0] = pool;
 }
 
 static void to_current(struct pm_heap *heap, struct pm_pool *pool)

@@ -37,6 +37,12 @@ PM_INLINE uint32_t pm_class_size(unsigned class)
     return (9 + (class - 8) % 8) << ((class - 8) / 8 + 4);
 }
 
+/* How many multiples of PM_GRANULE, other than 0, are of the class. */
+PM_INLINE uint32_t pm_class_granules(unsigned class)
+{
+    return class < 8 ? 1 : (uint32_t)1 << (class - 8) / 8;
+}
+
 /* The smallest class whose blocks hold `size` and lie at multiples of `align`,
  * given that the first block does; PM_CLASS_COUNT when there is none. */
 PM_INLINE unsigned pm_class_of_aligned(size_t size, size_t align)

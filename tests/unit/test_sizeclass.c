@@ -30,6 +30,16 @@ START_TEST(every_size_has_the_smallest_class_that_holds_it)
 }
 END_TEST
 
+START_TEST(the_multiples_of_a_granule_in_a_class_are_counted)
+{
+    uint32_t counted[PM_CLASS_COUNT] = {0};
+    for (size_t size = PM_GRANULE; size <= PM_POOL_SIZE_MAX; size += PM_GRANULE)
+        counted[pm_class_of(size)]++;
+    for (unsigned class = 0; class < PM_CLASS_COUNT; class ++)
+        ck_assert_uint_eq(pm_class_granules(class), counted[class]);
+}
+END_TEST
+
 /* Up to 128 bytes less than a granule; above at most an eighth of the request. */
 START_TEST(waste_is_bounded)
 {
@@ -74,6 +84,7 @@ static void add(TCase *tests)
 {
     tcase_add_test(tests, classes_rise_to_the_largest);
     tcase_add_test(tests, every_size_has_the_smallest_class_that_holds_it);
+    tcase_add_test(tests, the_multiples_of_a_granule_in_a_class_are_counted);
     tcase_add_test(tests, waste_is_bounded);
     tcase_add_test(tests, aligned_classes_are_the_smallest_too);
     tcase_add_test(tests, what_no_pool_can_align_has_no_class);
