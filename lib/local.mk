@@ -33,7 +33,7 @@ pm_core_sources = \
 	lib/heap/alloc.h lib/heap/alloc.c \
 	lib/host/domains.h lib/host/domains.c \
 	lib/host/cpython.h lib/host/cpython.c \
-	lib/api/pymem.c lib/api/own.c lib/api/start.h lib/api/start.c
+	lib/api/pymem.c lib/api/direct.c lib/api/own.c lib/api/start.h lib/api/start.c
 
 pm_libc_sources = \
 	lib/api/malloc.h lib/api/malloc.c lib/api/cxx.c lib/api/foreign.c lib/api/loaded.c

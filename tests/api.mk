@@ -20,6 +20,7 @@ api_check_tests = \
 	tests/api/test_aligned \
 	tests/api/test_allocators \
 	tests/api/test_arenas \
+	tests/api/test_direct \
 	tests/api/test_figures \
 	tests/api/test_malloc \
 	tests/api/test_own \
@@ -57,6 +58,10 @@ tests_api_test_own_CFLAGS = $(api_cflags)
 tests_api_test_own_LDFLAGS = $(api_ldflags)
 tests_api_test_own_LDADD = $(api_libs)
 
+tests_api_test_direct_SOURCES = tests/api/test_direct.c tests/api/api_test.h
+tests_api_test_direct_CFLAGS = $(api_cflags)
+tests_api_test_direct_LDFLAGS = $(api_ldflags)
+tests_api_test_direct_LDADD = $(api_libs)
 tests_api_test_pymem_SOURCES = tests/api/test_pymem.c tests/api/api_test.h
 tests_api_test_pymem_CFLAGS = $(api_cflags)
 tests_api_test_pymem_LDFLAGS = $(api_ldflags)
@@ -153,6 +158,10 @@ check_PROGRAMS += \
 	tests/misuse/free_twice_remote \
 	tests/misuse/operator_delete \
 	tests/misuse/pymem_free_foreign \
+	tests/misuse/pymem_free_sized_too_large \
+	tests/misuse/pymem_free_sized_too_large_huge \
+	tests/misuse/pymem_free_aligned_elsewhere \
+	tests/misuse/pymem_free_sized_twice \
 	tests/misuse/pymem_rawfree_twice \
 	tests/misuse/pymem_rawrealloc_foreign \
 	tests/misuse/pymem_realloc_freed \
@@ -219,6 +228,14 @@ tests_misuse_operator_delete_LDFLAGS = $(misuse_ldflags)
 tests_misuse_operator_delete_LDADD = libpymem.la
 tests_misuse_pymem_free_foreign_LDFLAGS = $(misuse_ldflags)
 tests_misuse_pymem_free_foreign_LDADD = libpymem.la
+tests_misuse_pymem_free_sized_too_large_LDFLAGS = $(misuse_ldflags)
+tests_misuse_pymem_free_sized_too_large_LDADD = libpymem.la
+tests_misuse_pymem_free_sized_too_large_huge_LDFLAGS = $(misuse_ldflags)
+tests_misuse_pymem_free_sized_too_large_huge_LDADD = libpymem.la
+tests_misuse_pymem_free_aligned_elsewhere_LDFLAGS = $(misuse_ldflags)
+tests_misuse_pymem_free_aligned_elsewhere_LDADD = libpymem.la
+tests_misuse_pymem_free_sized_twice_LDFLAGS = $(misuse_ldflags)
+tests_misuse_pymem_free_sized_twice_LDADD = libpymem.la
 tests_misuse_pymem_rawfree_twice_LDFLAGS = $(misuse_ldflags)
 tests_misuse_pymem_rawfree_twice_LDADD = libpymem.la
 tests_misuse_pymem_rawrealloc_foreign_LDFLAGS = $(misuse_ldflags)

@@ -23,16 +23,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <pymem/attributes.h>
 #include <pymem/version.h>
 
 #ifdef __cplusplus
 extern "C" {
-#endif
-
-#if defined(__GNUC__)
-#define PYMEM_ATTR(...) __attribute__((__VA_ARGS__))
-#else
-#define PYMEM_ATTR(...)
 #endif
 
 #ifndef Py_PYTHON_H

@@ -8,6 +8,7 @@
 
 #include "api/start.h"
 #include "arena/provider.h"
+#include "heap/misuse.h"
 #include "host/cpython.h"
 #include "host/domains.h"
 
@@ -147,5 +148,5 @@ PM_EXPORT void PyObject_SetArenaAllocator(PyObjectArenaAllocator *allocator)
 
 __attribute__((constructor)) static void start(void)
 {
-    pm_start();
+    pm_cpython_start(pm_foreign.none_before_us, pm_start()->verbose);
 }

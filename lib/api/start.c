@@ -10,9 +10,6 @@
 #include "arena/mapping.h"
 #include "arena/purge.h"
 #include "heap/background.h"
-#include "heap/misuse.h"
-#include "host/cpython.h"
-#include "os/options.h"
 #include "os/os.h"
 #include "os/text.h"
 
@@ -22,7 +19,7 @@
 enum { STANDARD_ERROR = 2 };
 
 static atomic_bool started;
-static bool print_stats;
+static struct pm_options options;
 
 static void say_hello(void)
 {
@@ -36,26 +33,24 @@ static void say_hello(void)
     pm_text_write(&text, STANDARD_ERROR);
 }
 
-void pm_start(void)
+const struct pm_options *pm_start(void)
 {
-    struct pm_options options;
     if (atomic_exchange_explicit(&started, true, memory_order_relaxed))
-        return;
+        return &options;
     pm_options_read(&options);
     pm_purge_set_decay(options.decay_ms);
     pm_mapping_set_arena_max(options.arena_size);
     pm_hugepages_set(options.thp);
     atomic_store_explicit(&pm_background_wanted, options.background_purge, memory_order_relaxed);
-    print_stats = options.stats;
     if (options.verbose)
         say_hello();
     if (options.confirm_conf)
         pm_options_print(&options);
-    pm_cpython_start(pm_foreign.none_before_us, options.verbose);
+    return &options;
 }
 
 __attribute__((destructor)) static void finish(void)
 {
-    if (print_stats)
+    if (options.stats)
         pymem_stats_print(STANDARD_ERROR);
 }

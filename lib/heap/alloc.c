@@ -14,6 +14,7 @@
 #include "heap/misuse.h"
 #include "heap/remote.h"
 #include "heap/thread.h"
+#include "os/fatal.h"
 
 PM_INLINE void *alloc_in_heap(struct pm_heap *heap, unsigned class)
 {
@@ -152,6 +153,12 @@ void *pm_alloc_zeroed_array(size_t count, size_t size)
     return pm_alloc_zeroed(bytes);
 }
 
+/* A large block where no class is aligned so: whole slices can be had at any address. */
+static void *alloc_in_span(size_t size, size_t align, bool zero)
+{
+    return alloc(size > PM_POOL_SIZE_MAX ? size : PM_POOL_SIZE_MAX + 1, align, zero);
+}
+
 void *pm_alloc_aligned(size_t size, size_t align)
 {
     if (align <= PM_GRANULE)
@@ -159,16 +166,32 @@ void *pm_alloc_aligned(size_t size, size_t align)
     unsigned class = pm_class_of_aligned(size, align);
     if (class < PM_CLASS_COUNT)
         return pm_alloc(pm_class_size(class));
-    return alloc(size > PM_POOL_SIZE_MAX ? size : PM_POOL_SIZE_MAX + 1, align, false);
+    return alloc_in_span(size, align, false);
 }
 
-static void *copy_to_new(void *block, size_t old_size, size_t size, const char *call)
+void *pm_alloc_aligned_zeroed(size_t size, size_t align)
 {
-    void *copy = pm_alloc(size);
+    if (align <= PM_GRANULE)
+        return pm_alloc_zeroed(size);
+    unsigned class = pm_class_of_aligned(size, align);
+    if (class < PM_CLASS_COUNT)
+        return pm_alloc_zeroed(pm_class_size(class));
+    return alloc_in_span(size, align, true);
+}
+
+/* What is copied. */
+struct old {
+    void *block;
+    size_t size;
+};
+
+static void *copy_to_new(struct old old, size_t size, size_t align, const char *call)
+{
+    void *copy = pm_alloc_aligned(size, align);
     if (copy == NULL)
         return NULL;
-    memcpy(copy, block, old_size < size ? old_size : size);
-    pm_free(block, call);
+    memcpy(copy, old.block, old.size < size ? old.size : size);
+    pm_free(old.block, call);
     return copy;
 }
 
@@ -210,25 +233,45 @@ static bool find(const void *address, struct pm_block *block)
     return true;
 }
 
-void *pm_realloc(void *address, size_t size, const char *call)
+/* Without copying; NULL when that cannot be. */
+static void *resize(const struct pm_block *block, void *address, size_t size, size_t align)
+{
+    if (PM_UNLIKELY(((uintptr_t)address & (align - 1)) != 0))
+        return NULL;
+    if (block->large != NULL)
+        return pm_large_resize(block->large, size, align);
+    return stays(block->pool, size) ? address : NULL;
+}
+
+void *pm_realloc_aligned(void *address, size_t size, size_t align, const char *call)
 {
     if (address == NULL)
-        return pm_alloc(size);
+        return pm_alloc_aligned(size, align);
     struct pm_block block;
     if (!find(address, &block))
-        return copy_to_new(address, foreign_size(address, call), size, call);
-    if (block.pool != NULL && stays(block.pool, size))
-        return address;
-    if (block.large != NULL) {
-        void *resized = pm_large_resize(block.large, size);
-        if (resized != NULL)
-            return resized;
-    }
-    return copy_to_new(address, block.usable, size, call);
+        return copy_to_new((struct old){address, foreign_size(address, call)}, size, align, call);
+    void *resized = resize(&block, address, size, align);
+    if (resized != NULL)
+        return resized;
+    return copy_to_new((struct old){address, block.usable}, size, align, call);
+}
+
+void *pm_realloc(void *address, size_t size, const char *call)
+{
+    return pm_realloc_aligned(address, size, PM_GRANULE, call);
 }
 
 size_t pm_usable_size(const void *address, const char *call)
 {
     struct pm_block block;
     return find(address, &block) ? block.usable : foreign_size(address, call);
+}
+
+void pm_check_size(const void *address, size_t size, const char *call)
+{
+    if (address == NULL)
+        return;
+    size_t usable = pm_usable_size(address, call);
+    if (size > usable)
+        pm_fatal_size(call, address, size, usable);
 }

@@ -32,9 +32,16 @@ void *pm_alloc_zeroed_array(size_t count, size_t size);
 
 /* `align` is a power of two. */
 void *pm_alloc_aligned(size_t size, size_t align);
+void *pm_alloc_aligned_zeroed(size_t size, size_t align);
 
 /* NULL as `block` allocates; a zero `size` is one byte. On failure the block is intact. */
 void *pm_realloc(void *block, size_t size, const char *call);
+
+/* The result is aligned to `align`, whatever `block` was aligned to. */
+void *pm_realloc_aligned(void *block, size_t size, size_t align, const char *call);
+
+/* Ends the process if `block` is no live block, or is one of less than `size` bytes. */
+void pm_check_size(const void *block, size_t size, const char *call);
 
 /* The bytes that may be used at `block`. */
 size_t pm_usable_size(const void *block, const char *call);
@@ -66,6 +73,15 @@ PM_INLINE void pm_free(void *address, const char *call)
     PM_OPAQUE(block);
     if (PM_UNLIKELY(pm_pool_push(pool, block)))
         pm_heap_pushed(heap, pool);
+}
+
+/* For who knows how large the block is, as far as the program is right. */
+PM_INLINE void pm_free_sized(void *address, size_t size, const char *call)
+{
+    const struct pm_pool *pool = *pm_heap_tlb_slot(pm_tls_heap, address);
+    if (PM_UNLIKELY(size > pool->size)) /* a lie, or the pool is not the block's */
+        pm_check_size(address, size, call);
+    pm_free(address, call);
 }
 
 #endif /* PM_HEAP_ALLOC_H */

@@ -76,8 +76,10 @@ void pm_large_free(struct pm_large *large, void *address, const char *call)
 }
 
 /* Moves the pages to a mapping of their own, which grows without ever copying. */
-static void *remap(struct pm_large *large, size_t usable)
+static void *remap(struct pm_large *large, size_t usable, size_t align)
 {
+    if (align > pm_os_page_size()) /* what the system chooses is aligned to a page */
+        return NULL;
     bool moved = pm_spans_remap(&large->span, pm_align_up(usable, pm_os_page_size()));
     enter(large);
     if (!moved)
@@ -86,16 +88,16 @@ static void *remap(struct pm_large *large, size_t usable)
     return (void *)large->span.start;
 }
 
-static void *shrink(struct pm_large *large, size_t usable)
+static void *shrink(struct pm_large *large, size_t usable, size_t align)
 {
     if (large->span.arena->dedicated)
-        return usable >= REMAP_MIN ? remap(large, usable) : NULL;
+        return usable >= REMAP_MIN ? remap(large, usable, align) : NULL;
     pm_spans_cut(&large->span, pm_spans_slices(usable));
     large->usable = usable;
     return (void *)large->span.start;
 }
 
-void *pm_large_resize(struct pm_large *large, size_t size)
+void *pm_large_resize(struct pm_large *large, size_t size, size_t align)
 {
     if (size <= PM_POOL_SIZE_MAX || size > PTRDIFF_MAX - PM_SLICE)
         return NULL;
@@ -103,12 +105,12 @@ void *pm_large_resize(struct pm_large *large, size_t size)
     if (usable == large->usable)
         return (void *)large->span.start;
     if (usable < large->usable)
-        return shrink(large, usable);
+        return shrink(large, usable, align);
     size_t slices = pm_spans_slices(usable);
     bool shared = !large->span.arena->dedicated;
     if (shared && (slices == large->span.slices || pm_spans_extend(&large->span, slices))) {
         large->usable = usable;
         return (void *)large->span.start;
     }
-    return large->usable >= REMAP_MIN ? remap(large, usable) : NULL;
+    return large->usable >= REMAP_MIN ? remap(large, usable, align) : NULL;
 }

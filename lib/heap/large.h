@@ -27,9 +27,10 @@ void *pm_large_alloc(size_t size, size_t align, bool zero);
 void pm_large_free(struct pm_large *large, void *address, const char *call);
 
 /*
- * Resizes without copying: in place, or by moving pages.  Returns the block's
- * address now, NULL when it takes a copy (nothing has changed then).
+ * Resizes without copying: in place, or by moving pages, which may go wherever
+ * `align` allows it.  Returns the block's address now, NULL when it takes a copy
+ * (nothing has changed then).
  */
-void *pm_large_resize(struct pm_large *large, size_t size);
+void *pm_large_resize(struct pm_large *large, size_t size, size_t align);
 
 #endif /* PM_HEAP_LARGE_H */

@@ -14,7 +14,9 @@
 #define PM_INLINE static inline __attribute__((always_inline))
 #define PM_NOINLINE __attribute__((noinline))
 #define PM_COLD __attribute__((noinline, cold))
+#ifndef PM_EXPORT /* a program that carries the library inside itself exports nothing of it */
 #define PM_EXPORT __attribute__((visibility("default")))
+#endif
 /* Another name for a function; gcc wants its attributes repeated, clang does not know how. */
 #if __has_attribute(copy)
 #define PM_ALIAS(function) alias(#function), copy(function)

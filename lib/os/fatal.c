@@ -49,6 +49,26 @@ _Noreturn void pm_fatal_free(const char *call, const void *address)
     end(&text);
 }
 
+_Noreturn void pm_fatal_size(const char *call, const void *address, size_t size, size_t usable)
+{
+    struct pm_text text;
+    begin(&text, call, address);
+    pm_text_add(&text, " has ");
+    pm_text_add_number(&text, usable);
+    pm_text_add(&text, " bytes, not ");
+    pm_text_add_number(&text, size);
+    end(&text);
+}
+
+_Noreturn void pm_fatal_align(const char *call, const void *address, size_t align)
+{
+    struct pm_text text;
+    begin(&text, call, address);
+    pm_text_add(&text, " is not aligned to ");
+    pm_text_add_number(&text, align);
+    end(&text);
+}
+
 _Noreturn void pm_fatal_broken(const char *invariant, const void *address)
 {
     struct pm_text text;

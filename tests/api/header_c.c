@@ -2,6 +2,7 @@
  * header_c.c - the public headers alone, in strict C11 (the flags are in
  * api.mk): every declaration and macro compiles, and the program links.
  */
+#include <pymem/malloc.h>
 #include <pymem/pymem.h>
 #include <pymem/stats.h>
 #include <pymem/version.h>

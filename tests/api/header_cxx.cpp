@@ -1,5 +1,6 @@
 // header_cxx.cpp - the public headers alone, in strict C++17 (the flags are in
 // api.mk): every declaration and macro compiles, and the program links.
+#include <pymem/malloc.h>
 #include <pymem/pymem.h>
 #include <pymem/stats.h>
 #include <pymem/version.h>

@@ -89,6 +89,10 @@ inside free_sized_interior free_sized
 inside pyobject_free_interior PyObject_Free
 inside pyobject_realloc_interior PyObject_Realloc
 
+check pymem_free_sized_too_large "pymem: pymem_free_sized: @1 has 112 bytes, not 113"
+check pymem_free_sized_too_large_huge "pymem: pymem_free_sized: @1 has 1003520 bytes, not 2000000"
+check pymem_free_aligned_elsewhere "pymem: pymem_free_aligned_sized: @1 is not aligned to 4096"
+
 already_free free_twice free
 already_free free_twice_later free
 already_free free_twice_large free
@@ -105,6 +109,7 @@ already_free reallocarray_freed reallocarray
 already_free usable_size_freed malloc_usable_size
 already_free cfree_twice cfree
 already_free free_aligned_sized_twice free_aligned_sized
+already_free pymem_free_sized_twice pymem_free_sized
 already_free pymem_rawfree_twice PyMem_RawFree
 already_free pymem_realloc_freed PyMem_Realloc
 already_free pymem_usable_size_freed pymem_usable_size

@@ -139,6 +139,26 @@ START_TEST(realloc_keeps_the_common_part)
 }
 END_TEST
 
+START_TEST(realloc_keeps_the_alignment_it_is_given)
+{
+    static const size_t sizes[] = {1, 100, 5000, 40000, PM_MIB, 300000, 9 * PM_MIB, 200, 0};
+    for (size_t align = 16; align <= 4 * PM_MIB; align *= 4) {
+        void *block = NULL;
+        size_t before = 0;
+        for (size_t i = 0; i < UNIT_COUNT_OF(sizes); i++) {
+            block = pm_realloc_aligned(block, sizes[i], align, "pymem_aligned_realloc");
+            ck_assert_ptr_nonnull(block);
+            ck_assert_uint_eq((uintptr_t)block % align, 0);
+            ck_assert(unit_holds(block, before, before < sizes[i] ? before : sizes[i], 7));
+            unit_fill(block, sizes[i], 7);
+            before = sizes[i];
+        }
+        pm_free_sized(block, before, "pymem_free_sized");
+    }
+    pm_heap_check(pm_tls_heap);
+}
+END_TEST
+
 START_TEST(empty_arenas_go_before_memory_runs_out)
 {
     pm_free(pm_alloc(100000), "free");
@@ -216,6 +236,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, fresh_zeroed_pages_are_not_touched);
     tcase_add_test(tests, aligned_blocks);
     tcase_add_test(tests, realloc_keeps_the_common_part);
+    tcase_add_test(tests, realloc_keeps_the_alignment_it_is_given);
     tcase_add_test(tests, empty_arenas_go_before_memory_runs_out);
     tcase_add_test(tests, any_series_keeps_contents);
 }

@@ -104,16 +104,17 @@ START_TEST(resize_in_place)
 {
     void *block = filled(100000);
     struct pm_large *large = large_at(block);
-    ck_assert_ptr_eq(pm_large_resize(large, 120000), block);
+    ck_assert_ptr_eq(pm_large_resize(large, 120000, PM_GRANULE), block);
     ck_assert_uint_ge(large->usable, 120000);
-    ck_assert_ptr_eq(pm_large_resize(large, 400000), block);
-    ck_assert_ptr_eq(pm_large_resize(large, 40000), block);
+    ck_assert_ptr_eq(pm_large_resize(large, 400000, PM_GRANULE), block);
+    ck_assert_ptr_eq(pm_large_resize(large, 40000, PM_GRANULE), block);
     ck_assert_uint_eq(active(), occupied(40000));
     ck_assert(unit_holds(block, 100000, 40000, 3));
-    ck_assert_ptr_null(pm_large_resize(large, PM_POOL_SIZE_MAX));
-    ck_assert_ptr_null(pm_large_resize(large, SIZE_MAX));
+    ck_assert_ptr_null(pm_large_resize(large, PM_POOL_SIZE_MAX, PM_GRANULE));
+    ck_assert_ptr_null(pm_large_resize(large, SIZE_MAX, PM_GRANULE));
     void *next = filled(40000);
-    ck_assert_ptr_null(pm_large_resize(large, 200000)); /* small and hemmed in: a copy */
+    ck_assert_ptr_null(
+        pm_large_resize(large, 200000, PM_GRANULE)); /* small and hemmed in: a copy */
     ck_assert_uint_ge(large->usable, 40000);
     ck_assert(unit_intact(next, 40000, 3));
 }
@@ -123,18 +124,18 @@ START_TEST(a_hemmed_in_block_moves_its_pages)
 {
     void *block = filled(2 * PM_MIB);
     void *fence = filled(40000);
-    void *moved = pm_large_resize(large_at(block), 50 * PM_MIB);
+    void *moved = pm_large_resize(large_at(block), 50 * PM_MIB, PM_GRANULE);
     if (moved == NULL)
         return; /* a system that cannot */
     ck_assert(unit_intact(moved, 2 * PM_MIB, 3));
     ck_assert_uint_eq(large_at(moved)->usable, 50 * PM_MIB);
     ck_assert_ptr_null(pm_ownermap_get(block));
-    moved = pm_large_resize(large_at(moved), 500 * PM_MIB);
+    moved = pm_large_resize(large_at(moved), 500 * PM_MIB, PM_GRANULE);
     ck_assert(unit_intact(moved, 2 * PM_MIB, 3));
-    moved = pm_large_resize(large_at(moved), 3 * PM_MIB);
+    moved = pm_large_resize(large_at(moved), 3 * PM_MIB, PM_GRANULE);
     ck_assert(unit_intact(moved, 2 * PM_MIB, 3));
     ck_assert_uint_eq(active(), 3 * PM_MIB + occupied(40000));
-    ck_assert_ptr_null(pm_large_resize(large_at(moved), 100000));
+    ck_assert_ptr_null(pm_large_resize(large_at(moved), 100000, PM_GRANULE));
     pm_large_free(large_at(moved), moved, "free");
     ck_assert(unit_intact(fence, 40000, 3));
 }
@@ -149,7 +150,7 @@ START_TEST(a_refused_move_changes_nothing)
         void *block = filled(2 * PM_MIB);
         filled(40000);
         unit_os_fail(refused[i], 1, true);
-        ck_assert_ptr_null(pm_large_resize(large_at(block), 50 * PM_MIB));
+        ck_assert_ptr_null(pm_large_resize(large_at(block), 50 * PM_MIB, PM_GRANULE));
         unit_os_heal();
         ck_assert_ptr_nonnull(pm_ownermap_get(block));
         ck_assert_uint_eq(large_at(block)->usable, 2 * PM_MIB);
