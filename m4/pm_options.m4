@@ -20,6 +20,10 @@ AS_CASE([$with_tls_model],
   [AC_MSG_ERROR([unknown TLS model $with_tls_model])])
 AC_DEFINE_UNQUOTED([PM_TLS_MODEL], ["$with_tls_model"], [how a thread finds its heap])
 
+AC_ARG_WITH([rust-tests],
+  [AS_HELP_STRING([--without-rust-tests], [leave the crates of rust/ out of "make check"])],
+  [], [with_rust_tests=yes])
+
 AC_ARG_WITH([sanitizer],
   [AS_HELP_STRING([--with-sanitizer=LIST], [build the library and its unit tests with -fsanitize=LIST])],
   [], [with_sanitizer=no])
@@ -27,4 +31,5 @@ PM_SANITIZE=
 AS_IF([test "x$with_sanitizer" != xno], [PM_SANITIZE="-fsanitize=$with_sanitizer -fno-omit-frame-pointer"])
 AC_SUBST([PM_SANITIZE])
 AM_CONDITIONAL([SANITIZED], [test "x$with_sanitizer" != xno])
+AM_CONDITIONAL([RUST_TESTS], [test "x$with_rust_tests" != xno && test "x$with_sanitizer" = xno])
 ])

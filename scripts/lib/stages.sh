@@ -5,17 +5,18 @@
 # shellcheck source=scripts/lib/build.sh
 . scripts/lib/build.sh
 
-all_stages=(checks gcc debug asan tsan clang valgrind distcheck)
+all_stages=(checks gcc debug asan tsan clang valgrind rust distcheck)
 
 describe_stage() {
   case $1 in
   checks) echo "layers, exports, formatting, lengths and the like (tests/checks)" ;;
-  gcc) echo "gcc, warnings are errors: every test but the checks" ;;
-  debug) echo "gcc, the engine's invariants checked while it runs: every test but the checks" ;;
+  gcc) echo "gcc, warnings are errors: every test but the checks and the crates" ;;
+  debug) echo "gcc, the engine's invariants checked while it runs: the same tests" ;;
   asan) echo "AddressSanitizer and UndefinedBehaviorSanitizer: the unit tests" ;;
   tsan) echo "ThreadSanitizer: the tests that run threads on the engine" ;;
   clang) echo "clang, warnings are errors: the unit tests" ;;
   valgrind) echo "valgrind: the unit tests" ;;
+  rust) echo "the crates of rust/, where there is a cargo" ;;
   distcheck) echo "make distcheck: the tarball builds, tests, installs and uninstalls" ;;
   esac
 }
@@ -33,12 +34,12 @@ stage_checks() {
 
 stage_gcc() {
   build_dir build/gcc --enable-werror
-  run_tests build/gcc -v '^tests/checks/'
+  run_tests build/gcc -v -E '^tests/(checks|rust)/'
 }
 
 stage_debug() {
   build_dir build/debug --enable-werror --enable-debug
-  run_tests build/debug -v '^tests/checks/'
+  run_tests build/debug -v -E '^tests/(checks|rust)/'
 }
 
 stage_asan() {
@@ -68,9 +69,15 @@ stage_valgrind() {
     LOG_COMPILER=valgrind LOG_FLAGS='--quiet --error-exitcode=1 --leak-check=no'
 }
 
+stage_rust() {
+  build_dir build/gcc --enable-werror
+  run_tests build/gcc '^tests/rust/'
+}
+
 stage_distcheck() {
   build_dir build/gcc --enable-werror
-  make -C build/gcc "$(jobs_flag)" distcheck && return
+  make -C build/gcc "$(jobs_flag)" distcheck \
+    DISTCHECK_CONFIGURE_FLAGS=--without-rust-tests && return
   show_failures build/gcc/libpymem-*/_build/sub/test-suite.log
   return 1
 }

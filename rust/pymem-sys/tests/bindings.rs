@@ -46,8 +46,9 @@ fn c_functions(header: &str, prefixes: &[&str]) -> Functions {
     for statement in text.replace(['{', '}'], ";").split(';') {
         let statement = words(statement);
         let statement = statement.split(" PYMEM_ATTR").next().unwrap();
-        let (Some(open), Some(close)) = (statement.find('('), statement.find(')')) else {
-            continue;
+        let (open, close) = match (statement.find('('), statement.find(')')) {
+            (Some(open), Some(close)) => (open, close),
+            _ => continue,
         };
         let head = &statement[..open];
         let result = c_type(head);

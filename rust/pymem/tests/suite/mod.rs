@@ -10,7 +10,8 @@ use crate::GLOBAL;
 
 const MIB: usize = 1 << 20;
 
-/// Around the border of every size class, and large blocks.
+/// Around the border of every size class, and large blocks.  A few of each when
+/// PYMEM_TEST_FEWER is set, as under valgrind.
 fn sizes() -> Vec<usize> {
     let mut sizes: Vec<usize> = (1..=8).flat_map(|i| [16 * i - 15, 16 * i - 1, 16 * i]).collect();
     let mut power = 128;
@@ -19,7 +20,8 @@ fn sizes() -> Vec<usize> {
         power *= 2;
     }
     sizes.extend([32769, 65536, 100_000, 300_001, MIB, 3 * MIB + 5, 9 * MIB]);
-    sizes
+    let step = if std::env::var_os("PYMEM_TEST_FEWER").is_some() { 13 } else { 1 };
+    sizes.into_iter().step_by(step).collect()
 }
 
 fn alignments() -> impl Iterator<Item = usize> {
