@@ -93,7 +93,10 @@ EXTRA_DIST += \
 	bench/python/pyperformance.py \
 	bench/python/run \
 	bench/report.py \
-	bench/run
+	bench/run \
+	bench/rust/commands \
+	bench/rust/json \
+	bench/startup
 
 # BENCHFLAGS goes to the script: make bench BENCHFLAGS='--rounds 3 --only churn'
 bench: $(bench_programs) $(lib_LTLIBRARIES)
@@ -105,6 +108,9 @@ bench-python: bench/launch bench/pair_lifo $(lib_LTLIBRARIES)
 bench-instructions: bench/launch bench/pair_lifo bench/pair_mixed $(lib_LTLIBRARIES)
 	$(top_srcdir)/bench/instructions --build-dir $(top_builddir) $(BENCHFLAGS)
 
+bench-startup: bench/launch bench/pair_lifo $(lib_LTLIBRARIES)
+	$(top_srcdir)/bench/startup --build-dir $(top_builddir) $(BENCHFLAGS)
+
 bench-programs: $(bench_programs)
 
-.PHONY: bench bench-instructions bench-programs bench-python
+.PHONY: bench bench-instructions bench-programs bench-python bench-startup

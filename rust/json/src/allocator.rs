@@ -1,8 +1,22 @@
-//! The allocator of this module, and two to compare it with.
+//! The allocator of this module, and others to compare it with.
 
-#[cfg(not(any(feature = "plain_pymem", feature = "system_allocator")))]
+#[cfg(not(any(
+    feature = "heap",
+    feature = "mem_domain",
+    feature = "plain_pymem",
+    feature = "system_allocator"
+)))]
 #[global_allocator]
 static GLOBAL: pymem::PyMemRaw = pymem::PyMemRaw;
+
+#[cfg(feature = "heap")]
+#[global_allocator]
+static GLOBAL: pymem::Pymem = pymem::Pymem;
+
+/// Wrong in `exchange_in_threads`, where the interpreter's lock is not held.
+#[cfg(feature = "mem_domain")]
+#[global_allocator]
+static GLOBAL: pymem::PyMem = pymem::PyMem;
 
 #[cfg(feature = "system_allocator")]
 #[global_allocator]
@@ -38,7 +52,11 @@ mod plain {
 }
 
 pub(crate) fn name() -> &'static str {
-    if cfg!(feature = "plain_pymem") {
+    if cfg!(feature = "heap") {
+        "heap"
+    } else if cfg!(feature = "mem_domain") {
+        "mem"
+    } else if cfg!(feature = "plain_pymem") {
         "plain_pymem"
     } else if cfg!(feature = "system_allocator") {
         "system"
