@@ -50,21 +50,17 @@ noinst_LTLIBRARIES += libpymem_core.la
 libpymem_core_la_SOURCES = $(pm_core_sources)
 libpymem_core_la_CFLAGS = $(pm_lib_cflags)
 
-# Every process that starts pays for each mapping and each page of ours that is written: no
-# segment for .rodata alone, and the small variables beside each other, behind the large tables.
-pm_few_pages = -Wl,-z,noseparate-code -Wl,--sort-section=alignment
-
 lib_LTLIBRARIES += libpymem.la
 libpymem_la_SOURCES = $(pm_libc_sources)
 libpymem_la_CFLAGS = $(pm_lib_cflags)
 libpymem_la_LIBADD = libpymem_core.la
 libpymem_la_LDFLAGS = $(AM_LDFLAGS) -shared -version-info 0:0:0 -Wl,-z,nodelete \
-	$(pm_few_pages) \
+	$(PM_FEW_PAGES) \
 	-Wl,--version-script=$(top_srcdir)/lib/pymem.map
 libpymem_la_DEPENDENCIES = libpymem_core.la lib/pymem.map
 
 lib_LIBRARIES += libpymem.a
 libpymem_a_SOURCES = $(pm_core_sources)
-libpymem_a_CFLAGS = $(pm_lib_cflags) -fPIC
+libpymem_a_CFLAGS = $(pm_lib_cflags) -fPIC -DPM_EMBEDDED=1
 
 EXTRA_DIST += lib/README.md lib/pymem.map lib/exports.list

@@ -75,7 +75,8 @@ check_PROGRAMS += \
 	tests/api/limits_fill \
 	tests/api/limits_lower \
 	tests/api/test_cxx \
-	tests/api/cxx_replaced
+	tests/api/cxx_replaced \
+	tests/api/unload
 TESTS += \
 	tests/api/dlopen_late \
 	tests/api/header_c \
@@ -85,6 +86,7 @@ TESTS += \
 	tests/api/no_libstdcxx.sh \
 	tests/api/test_cxx \
 	tests/api/cxx_replaced \
+	tests/api/unload \
 	tests/misuse/run.sh
 
 # clang wants to be asked for the sized forms.
@@ -127,6 +129,17 @@ tests_api_limits_lower_CFLAGS = $(AM_CFLAGS) -fno-builtin
 tests_api_limits_lower_LDFLAGS = $(api_ldflags)
 tests_api_limits_lower_LDADD = libpymem.la
 
+# A plugin, which carries the heap, and a program that does not.
+check_LTLIBRARIES += tests/api/plugin.la
+tests_api_plugin_la_SOURCES = tests/api/plugin.c
+tests_api_plugin_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -rpath $(abs_builddir)
+tests_api_plugin_la_LIBADD = libpymem.a
+tests_api_unload_SOURCES = tests/api/unload.c
+tests_api_unload_CPPFLAGS = -DPLUGIN='"$(abs_top_builddir)/tests/api/.libs/plugin.so"'
+tests_api_unload_CFLAGS = $(AM_CFLAGS) -pthread
+tests_api_unload_LDADD = -ldl
+EXTRA_tests_api_unload_DEPENDENCIES = tests/api/plugin.la
+
 # One program per mistake, run by tests/misuse/run.sh; their volatile pointers
 # keep the compiler from seeing it.
 EXTRA_DIST += tests/misuse/misuse.h
@@ -162,6 +175,7 @@ check_PROGRAMS += \
 	tests/misuse/pymem_free_sized_too_large_huge \
 	tests/misuse/pymem_free_aligned_elsewhere \
 	tests/misuse/pymem_free_sized_twice \
+	tests/misuse/pymem_free_sized_too_large_elsewhere \
 	tests/misuse/pymem_rawfree_twice \
 	tests/misuse/pymem_rawrealloc_foreign \
 	tests/misuse/pymem_realloc_freed \
@@ -236,6 +250,8 @@ tests_misuse_pymem_free_aligned_elsewhere_LDFLAGS = $(misuse_ldflags)
 tests_misuse_pymem_free_aligned_elsewhere_LDADD = libpymem.la
 tests_misuse_pymem_free_sized_twice_LDFLAGS = $(misuse_ldflags)
 tests_misuse_pymem_free_sized_twice_LDADD = libpymem.la
+tests_misuse_pymem_free_sized_too_large_elsewhere_LDFLAGS = $(misuse_ldflags)
+tests_misuse_pymem_free_sized_too_large_elsewhere_LDADD = libpymem.la
 tests_misuse_pymem_rawfree_twice_LDFLAGS = $(misuse_ldflags)
 tests_misuse_pymem_rawfree_twice_LDADD = libpymem.la
 tests_misuse_pymem_rawrealloc_foreign_LDFLAGS = $(misuse_ldflags)

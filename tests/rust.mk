@@ -16,6 +16,7 @@ EXTRA_DIST += \
 	rust/json/src/convert.rs \
 	rust/json/src/lib.rs \
 	rust/pymem-sys/Cargo.toml \
+	rust/pymem-sys/LICENSE \
 	rust/pymem-sys/README.md \
 	rust/pymem-sys/build.rs \
 	rust/pymem-sys/c \
@@ -23,6 +24,7 @@ EXTRA_DIST += \
 	rust/pymem-sys/src/lib.rs \
 	rust/pymem-sys/tests/bindings.rs \
 	rust/pymem/Cargo.toml \
+	rust/pymem/LICENSE \
 	rust/pymem/README.md \
 	rust/pymem/src/domain.rs \
 	rust/pymem/src/figures.rs \

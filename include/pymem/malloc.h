@@ -14,7 +14,8 @@
  *   - the functions that free preserve errno;
  *   - any thread may call any of them at any time, without any lock held;
  *   - a pointer that is not the start of a live block of this heap ends the
- *     process with one line on standard error.
+ *     process with one line on standard error (unless libc's own heap knows it,
+ *     in a process where both are in use).
  *
  * Blocks may cross freely between these functions, and in libpymem.so between
  * them and libc's names.
@@ -58,7 +59,8 @@ void *pymem_calloc(size_t count, size_t size)
  * pymem_realloc: the block at `block` resized to `size` bytes; contents are
  *   kept up to the smaller of the two sizes.  NULL as `block` allocates.  On
  *   failure NULL is returned and `block` stays valid and unchanged.  Blocks
- *   from 128 KiB on grow by remapping their pages, without copying.
+ *   from 128 KiB on grow by remapping their pages, without copying, unless
+ *   their alignment is above a page or their arenas are somebody else's.
  */
 void *pymem_realloc(void *block, size_t size) PYMEM_ATTR(alloc_size(2), warn_unused_result);
 

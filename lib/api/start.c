@@ -4,6 +4,7 @@
  */
 #include "api/start.h"
 
+#include <dlfcn.h>
 #include <stdatomic.h>
 
 #include "arena/hugepages.h"
@@ -33,10 +34,26 @@ static void say_hello(void)
     pm_text_write(&text, STANDARD_ERROR);
 }
 
+/*
+ * What we have told libc to call, at the end of threads say, must still be there then, so the
+ * object that carries the heap is not unloaded: libpymem.so is linked that way.  This leads
+ * nowhere in a program, which stays anyway.
+ */
+static void stay_loaded(void)
+{
+    Dl_info object;
+    if (dladdr(&options, &object) == 0)
+        return;
+    if (dlopen(object.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE) == NULL)
+        dlerror(); /* gives its message back */
+}
+
 const struct pm_options *pm_start(void)
 {
     if (atomic_exchange_explicit(&started, true, memory_order_relaxed))
         return &options;
+    if (PM_EMBEDDED)
+        stay_loaded();
     pm_options_read(&options);
     pm_purge_set_decay(options.decay_ms);
     pm_mapping_set_arena_max(options.arena_size);

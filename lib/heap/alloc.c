@@ -96,13 +96,23 @@ static bool free_in_own(struct pm_heap *heap, struct pm_pool *pool, uint64_t blo
     return true;
 }
 
+/* Who believes that the block has more bytes than it has will have written to them. */
+static PM_COLD void refuse_size(const void *address, size_t size, const char *call)
+{
+    struct pm_block block;
+    if (pm_block_find(address, &block)) /* else something worse is wrong */
+        pm_fatal_size(call, address, size, block.usable);
+}
+
 /* The pool is another thread's, nobody's, or ours but not in the table. */
-PM_INLINE bool free_in_pool(struct pm_heap *heap, struct pm_pool *pool, void *address,
+PM_INLINE bool free_in_pool(struct pm_heap *heap, struct pm_pool *pool, void *address, size_t size,
                             const char *call)
 {
     uint64_t block = pm_pool_block_at(pool, address);
     if (PM_UNLIKELY(block >= pool->shape.limit))
         return false;
+    if (PM_UNLIKELY(size > pool->shape.size))
+        refuse_size(address, size, call);
     if (pm_pool_is_owned_by(pool, heap))
         return free_in_own(heap, pool, block, address);
     pm_remote_free(heap, pool, block, call); /* and whether it is live */
@@ -118,15 +128,17 @@ static bool may_be_foreign(const struct pm_span *span, const void *address)
     return span == NULL || (span->kind == PM_SPAN_LARGE && span->start > (uintptr_t)address);
 }
 
-void pm_free_slow(struct pm_heap *heap, void *address, const char *call)
+void pm_free_slow(struct pm_heap *heap, void *address, size_t size, const char *call)
 {
     struct pm_span *span = pm_ownermap_get(address);
     if (PM_LIKELY(span != NULL) && PM_LIKELY(span->kind == PM_SPAN_POOL) &&
-        free_in_pool(heap, pm_pool_of_span(span), address, call))
+        free_in_pool(heap, pm_pool_of_span(span), address, size, call))
         return;
     if (address == NULL)
         return;
     if (span != NULL && span->kind == PM_SPAN_LARGE && span->start == (uintptr_t)address) {
+        if (PM_UNLIKELY(size > pm_large_of_span(span)->usable))
+            refuse_size(address, size, call);
         pm_large_free(pm_large_of_span(span), address, call);
         return;
     }
@@ -265,13 +277,4 @@ size_t pm_usable_size(const void *address, const char *call)
 {
     struct pm_block block;
     return find(address, &block) ? block.usable : foreign_size(address, call);
-}
-
-void pm_check_size(const void *address, size_t size, const char *call)
-{
-    if (address == NULL)
-        return;
-    size_t usable = pm_usable_size(address, call);
-    if (size > usable)
-        pm_fatal_size(call, address, size, usable);
 }

@@ -22,7 +22,7 @@
  * that ends the process when the pointer is not a live block.
  */
 void *pm_alloc_slow(size_t size);
-void pm_free_slow(struct pm_heap *heap, void *block, const char *call);
+void pm_free_slow(struct pm_heap *heap, void *block, size_t size, const char *call);
 
 /* `size` bytes, zeroed; pages known to be zero are not touched. */
 void *pm_alloc_zeroed(size_t size);
@@ -40,9 +40,6 @@ void *pm_realloc(void *block, size_t size, const char *call);
 /* The result is aligned to `align`, whatever `block` was aligned to. */
 void *pm_realloc_aligned(void *block, size_t size, size_t align, const char *call);
 
-/* Ends the process if `block` is no live block, or is one of less than `size` bytes. */
-void pm_check_size(const void *block, size_t size, const char *call);
-
 /* The bytes that may be used at `block`. */
 size_t pm_usable_size(const void *block, const char *call);
 
@@ -57,7 +54,8 @@ PM_INLINE void *pm_alloc(size_t size)
     return pm_alloc_slow(size);
 }
 
-PM_INLINE void pm_free(void *address, const char *call)
+/* A `size` that the block does not have ends the process; 0 is any size. */
+PM_INLINE void pm_free_sized(void *address, size_t size, const char *call)
 {
     struct pm_heap *heap = pm_tls_heap;
     struct pm_pool *pool = *pm_heap_tlb_slot(heap, address);
@@ -65,9 +63,10 @@ PM_INLINE void pm_free(void *address, const char *call)
     PM_OPAQUE(distance); /* it takes the place of `address` */
     uint64_t block = pm_multiply_high(distance, pool->reciprocal);
     if (PM_UNLIKELY(block >= pool->limit) ||
-        PM_UNLIKELY(pm_link_get(pool, block) != (uint16_t)distance)) {
+        PM_UNLIKELY(pm_link_get(pool, block) != (uint16_t)distance) ||
+        PM_UNLIKELY(size > pool->size)) {
         PM_OPAQUE(pool); /* nor is block0 kept for this */
-        pm_free_slow(heap, (void *)(pool->block0 + distance), call);
+        pm_free_slow(heap, (void *)(pool->block0 + distance), size, call);
         return;
     }
     PM_OPAQUE(block);
@@ -75,13 +74,9 @@ PM_INLINE void pm_free(void *address, const char *call)
         pm_heap_pushed(heap, pool);
 }
 
-/* For who knows how large the block is, as far as the program is right. */
-PM_INLINE void pm_free_sized(void *address, size_t size, const char *call)
+PM_INLINE void pm_free(void *address, const char *call)
 {
-    const struct pm_pool *pool = *pm_heap_tlb_slot(pm_tls_heap, address);
-    if (PM_UNLIKELY(size > pool->size)) /* a lie, or the pool is not the block's */
-        pm_check_size(address, size, call);
-    pm_free(address, call);
+    pm_free_sized(address, 0, call);
 }
 
 #endif /* PM_HEAP_ALLOC_H */

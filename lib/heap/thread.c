@@ -24,8 +24,8 @@ struct pm_heap pm_heap_ended = {.tlb = {NULL}};
 struct pm_lock pm_thread_late_lock = PM_LOCK_INIT;
 
 /* Under pm_thread_late_lock. */
-static struct pm_heap *late_heap; /* never given back */
-static bool ended_is_clear;
+static struct pm_heap *late_heap;  /* never given back */
+static atomic_bool ended_is_ready; /* written there */
 
 static pthread_key_t end_key;
 static atomic_bool started; /* somebody has begun to set up */
@@ -36,11 +36,15 @@ static _Atomic enum key_state key_state;
 /* Not before some thread ends: most processes never need it. */
 static void prepare_ended(void)
 {
+    /* acquire pairs with the release below */
+    if (atomic_load_explicit(&ended_is_ready, memory_order_acquire))
+        return;
     pm_lock(&pm_thread_late_lock);
-    if (!ended_is_clear) {
+    if (!atomic_load_explicit(&ended_is_ready, memory_order_relaxed)) {
         pm_heap_ended = pm_heap_none;
         pm_heap_ended.tlb[0] = &pm_pool_none;
-        ended_is_clear = true;
+        /* release pairs with the acquire above */
+        atomic_store_explicit(&ended_is_ready, true, memory_order_release);
     }
     pm_unlock(&pm_thread_late_lock);
 }

@@ -4,7 +4,6 @@
 #include "os/os.h"
 
 #include <errno.h>
-#include <linux/futex.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,17 +115,20 @@ uint64_t pm_os_clock_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+/* <linux/futex.h>, which a compiler for musl may lack. */
+enum { WAIT_PRIVATE = 128, WAKE_PRIVATE = 129 };
+
 void pm_os_wait(_Atomic uint32_t *word, uint32_t expected)
 {
     int saved = errno;
-    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected, NULL, NULL, 0);
+    syscall(SYS_futex, word, WAIT_PRIVATE, expected, NULL, NULL, 0);
     errno = saved;
 }
 
 void pm_os_wake_one(_Atomic uint32_t *word)
 {
     int saved = errno;
-    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+    syscall(SYS_futex, word, WAKE_PRIVATE, 1, NULL, NULL, 0);
     errno = saved;
 }
 

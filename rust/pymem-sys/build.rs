@@ -4,6 +4,10 @@ use std::env;
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
+    let os = variable("CARGO_CFG_TARGET_OS");
+    if os != "linux" || variable("CARGO_CFG_TARGET_POINTER_WIDTH") != "64" {
+        panic!("pymem-sys: libpymem is for 64-bit Linux, not for {}", variable("TARGET"));
+    }
     let system = feature("SYSTEM");
     if system {
         link_to_system();
@@ -30,9 +34,10 @@ fn link_to_system() {
     let version = variable("CARGO_PKG_VERSION");
     match pkg_config::Config::new().atleast_version(&version).probe("pymem") {
         Ok(library) => {
-            if let Some(include) = library.include_paths.first() {
-                println!("cargo:include={}", include.display());
-            }
+            // None where the compiler looks anyway.
+            let include = library.include_paths.first().map(|path| path.display().to_string());
+            let include = include.or_else(|| pkg_config::get_variable("pymem", "includedir").ok());
+            println!("cargo:include={}", include.unwrap_or_default());
         }
         Err(error) => panic!("pymem-sys: feature `system` needs the installed libpymem: {error}"),
     }
@@ -68,11 +73,12 @@ mod vendored {
             println!("cargo:rerun-if-changed=src/host.c");
         }
         build.define("_GNU_SOURCE", None).define("PM_EXPORT", Some(""));
+        build.define("PM_EMBEDDED", Some("1"));
         // An allocator without optimisation slows the whole program down, not only itself.
         if variable("OPT_LEVEL") == "0" {
             build.opt_level(2);
         }
-        // As lib/local.mk has it.
+        // Those of lib/local.mk that matter here.
         for flag in ["-std=gnu11", "-fvisibility=hidden", "-fno-builtin-malloc", "-fexceptions"] {
             build.flag(flag);
         }
@@ -84,7 +90,9 @@ mod vendored {
     /// What `configure` makes of its templates, and the headers beside it.  Returns the folder
     /// that a C compiler is to look in.
     fn write_headers(headers: &Path, out: &Path) -> PathBuf {
-        let model = if feature("LOCAL_DYNAMIC_TLS") { "local-dynamic" } else { "initial-exec" };
+        // musl loads no module with initial-exec; in programs the linker makes both the same.
+        let dynamic = feature("LOCAL_DYNAMIC_TLS") || variable("CARGO_CFG_TARGET_ENV") == "musl";
+        let model = if dynamic { "local-dynamic" } else { "initial-exec" };
         let config = format!("#define PM_DEBUG 0\n#define PM_TLS_MODEL \"{model}\"\n");
         write(&out.join("config.h"), &config);
         let include = out.join("include");

@@ -91,6 +91,7 @@ inside pyobject_realloc_interior PyObject_Realloc
 
 check pymem_free_sized_too_large "pymem: pymem_free_sized: @1 has 112 bytes, not 113"
 check pymem_free_sized_too_large_huge "pymem: pymem_free_sized: @1 has 1003520 bytes, not 2000000"
+check pymem_free_sized_too_large_elsewhere "pymem: pymem_free_sized: @1 has 64 bytes, not 800"
 check pymem_free_aligned_elsewhere "pymem: pymem_free_aligned_sized: @1 is not aligned to 4096"
 
 already_free free_twice free

@@ -46,7 +46,7 @@ if [ ! -e "$build/.libs/libpymem.so" ]; then
 fi
 
 # Built once for all tests; the source tree may be read-only, and is to stay clean.
-CARGO_TARGET_DIR=$build/rust
+CARGO_TARGET_DIR=$build/rust/target
 export CARGO_TARGET_DIR
 cd "$here/../../rust"
 cargo fetch --locked >"$scratch/output" 2>&1 || {

@@ -73,6 +73,11 @@ class Json(unittest.TestCase):
         encoded = json.dumps([value(random.Random(SEED)) for _ in range(20)])
         self.assertEqual(pymem_json.exchange_in_threads(encoded), 200, SEED)
 
+    def test_threads_without_the_lock_while_they_are_traced(self):
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        self.assertEqual(pymem_json.exchange_in_threads('[1, "two", {"three": [4]}]'), 200)
+
     def test_pythons_threads(self):
         wrong = []
 

@@ -23,7 +23,7 @@ extern void *PyMem_Calloc(size_t count, size_t size) WEAK;
 extern void *PyMem_Realloc(void *block, size_t size) WEAK;
 extern void PyMem_Free(void *block) WEAK;
 
-/* One stands for all: they come from the same object, since Python 3.5. */
+/* One stands for all: they come from the same object.  (Python 3.8 is the oldest we serve.) */
 bool pymem_host_is_present(void)
 {
     return PyMem_RawMalloc != NULL;

@@ -51,10 +51,16 @@ mod served {
 
 use served::{MEM, RAW};
 
-/// The RAW domain, which any thread may use at any time, with or without the interpreter's lock.
+/// The RAW domain, which any thread may use, with or without the interpreter's lock.
 ///
 /// In an extension module with the feature `host` its blocks are the interpreter's: tracemalloc
 /// sees them, and debug hooks check them.
+///
+/// While tracemalloc is on, CPython before 3.15 takes its lock in order to count a block of a
+/// thread that does not hold it.  So a thread that holds the lock must let go of it
+/// (`allow_threads`) before it waits for one that may allocate, be it by joining it, by a mutex
+/// or by a channel.  Where that cannot be promised, [`Pymem`](crate::Pymem) is the allocator to
+/// use: Python then knows nothing of the blocks.
 ///
 /// ```
 /// #[global_allocator]
@@ -73,7 +79,7 @@ pub struct PyMemRaw;
 ///
 /// A global allocator serves every thread, so in an extension module this is right only if no
 /// code of the module allocates or frees without the lock: none in `allow_threads`, none in
-/// threads of its own, nor in the destructors of their locals.  [`PyMemRaw`] is right always.
+/// threads of its own, nor in the destructors of their locals.  [`PyMemRaw`] asks for less.
 ///
 /// ```
 /// #[global_allocator]

@@ -21,10 +21,11 @@ pub fn stats() -> Stats {
     stats
 }
 
-/// Writes a table of the figures to a file descriptor, without allocating.
-pub fn print_stats(fd: i32) {
-    // SAFETY: a descriptor that is none is met with an error, which is ignored.
-    unsafe { pymem_sys::pymem_stats_print(fd) }
+/// Writes a table of the figures to standard error, without allocating.
+pub fn print_stats() {
+    const STANDARD_ERROR: i32 = 2;
+    // SAFETY: where it is closed, the error is ignored.
+    unsafe { pymem_sys::pymem_stats_print(STANDARD_ERROR) }
 }
 
 /// Gives free pages back to the system: all that can be found from this thread.  Returns the

@@ -13,11 +13,16 @@ pub use figures::{owns, print_stats, stats, trim, usable_size, version, Stats};
 pub use heap::Pymem;
 
 /// Are the `PyMem_` functions, to which [`PyMem`] and [`PyMemRaw`] pass calls on, those of a
-/// host: the interpreter, or a preloaded libpymem?  The answer never changes.
-#[cfg(all(feature = "host", not(feature = "system")))]
+/// host: the interpreter, or a libpymem that is preloaded or linked?  The answer never changes.
+#[cfg(feature = "host")]
 pub fn host_is_present() -> bool {
+    #[cfg(feature = "system")]
+    return true;
     // SAFETY: reads one address that the loader has filled in.
-    unsafe { pymem_sys::pymem_host_is_present() }
+    #[cfg(not(feature = "system"))]
+    unsafe {
+        pymem_sys::pymem_host_is_present()
+    }
 }
 
 /// What every block is aligned to, without asking.

@@ -17,9 +17,15 @@ pub(crate) struct Unaligned {
 
 /// What is asked for where a layout has more than [`MIN_ALIGN`]: room to move the start up to a
 /// multiple of its alignment, by [`MIN_ALIGN`] bytes at least.  The word before the start says
-/// where the block really begins.  (`Layout` makes sure that the sum does not overflow.)
+/// where the block really begins.  A sum that overflows becomes a size that is refused.
 fn padded(size: usize, align: usize) -> usize {
-    size + align
+    size.saturating_add(align)
+}
+
+/// Where nothing is padded: C promises that a block is aligned for what fits into it, so
+/// eight bytes that are to be aligned to sixteen are asked for as sixteen.
+fn whole(size: usize, align: usize) -> usize {
+    size.max(align)
 }
 
 /// The start inside a padded block, noted there.
@@ -39,7 +45,7 @@ unsafe impl GlobalAlloc for Unaligned {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if layout.align() <= MIN_ALIGN {
-            return (self.malloc)(layout.size()).cast();
+            return (self.malloc)(whole(layout.size(), layout.align())).cast();
         }
         let base: *mut u8 = (self.malloc)(padded(layout.size(), layout.align())).cast();
         if base.is_null() {
@@ -57,7 +63,7 @@ unsafe impl GlobalAlloc for Unaligned {
     #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         if layout.align() <= MIN_ALIGN {
-            return (self.calloc)(1, layout.size()).cast();
+            return (self.calloc)(1, whole(layout.size(), layout.align())).cast();
         }
         let base: *mut u8 = (self.calloc)(1, padded(layout.size(), layout.align())).cast();
         if base.is_null() {
@@ -69,7 +75,7 @@ unsafe impl GlobalAlloc for Unaligned {
     #[inline]
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         if layout.align() <= MIN_ALIGN {
-            return (self.realloc)(block.cast(), new_size).cast();
+            return (self.realloc)(block.cast(), whole(new_size, layout.align())).cast();
         }
         let base = base_of(block);
         let offset = block as usize - base as usize;
