@@ -1,13 +1,15 @@
-# tests/rust.mk: the crates of rust/, with cargo where there is one.  The first
-# builds what the others take, so they run one after the other.
+# tests/rust.mk: the crates of rust/, with cargo where there is one.  They share
+# what they build, and wait for each other where cargo does.
 rust_tests = \
 	tests/rust/crates.sh \
 	tests/rust/valgrind.sh \
+	tests/rust/host.sh \
 	tests/rust/module.sh
 
 EXTRA_DIST += \
 	$(rust_tests) \
 	tests/rust/common.sh \
+	tests/rust/host.c \
 	tests/rust/test_module.py \
 	rust/Cargo.lock \
 	rust/Cargo.toml \
@@ -26,6 +28,7 @@ EXTRA_DIST += \
 	rust/pymem/Cargo.toml \
 	rust/pymem/LICENSE \
 	rust/pymem/README.md \
+	rust/pymem/examples/plugin.rs \
 	rust/pymem/src/domain.rs \
 	rust/pymem/src/figures.rs \
 	rust/pymem/src/heap.rs \
@@ -40,5 +43,3 @@ EXTRA_DIST += \
 if RUST_TESTS
 TESTS += $(rust_tests)
 endif
-tests/rust/valgrind.log: tests/rust/crates.log
-tests/rust/module.log: tests/rust/valgrind.log
