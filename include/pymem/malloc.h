@@ -59,7 +59,7 @@ void *pymem_calloc(size_t count, size_t size)
  * pymem_realloc: the block at `block` resized to `size` bytes; contents are
  *   kept up to the smaller of the two sizes.  NULL as `block` allocates.  On
  *   failure NULL is returned and `block` stays valid and unchanged.  Blocks
- *   from 128 KiB on grow by remapping their pages, without copying, unless
+ *   from 1 MiB on grow by remapping their pages, without copying, unless
  *   their alignment is above a page or their arenas are somebody else's.
  */
 void *pymem_realloc(void *block, size_t size) PYMEM_ATTR(alloc_size(2), warn_unused_result);

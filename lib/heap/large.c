@@ -20,8 +20,12 @@
 /* A hole at an address aligned to more than this is not worth looking for. */
 #define SHARED_ALIGN_MAX (4 * PM_MIB)
 
-/* From this size on a block that grows is worth moving to a mapping of its own. */
-#define REMAP_MIN (128 * PM_KIB)
+/*
+ * From this size on a block that grows is worth moving to a mapping of its own.  Smaller ones
+ * are copied to slices that are resident already: the pages of a mapping are fresh, each
+ * a fault, and go back with the block.
+ */
+#define REMAP_MIN (1 * PM_MIB)
 
 /* What a replaced provider allocates here is probably the arena we have asked it for: if that
  * had neighbours, we would make an arena for them that is the system's. */

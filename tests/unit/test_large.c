@@ -112,10 +112,11 @@ START_TEST(resize_in_place)
     ck_assert(unit_holds(block, 100000, 40000, 3));
     ck_assert_ptr_null(pm_large_resize(large, PM_POOL_SIZE_MAX, PM_GRANULE));
     ck_assert_ptr_null(pm_large_resize(large, SIZE_MAX, PM_GRANULE));
+    ck_assert_ptr_eq(pm_large_resize(large, 900000, PM_GRANULE), block);
     void *next = filled(40000);
     ck_assert_ptr_null(
-        pm_large_resize(large, 200000, PM_GRANULE)); /* small and hemmed in: a copy */
-    ck_assert_uint_ge(large->usable, 40000);
+        pm_large_resize(large, 3 * PM_MIB, PM_GRANULE)); /* small and hemmed in: a copy */
+    ck_assert_uint_ge(large->usable, 900000);
     ck_assert(unit_intact(next, 40000, 3));
 }
 END_TEST
