@@ -28,9 +28,13 @@ fn whole(size: usize, align: usize) -> usize {
     size.max(align)
 }
 
+unsafe fn start_of(base: *mut u8, align: usize) -> *mut u8 {
+    base.add(align - (base as usize & (align - 1)))
+}
+
 /// The start inside a padded block, noted there.
 unsafe fn start_in(base: *mut u8, align: usize) -> *mut u8 {
-    let start = base.add(align - (base as usize & (align - 1)));
+    let start = start_of(base, align);
     debug_assert!(start as usize - base as usize >= size_of::<*mut u8>());
     start.cast::<*mut u8>().sub(1).write(base);
     start
@@ -85,9 +89,8 @@ unsafe impl GlobalAlloc for Unaligned {
             return moved;
         }
         // Before the start is noted, which may lie on the contents.
-        let start = moved.add(layout.align() - (moved as usize & (layout.align() - 1)));
         let kept = layout.size().min(new_size);
-        ptr::copy(moved.add(offset), start, kept);
+        ptr::copy(moved.add(offset), start_of(moved, layout.align()), kept);
         start_in(moved, layout.align())
     }
 }
