@@ -165,30 +165,26 @@ void *pm_alloc_zeroed_array(size_t count, size_t size)
     return pm_alloc_zeroed(bytes);
 }
 
-/* A large block where no class is aligned so: whole slices can be had at any address. */
-static void *alloc_in_span(size_t size, size_t align, bool zero)
+/* Where no class is aligned so, a large block: whole slices can be had at any address. */
+PM_INLINE void *alloc_aligned(size_t size, size_t align, bool zero)
 {
-    return alloc(size > PM_POOL_SIZE_MAX ? size : PM_POOL_SIZE_MAX + 1, align, zero);
+    if (align > PM_GRANULE) {
+        unsigned class = pm_class_of_aligned(size, align);
+        if (class == PM_CLASS_COUNT)
+            return alloc(size > PM_POOL_SIZE_MAX ? size : PM_POOL_SIZE_MAX + 1, align, zero);
+        size = pm_class_size(class);
+    }
+    return zero ? pm_alloc_zeroed(size) : pm_alloc(size);
 }
 
 void *pm_alloc_aligned(size_t size, size_t align)
 {
-    if (align <= PM_GRANULE)
-        return pm_alloc(size);
-    unsigned class = pm_class_of_aligned(size, align);
-    if (class < PM_CLASS_COUNT)
-        return pm_alloc(pm_class_size(class));
-    return alloc_in_span(size, align, false);
+    return alloc_aligned(size, align, false);
 }
 
 void *pm_alloc_aligned_zeroed(size_t size, size_t align)
 {
-    if (align <= PM_GRANULE)
-        return pm_alloc_zeroed(size);
-    unsigned class = pm_class_of_aligned(size, align);
-    if (class < PM_CLASS_COUNT)
-        return pm_alloc_zeroed(pm_class_size(class));
-    return alloc_in_span(size, align, true);
+    return alloc_aligned(size, align, true);
 }
 
 /* What is copied. */
