@@ -139,6 +139,20 @@ START_TEST(realloc_keeps_the_common_part)
 }
 END_TEST
 
+/* A quarter of what is asked for is the most that may lie idle, but for the size class. */
+START_TEST(a_block_that_shrinks_gives_back)
+{
+    for (size_t size = 256; size <= PM_POOL_SIZE_MAX; size += 48) {
+        void *block = pm_realloc(pm_alloc(size), size / 8 * 5, "realloc");
+        ck_assert_uint_eq(pm_usable_size(block, "malloc_usable_size"),
+                          pm_class_size(pm_class_of(size / 8 * 5)));
+        void *slightly = pm_realloc(block, size / 8 * 5 - 16, "realloc");
+        ck_assert_ptr_eq(slightly, block);
+        pm_free(block, "free");
+    }
+}
+END_TEST
+
 START_TEST(realloc_keeps_the_alignment_it_is_given)
 {
     static const size_t sizes[] = {1, 100, 5000, 40000, PM_MIB, 300000, 9 * PM_MIB, 200, 0};
@@ -236,6 +250,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, fresh_zeroed_pages_are_not_touched);
     tcase_add_test(tests, aligned_blocks);
     tcase_add_test(tests, realloc_keeps_the_common_part);
+    tcase_add_test(tests, a_block_that_shrinks_gives_back);
     tcase_add_test(tests, realloc_keeps_the_alignment_it_is_given);
     tcase_add_test(tests, empty_arenas_go_before_memory_runs_out);
     tcase_add_test(tests, any_series_keeps_contents);
