@@ -19,6 +19,7 @@ enum {
     DEBUG_CHECK_REFILLS = 256, /* refills between two full checks in debug builds */
     PARTIAL_LOOKED = 8,        /* partial pools asked for a block before fresh memory is used */
     FULL_KEPT = 64,            /* full pools of a class that stay with the heap */
+    IDLE_STEP = 128 << 10,     /* bytes of pools made between two looks at the idle ones */
     TIDY_STEP = 8 << 20, /* bytes of growth, at least, between two times all pools are purged */
 };
 
@@ -248,39 +249,50 @@ static struct pm_pool *take_used(struct pm_heap *heap, unsigned class)
     return pool != NULL ? pool : pm_floating_take(class);
 }
 
-/* Lets the current pool go when nothing in it is live. */
-static void collect_current(struct pm_heap *heap, struct pm_pool *pool)
+/*
+ * Lets a current pool go in which nothing is live: at once, or when that was so the last
+ * time too and no block came back since.
+ */
+static void age_current(struct pm_heap *heap, struct pm_pool *pool, bool at_once)
 {
     pm_pool_collect(pool);
-    if (pool->used == pm_pool_used_current(pool)) /* no block came back since somebody looked */
+    bool touched = pool->used != pm_pool_used_current(pool), was_idle = pool->rested == 0;
+    if (!touched && !was_idle) /* as many are live as the last time, or more */
         return;
-    if (pm_pool_used(pool) != 0) {
-        pm_pool_set_current(pool);
+    bool idle = pm_pool_used(pool) == 0;
+    if (idle && (at_once || !touched)) {
+        from_current(heap, pool);
+        pool_gone(heap, pool);
         return;
     }
-    from_current(heap, pool);
-    pool_gone(heap, pool);
+    pm_pool_set_current(pool);
+    if (idle)
+        pm_pool_rest(pool, 0);
 }
 
 /*
- * A current pool in which nothing is live is kept for the next block of its
- * class.  While the process grows, it goes: others may use its pages before
- * they ask for more.  (A steady program does not grow, so there no pool
- * comes and goes with every call.)
+ * A current pool in which nothing is live is kept for the next block of its class.
+ * While the process grows, it goes: others may use its pages before they ask for
+ * more.  (A steady program does not grow, so there no pool comes and goes with every call.)
+ * When others have been made in its place, IDLE_STEP in all, it goes if nobody
+ * used it meanwhile: a buffer that grows through all classes would leave an empty pool in
+ * each, 3 MB for a program that needs half of one.
  */
 static void let_idle_go(struct pm_heap *heap)
 {
     size_t peak = pm_arena_peak_used();
-    if (peak <= heap->idle_below)
+    bool grows = peak > heap->idle_below;
+    if (!grows && heap->made_bytes < IDLE_STEP)
         return;
     heap->idle_below = peak;
+    heap->made_bytes = 0;
     if (peak > heap->tidy_below && pm_purge_decay() >= 0) {
         heap->tidy_below = peak + peak / 4 + TIDY_STEP;
         pm_heap_purge(heap, true);
     }
     for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1) {
         if (heap->bin[class].current != &pm_pool_none)
-            collect_current(heap, heap->bin[class].current);
+            age_current(heap, heap->bin[class].current, grows);
     }
 }
 
@@ -292,7 +304,10 @@ static struct pm_pool *take_fresh(struct pm_heap *heap, unsigned class)
     if (pool != NULL)
         return pool;
     let_idle_go(heap);
-    return pm_pool_create(class, heap);
+    pool = pm_pool_create(class, heap);
+    if (pool != NULL)
+        heap->made_bytes += pm_span_bytes(&pool->span);
+    return pool;
 }
 
 /* A pool that was current and is in no list now. */
@@ -378,7 +393,7 @@ void pm_heap_collect(struct pm_heap *heap)
         struct pm_bin *bin = &heap->bin[class];
         struct pm_pool *pool;
         if (bin->current != &pm_pool_none)
-            collect_current(heap, bin->current);
+            age_current(heap, bin->current, true);
         while ((pool = take_full(heap, bin)) != NULL)
             pm_heap_adopt(heap, pool);
         collect_partial(heap, bin);

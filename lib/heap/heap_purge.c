@@ -22,8 +22,7 @@ static bool has_rested(struct pm_pool *pool)
     uint32_t used = pm_pool_used(pool);
     if (pool->rested == used)
         return true;
-    pool->rested = (uint16_t)used;
-    pm_pool_set_purged(pool, false);
+    pm_pool_rest(pool, used);
     return false;
 }
 

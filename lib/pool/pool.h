@@ -271,6 +271,13 @@ PM_INLINE void pm_pool_set_purged(struct pm_pool *pool, bool purged)
 /* As `rested`: the pool is in use. */
 #define PM_NEVER_RESTED UINT16_MAX
 
+/* Whoever looked has seen so many blocks in use, another number than the last time. */
+PM_INLINE void pm_pool_rest(struct pm_pool *pool, uint32_t used)
+{
+    pool->rested = (uint16_t)used;
+    pm_pool_set_purged(pool, false);
+}
+
 /* From now on blocks may be popped; or were, since somebody looked. */
 PM_INLINE void pm_pool_set_current(struct pm_pool *pool)
 {

@@ -11,8 +11,8 @@
 #include "heap/census.h"
 #include "heap/remote.h"
 
-/* FULL_KEPT as in heap.c. */
-enum { CLASS = 20, BLOCKS = 2000, FULL_KEPT = 64 };
+/* FULL_KEPT and IDLE_STEP as in heap.c. */
+enum { CLASS = 20, BLOCKS = 2000, FULL_KEPT = 64, IDLE_STEP = 128 << 10 };
 
 static struct pm_heap heap = UNIT_HEAP, other = UNIT_HEAP;
 
@@ -170,6 +170,51 @@ START_TEST(an_idle_pool_goes_when_the_process_grows)
     ck_assert_ptr_nonnull(pop(&heap, CLASS + 2));
     ck_assert_ptr_eq(heap.bin[CLASS].current, &pm_pool_none);
     pm_heap_check(&heap);
+}
+END_TEST
+
+/* Takes and frees a block of the class, in a process that does not grow; returns its pool. */
+static struct pm_pool *use(unsigned class)
+{
+    heap.idle_below = SIZE_MAX;
+    char *block = pop(&heap, class);
+    ck_assert_ptr_nonnull(block);
+    struct pm_pool *pool = unit_pool_of(block);
+    if (pm_pool_push(pool, pm_pool_block_at(pool, block)))
+        pm_heap_pushed(&heap, pool);
+    return pool;
+}
+
+static size_t current_bytes(void)
+{
+    size_t bytes = 0;
+    for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1)
+        bytes += pm_span_bytes(&heap.bin[class].current->span);
+    return bytes;
+}
+
+START_TEST(an_idle_pool_goes_when_others_are_made_in_its_place)
+{
+    struct pm_pool *in_use = use(CLASS);
+    for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1) { /* as a buffer that grows */
+        use(class);
+        ck_assert_ptr_eq(use(CLASS), in_use);
+        /* those made between three looks, each of which may be late by one pool */
+        ck_assert_uint_le(current_bytes(), 3 * (IDLE_STEP + 8 * PM_POOL_SIZE_MAX));
+        pm_heap_check(&heap);
+    }
+    pm_heap_abandon(&heap);
+}
+END_TEST
+
+START_TEST(a_pool_of_the_size_that_is_in_use_stays)
+{
+    struct pm_pool *one = use(CLASS), *two = use(CLASS + 1);
+    for (int i = 0; i < 1000; i++) {
+        ck_assert_ptr_eq(use(CLASS), one);
+        ck_assert_ptr_eq(use(CLASS + 1), two);
+    }
+    pm_heap_abandon(&heap);
 }
 END_TEST
 
@@ -401,6 +446,8 @@ static void add(TCase *tests)
     tcase_add_test(tests, a_full_pool_that_is_empty_goes_instead_of_floating);
     tcase_add_test(tests, full_pools_that_others_have_emptied_go);
     tcase_add_test(tests, an_idle_pool_goes_when_the_process_grows);
+    tcase_add_test(tests, an_idle_pool_goes_when_others_are_made_in_its_place);
+    tcase_add_test(tests, a_pool_of_the_size_that_is_in_use_stays);
     tcase_add_test(tests, partial_pools_serve_what_was_used_before);
     tcase_add_test(tests, an_empty_partial_pool_goes);
     tcase_add_test(tests, the_tlb_grows_while_its_entries_are_in_each_others_way);
