@@ -298,13 +298,15 @@ static void let_idle_go(struct pm_heap *heap)
 
 static struct pm_pool *take_fresh(struct pm_heap *heap, unsigned class)
 {
-    struct pm_pool *pool = take_last_partial(&heap->bin[class]);
+    struct pm_bin *bin = &heap->bin[class];
+    struct pm_pool *pool = take_last_partial(bin);
     if (pool == NULL)
-        pool = take_full(heap, &heap->bin[class]);
+        pool = take_full(heap, bin);
     if (pool != NULL)
         return pool;
     let_idle_go(heap);
-    pool = pm_pool_create(class, heap);
+    bool is_only = bin->current == &pm_pool_none && bin->full.first == NULL;
+    pool = pm_pool_create(class, is_only ? PM_POOL_SMALL : PM_POOL_REGULAR, heap);
     if (pool != NULL)
         heap->made_bytes += pm_span_bytes(&pool->span);
     return pool;

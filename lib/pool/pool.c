@@ -13,15 +13,18 @@
 
 enum {
     BLOCKS_MIN = 8,     /* a pool spans enough slices for these, */
-    BLOCKS_GOOD = 32,   /* and for these if two slices are enough */
+    BLOCKS_GOOD = 32,   /* and for these if two slices are enough; */
+    BLOCKS_SMALL = 2,   /* a small one for these */
     CARVE_BYTES = 4096, /* how much memory is made ready at one time */
     NEAR = 1 << 16,     /* see pm_pool_is_near() */
 };
 
 struct pm_pool pm_pool_none = {.free = PM_LINK_NONE};
 
-static size_t slices_for(uint32_t size)
+static size_t slices_for(uint32_t size, enum pm_pool_extent extent)
 {
+    if (extent == PM_POOL_SMALL)
+        return pm_spans_slices(size * BLOCKS_SMALL);
     size_t good = size * BLOCKS_GOOD;
     if (good > 2 * PM_SLICE)
         good = 2 * PM_SLICE;
@@ -43,10 +46,9 @@ static size_t align_for(uint32_t size)
     return natural < PM_SLICE ? PM_SLICE : natural;
 }
 
-static struct pm_shape shape_of(unsigned class)
+static struct pm_shape shape_of(uint32_t size, size_t slices)
 {
-    uint32_t size = pm_class_size(class);
-    uint32_t blocks = (uint32_t)((slices_for(size) << PM_SLICE_SHIFT) / size);
+    uint32_t blocks = (uint32_t)((slices << PM_SLICE_SHIFT) / size);
     uint32_t first = first_for(size, blocks);
     uint32_t limit = first + blocks, near = NEAR / size;
     if (limit > near && limit - near <= blocks / 8) /* few enough to do without them */
@@ -87,14 +89,15 @@ static void fill_in(struct pm_pool *pool, unsigned class, const struct pm_shape 
     clear_links(pool);
 }
 
-struct pm_pool *pm_pool_create(unsigned class, struct pm_heap *owner)
+struct pm_pool *pm_pool_create(unsigned class, enum pm_pool_extent extent, struct pm_heap *owner)
 {
-    struct pm_shape shape = shape_of(class);
+    size_t slices = slices_for(pm_class_size(class), extent);
+    struct pm_shape shape = shape_of(pm_class_size(class), slices);
     size_t size = descriptor_size(&shape);
     struct pm_pool *pool = pm_meta_alloc(size);
     if (pool == NULL)
         return NULL;
-    if (!pm_spans_take(&pool->span, slices_for(shape.size), align_for(shape.size))) {
+    if (!pm_spans_take(&pool->span, slices, align_for(shape.size))) {
         pm_meta_free(pool, size);
         return NULL;
     }

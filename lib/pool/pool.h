@@ -73,9 +73,15 @@ enum pm_pool_listed {
     PM_POOL_LISTED_LAST,
 };
 
+/* A small pool has few blocks if these are large: for classes that are hardly used. */
+enum pm_pool_extent {
+    PM_POOL_SMALL,
+    PM_POOL_REGULAR,
+};
+
 struct pm_heap;
 
-/* What follows from a pool's class and the size of a page. */
+/* What follows from a pool's class and the length of its span. */
 struct pm_shape {
     uint64_t reciprocal; /* 2^64 / size, rounded up */
     uint32_t size;
@@ -309,7 +315,7 @@ PM_INLINE void pm_pool_unset_full(struct pm_pool *pool, uint32_t freed)
 
 /* A new pool of `class`, owned by `owner`, with no block carved, in the state of a current
  * one; NULL when memory runs out. */
-struct pm_pool *pm_pool_create(unsigned class, struct pm_heap *owner);
+struct pm_pool *pm_pool_create(unsigned class, enum pm_pool_extent extent, struct pm_heap *owner);
 
 /* Gives an empty pool's span back; nobody has it in a list. */
 void pm_pool_destroy(struct pm_pool *pool);

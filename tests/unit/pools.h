@@ -54,7 +54,7 @@ static inline uint32_t unit_nth(const struct pm_pool *pool, uint32_t i)
 /* A new pool of `heap` with one live block and some free ones, partial as after a claim. */
 static inline struct pm_pool *unit_partial_pool(struct pm_heap *heap, unsigned class)
 {
-    struct pm_pool *pool = pm_pool_create(class, heap);
+    struct pm_pool *pool = pm_pool_create(class, PM_POOL_REGULAR, heap);
     ck_assert_ptr_nonnull(pool);
     ck_assert(pm_pool_carve(pool));
     pm_pool_pop(pool);

@@ -200,9 +200,20 @@ START_TEST(an_idle_pool_goes_when_others_are_made_in_its_place)
         use(class);
         ck_assert_ptr_eq(use(CLASS), in_use);
         /* those made between three looks, each of which may be late by one pool */
-        ck_assert_uint_le(current_bytes(), 3 * (IDLE_STEP + 8 * PM_POOL_SIZE_MAX));
+        ck_assert_uint_le(current_bytes(), 3 * (IDLE_STEP + 2 * PM_POOL_SIZE_MAX));
         pm_heap_check(&heap);
     }
+    pm_heap_abandon(&heap);
+}
+END_TEST
+
+START_TEST(the_only_pool_of_a_class_is_small)
+{
+    enum { LARGE_CLASS = PM_CLASS_COUNT - 1 };
+    ck_assert_uint_eq(pm_pool_blocks(pm_heap_refill(&heap, LARGE_CLASS)), 2);
+    for (int i = 0; i < 3; i++)
+        ck_assert_ptr_nonnull(pop(&heap, LARGE_CLASS));
+    ck_assert_uint_eq(pm_pool_blocks(heap.bin[LARGE_CLASS].current), 8);
     pm_heap_abandon(&heap);
 }
 END_TEST
@@ -447,6 +458,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, full_pools_that_others_have_emptied_go);
     tcase_add_test(tests, an_idle_pool_goes_when_the_process_grows);
     tcase_add_test(tests, an_idle_pool_goes_when_others_are_made_in_its_place);
+    tcase_add_test(tests, the_only_pool_of_a_class_is_small);
     tcase_add_test(tests, a_pool_of_the_size_that_is_in_use_stays);
     tcase_add_test(tests, partial_pools_serve_what_was_used_before);
     tcase_add_test(tests, an_empty_partial_pool_goes);

@@ -104,7 +104,7 @@ START_TEST(pages_inside_pools_end_it_too)
     static struct pm_heap heap = UNIT_HEAP;
     pm_heap_clear(&heap);
     take(&first, PM_MIB);
-    struct pm_pool *pool = pm_pool_create(0, &heap);
+    struct pm_pool *pool = pm_pool_create(0, PM_POOL_REGULAR, &heap);
     ck_assert_ptr_eq(pool->span.arena, first.arena);
     while (unit_take(pool) != NULL)
         continue;

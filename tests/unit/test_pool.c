@@ -11,9 +11,13 @@ enum { AROUND = 65536, RANDOMS = 50000 };
 
 static struct pm_heap owner = UNIT_HEAP;
 
-static struct pm_pool *create(unsigned class)
+/* The regular pools of all classes, then the small ones. */
+enum { KINDS = 2 * PM_CLASS_COUNT };
+
+static struct pm_pool *create(unsigned kind)
 {
-    struct pm_pool *pool = pm_pool_create(class, &owner);
+    enum pm_pool_extent extent = kind < PM_CLASS_COUNT ? PM_POOL_REGULAR : PM_POOL_SMALL;
+    struct pm_pool *pool = pm_pool_create(kind % PM_CLASS_COUNT, extent, &owner);
     ck_assert_ptr_nonnull(pool);
     return pool;
 }
@@ -23,9 +27,9 @@ START_TEST(a_pool_has_the_blocks_that_its_span_holds)
     struct pm_pool *pool = create((unsigned)_i);
     size_t bytes = pm_span_bytes(&pool->span), room = bytes / pool->size;
     ck_assert_uint_eq(bytes % pm_os_page_size(), 0);
-    ck_assert_uint_eq(pool->size, pm_class_size((unsigned)_i));
+    ck_assert_uint_eq(pool->size, pm_class_size((unsigned)_i % PM_CLASS_COUNT));
     ck_assert_uint_eq(pool->limit, unit_nth(pool, pm_pool_blocks(pool)));
-    ck_assert_uint_ge(pm_pool_blocks(pool), 8);
+    ck_assert_uint_ge(pm_pool_blocks(pool), _i < PM_CLASS_COUNT ? 8 : 2);
     ck_assert_uint_le(pm_pool_blocks(pool), room);
     /* Some are given up if no distance is too large then. */
     ck_assert_uint_le(room - pm_pool_blocks(pool), pm_pool_is_near(pool) ? room / 8 : 0);
@@ -374,12 +378,12 @@ START_TEST(no_memory_no_pool)
     for (long n = 1; n <= 3; n++) {
         unit_os_fail(UNIT_BIT(UNIT_MAP), n, true);
         for (unsigned class = 0; class < PM_CLASS_COUNT; class ++) {
-            struct pm_pool *pool = pm_pool_create(class, &owner);
+            struct pm_pool *pool = pm_pool_create(class, PM_POOL_REGULAR, &owner);
             if (pool != NULL)
                 pm_pool_destroy(pool);
         }
         if (n == 1)
-            ck_assert_ptr_null(pm_pool_create(0, &owner));
+            ck_assert_ptr_null(pm_pool_create(0, PM_POOL_REGULAR, &owner));
     }
     unit_os_heal();
     struct pm_arena_totals totals;
@@ -402,12 +406,12 @@ END_TEST
 
 static void add(TCase *tests)
 {
-    tcase_add_loop_test(tests, a_pool_has_the_blocks_that_its_span_holds, 0, PM_CLASS_COUNT);
-    tcase_add_loop_test(tests, only_the_starts_of_blocks_have_numbers, 0, PM_CLASS_COUNT);
-    tcase_add_loop_test(tests, the_link_of_a_live_block_is_like_no_other, 0, PM_CLASS_COUNT);
-    tcase_add_loop_test(tests, the_distances_of_a_near_pool_fit_a_link, 0, PM_CLASS_COUNT);
-    tcase_add_loop_test(tests, fast_frees_are_those_of_live_blocks, 0, PM_CLASS_COUNT);
-    tcase_add_loop_test(tests, a_pool_serves_each_block_once, 0, PM_CLASS_COUNT);
+    tcase_add_loop_test(tests, a_pool_has_the_blocks_that_its_span_holds, 0, KINDS);
+    tcase_add_loop_test(tests, only_the_starts_of_blocks_have_numbers, 0, KINDS);
+    tcase_add_loop_test(tests, the_link_of_a_live_block_is_like_no_other, 0, KINDS);
+    tcase_add_loop_test(tests, the_distances_of_a_near_pool_fit_a_link, 0, KINDS);
+    tcase_add_loop_test(tests, fast_frees_are_those_of_live_blocks, 0, KINDS);
+    tcase_add_loop_test(tests, a_pool_serves_each_block_once, 0, KINDS);
     tcase_add_test(tests, the_last_freed_is_the_next);
     tcase_add_test(tests, used_is_right_in_every_state);
     tcase_add_loop_test(tests, collect_takes_in_remote_frees, 0, 2);

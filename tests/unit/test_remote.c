@@ -32,7 +32,7 @@ static void setup(void)
 /* A pool of `owner` with `count` live blocks at least. */
 static struct pm_pool *used_pool(unsigned class, uint32_t count)
 {
-    struct pm_pool *pool = pm_pool_create(class, &owner);
+    struct pm_pool *pool = pm_pool_create(class, PM_POOL_REGULAR, &owner);
     ck_assert_ptr_nonnull(pool);
     for (uint32_t i = 0; i < count; i++)
         ck_assert_ptr_nonnull(unit_take(pool));
