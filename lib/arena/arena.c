@@ -279,17 +279,38 @@ size_t pm_arena_span_bytes(const struct pm_span *span)
     return bytes_of(span->arena, span->slices);
 }
 
+static size_t above(size_t bytes, size_t limit)
+{
+    return bytes > limit ? bytes - limit : 0;
+}
+
 /*
- * How far resident memory has grown past what the program itself ever used at
- * one time: free pages it cannot use, because they lie in the wrong places.
+ * When more is resident than ever before, free pages that the program cannot use, as they lie
+ * in the wrong places, may exceed what it used at one time by an eighth; then they
+ * go until a sixteenth is left.  Each may be wanted again, and a program that takes and
+ * frees the same would pay for it over and over.  So growth pays: what goes for this reason is a
+ * quarter of the peak, at most, in the life of a process; and when that is used up, a half may lie
+ * free.
  */
 size_t pm_arena_excess_locked(void)
 {
-    size_t used = atomic_load_explicit(&total_used, memory_order_relaxed);
-    size_t peak = pm_arena_peak_used();
-    size_t allowed = peak + peak / 2 + EXCESS_MIN;
-    size_t resident = used + total_dirty;
-    return resident > allowed ? resident - allowed : 0;
+    static size_t record, booked;
+    size_t resident = atomic_load_explicit(&total_used, memory_order_relaxed) + total_dirty;
+    if (PM_LIKELY(resident <= record))
+        return 0;
+    record = resident;
+    size_t peak = pm_arena_peak_used(), spare = peak / 16 + EXCESS_MIN / 2;
+    if (PM_LIKELY(resident <= peak + 2 * spare))
+        return 0;
+    size_t excess = above(resident, peak + spare), paid_for = above(peak / 4, booked);
+    if (excess > paid_for)
+        excess = paid_for;
+    size_t too_much = above(resident, peak + peak / 2 + EXCESS_MIN);
+    if (excess < too_much)
+        excess = too_much;
+    booked += excess;
+    record -= excess;
+    return excess;
 }
 
 struct pm_arena *pm_arena_unlink_empty_locked(size_t keep)

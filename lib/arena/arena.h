@@ -71,8 +71,8 @@ extern struct pm_arena *pm_arena_list;
  * extend:  makes `span` longer, and uses it all; false when the slices after it are not free.
  * free:    taken slices become free, and their pages dirty but for those in `clean`.
  * clean:   the pages of free slices are known to read as zero.
- * excess:  bytes that are resident beyond what the program ever used, and half
- *          of that more.
+ * excess:  bytes of free pages that are to be purged at once, whatever their age; they are
+ *          booked as purged.
  * unlink_empty: takes the last arena without a span off the list when there are
  *          more than `keep` bytes of such; NULL otherwise.
  */

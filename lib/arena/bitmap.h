@@ -77,4 +77,16 @@ PM_INLINE size_t pm_bitmap_next(const uint64_t *map, size_t first, size_t end, b
     return end;
 }
 
+/* Where the last `count` bits of [0, end) that are in the set begin, or a little before: a
+ * multiple of 64; 0 when there are fewer. */
+PM_INLINE size_t pm_bitmap_tail(const uint64_t *map, size_t end, size_t count)
+{
+    size_t word = PM_BITMAP_WORDS(end), found = 0;
+    while (word > 0 && found < count) {
+        word--;
+        found += (size_t)__builtin_popcountll(map[word] & pm_bitmap_mask(word, 0, end));
+    }
+    return word * 64;
+}
+
 #endif /* PM_ARENA_BITMAP_H */

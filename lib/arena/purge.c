@@ -50,12 +50,14 @@ uint64_t pm_purge_total(void)
 }
 
 /*
- * Purges dirty (or only aged) runs of the arena until `wanted` bytes are done;
- * the lock is released around each call.
+ * Purges dirty (or only aged) runs of the arena until `wanted` bytes are done: the last, as
+ * spans are taken from the lowest; the lock is released around each call.
  */
 static size_t purge_arena(struct pm_arena *arena, bool aged_only, size_t wanted)
 {
-    size_t purged = 0, from = 0, page = pm_os_page_size();
+    size_t purged = 0, page = pm_os_page_size();
+    size_t from = pm_bitmap_tail(aged_only ? arena->aged : arena->dirty,
+                                 pm_arena_pages(arena->slices), wanted / page);
     struct pm_arena_run run;
     pm_hugepages_end(arena);
     while (purged < wanted && pm_arena_lock_run(arena, aged_only, from, &run)) {
@@ -75,13 +77,22 @@ static bool may_purge(const struct pm_arena *arena)
     return arena->dirty_count != 0 && pm_provider_is_system(&arena->provider);
 }
 
+static struct pm_arena *last_arena(void)
+{
+    struct pm_arena *arena = pm_arena_list;
+    while (arena != NULL && arena->next != NULL)
+        arena = arena->next;
+    return arena;
+}
+
 enum extent { AGED, ALL_BUT_DENSE, ALL };
 
+/* From the last arena on: spans are taken from the first. */
 static size_t purge_arenas(enum extent extent, size_t wanted)
 {
     size_t purged = 0;
     pm_lock(&pm_arena_lock);
-    for (struct pm_arena *arena = pm_arena_list; arena != NULL; arena = arena->next) {
+    for (struct pm_arena *arena = last_arena(); arena != NULL; arena = arena->prev) {
         if (may_purge(arena) && purged < wanted &&
             (extent == ALL || !pm_hugepages_is_dense_locked(arena)))
             purged += purge_arena(arena, extent == AGED, wanted - purged);

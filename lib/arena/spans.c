@@ -29,7 +29,7 @@ static bool take(struct pm_span *span, size_t slices, size_t align, struct pm_ar
     if (fresh != NULL)
         pm_arena_insert_locked(fresh);
     bool taken = pm_arena_take_locked(span, slices, align);
-    *excess = pm_arena_excess_locked();
+    *excess = taken ? pm_arena_excess_locked() : 0;
     pm_unlock(&pm_arena_lock);
     return taken;
 }

@@ -102,6 +102,26 @@ START_TEST(next_finds_the_first_of_its_kind)
 }
 END_TEST
 
+START_TEST(tail_holds_what_is_asked_for)
+{
+    uint64_t state = unit_seed();
+    randomize(&state);
+    for (size_t end = 0; end <= BITS; end++) {
+        size_t all = pm_bitmap_count(map, 0, end);
+        for (size_t count = 0; count <= all + 1; count++) {
+            size_t first = pm_bitmap_tail(map, end, count);
+            ck_assert_uint_eq(first % 64, 0);
+            if (count > all)
+                ck_assert_uint_eq(first, 0);
+            else if (first < end)
+                ck_assert_uint_ge(pm_bitmap_count(map, first, end - first), count);
+            if (first + 64 < end) /* and a word less does not do */
+                ck_assert_uint_lt(pm_bitmap_count(map, first + 64, end - first - 64), count);
+        }
+    }
+}
+END_TEST
+
 START_TEST(words_hold_the_bits)
 {
     ck_assert_uint_eq(PM_BITMAP_WORDS(0), 0);
@@ -117,6 +137,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, read_and_add_move_words);
     tcase_add_test(tests, count_counts_its_range);
     tcase_add_test(tests, next_finds_the_first_of_its_kind);
+    tcase_add_test(tests, tail_holds_what_is_asked_for);
     tcase_add_test(tests, words_hold_the_bits);
 }
 
