@@ -257,10 +257,12 @@ PM_INLINE bool pm_pool_has_remote(const struct pm_pool *pool)
     return PM_REMOTE_COUNT(atomic_load_explicit(&pool->remote, memory_order_relaxed)) != 0;
 }
 
-/* `used` of a pool that becomes current: after so many frees its heap looks at the clock. */
+/* `used` of a pool that becomes current: after so many frees its heap looks at the clock. More
+ * than there are blocks; and the clock is not to be what frees into a pool of few blocks cost. */
 PM_INLINE uint32_t pm_pool_used_current(const struct pm_pool *pool)
 {
-    return 2 * pm_pool_blocks(pool);
+    uint32_t twice = 2 * pm_pool_blocks(pool);
+    return twice > 64 ? twice : 64;
 }
 
 /* Whether the pool has been purged since its use changed; read without a claim, too. */
