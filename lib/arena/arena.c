@@ -284,6 +284,8 @@ static size_t above(size_t bytes, size_t limit)
     return bytes > limit ? bytes - limit : 0;
 }
 
+static size_t booked; /* bytes of excess so far; under pm_arena_lock */
+
 /*
  * When more is resident than ever before, free pages that the program cannot use, as they lie
  * in the wrong places, may exceed what it used at one time by an eighth; then they
@@ -294,7 +296,7 @@ static size_t above(size_t bytes, size_t limit)
  */
 size_t pm_arena_excess_locked(void)
 {
-    static size_t record, booked;
+    static size_t record;
     size_t resident = atomic_load_explicit(&total_used, memory_order_relaxed) + total_dirty;
     if (PM_LIKELY(resident <= record))
         return 0;
@@ -311,6 +313,11 @@ size_t pm_arena_excess_locked(void)
     booked += excess;
     record -= excess;
     return excess;
+}
+
+void pm_arena_unbook_locked(size_t bytes)
+{
+    booked -= bytes;
 }
 
 struct pm_arena *pm_arena_unlink_empty_locked(size_t keep)

@@ -73,6 +73,7 @@ extern struct pm_arena *pm_arena_list;
  * clean:   the pages of free slices are known to read as zero.
  * excess:  bytes of free pages that are to be purged at once, whatever their age; they are
  *          booked as purged.
+ * unbook:  so many were not purged after all.
  * unlink_empty: takes the last arena without a span off the list when there are
  *          more than `keep` bytes of such; NULL otherwise.
  */
@@ -83,6 +84,7 @@ bool pm_arena_extend_locked(struct pm_span *span, size_t slices);
 void pm_arena_free_locked(struct pm_arena *arena, size_t first, size_t slices, uint64_t clean);
 void pm_arena_clean_locked(struct pm_arena *arena, size_t first, size_t slices);
 size_t pm_arena_excess_locked(void);
+void pm_arena_unbook_locked(size_t bytes);
 struct pm_arena *pm_arena_unlink_empty_locked(size_t keep);
 
 /* The numbers in its arena of the span's first slice, and of the first behind it. */

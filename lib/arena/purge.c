@@ -49,17 +49,12 @@ uint64_t pm_purge_total(void)
     return atomic_load_explicit(&total, memory_order_relaxed);
 }
 
-/*
- * Purges dirty (or only aged) runs of the arena until `wanted` bytes are done: the last, as
- * spans are taken from the lowest; the lock is released around each call.
- */
-static size_t purge_arena(struct pm_arena *arena, bool aged_only, size_t wanted)
+/* Purges dirty (or only aged) runs from page `from` on, until `wanted` bytes are done; the lock is
+ * released around each call. */
+static size_t purge_runs(struct pm_arena *arena, bool aged_only, size_t from, size_t wanted)
 {
     size_t purged = 0, page = pm_os_page_size();
-    size_t from = pm_bitmap_tail(aged_only ? arena->aged : arena->dirty,
-                                 pm_arena_pages(arena->slices), wanted / page);
     struct pm_arena_run run;
-    pm_hugepages_end(arena);
     while (purged < wanted && pm_arena_lock_run(arena, aged_only, from, &run)) {
         size_t bytes = run.pages * page;
         pm_unlock(&pm_arena_lock);
@@ -69,6 +64,18 @@ static size_t purge_arena(struct pm_arena *arena, bool aged_only, size_t wanted)
         purged += clean ? bytes : 0;
         from = run.first + run.pages; /* moves on even when refused */
     }
+    return purged;
+}
+
+/* The last pages, as single slices are taken from the lowest; where these are refused, any. */
+static size_t purge_arena(struct pm_arena *arena, bool aged_only, size_t wanted)
+{
+    size_t pages = pm_arena_pages(arena->slices), enough = wanted / pm_os_page_size() + 1;
+    size_t tail = pm_bitmap_tail(aged_only ? arena->aged : arena->dirty, pages, enough);
+    pm_hugepages_end(arena);
+    size_t purged = purge_runs(arena, aged_only, tail, wanted);
+    if (purged < wanted && tail != 0)
+        purged += purge_runs(arena, aged_only, 0, wanted - purged);
     return purged;
 }
 
@@ -114,15 +121,17 @@ static void age_arenas(void)
     pm_unlock(&pm_arena_lock);
 }
 
-void pm_purge_some(size_t bytes)
+bool pm_purge_some(size_t bytes)
 {
-    if (atomic_load_explicit(&decay_ms, memory_order_relaxed) < 0 ||
-        atomic_load_explicit(&suspended, memory_order_relaxed) || !pm_trylock(&pm_purge_lock))
-        return;
+    if (pm_purge_decay() < 0)
+        return true;
+    if (!pm_trylock(&pm_purge_lock))
+        return false;
     size_t purged = purge_arenas(AGED, bytes);
     if (purged < bytes)
         purge_arenas(ALL_BUT_DENSE, bytes - purged);
     pm_unlock(&pm_purge_lock);
+    return true;
 }
 
 size_t pm_purge_empty_arenas(size_t keep)

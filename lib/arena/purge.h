@@ -35,8 +35,9 @@ int64_t pm_purge_decay(void);
 /* While suspended nothing is purged but by pm_purge_all(), and no arena goes away. */
 void pm_purge_suspend(bool suspended);
 
-/* Purges at least `bytes` of free pages, as far as there are so many. */
-void pm_purge_some(size_t bytes);
+/* Purges at least `bytes` of free pages, as far as there are so many and any are to be purged;
+ * false when another thread is purging. */
+bool pm_purge_some(size_t bytes);
 
 /* Unmaps arenas without a span, keeping `keep` bytes of them; returns bytes unmapped. */
 size_t pm_purge_empty_arenas(size_t keep);

@@ -41,6 +41,16 @@ static struct pm_arena *new_arena(size_t slices, size_t align)
     return pm_mapping_new((slices << PM_SLICE_SHIFT) + align - PM_SLICE, totals.mapped);
 }
 
+/* A thread that purges at this moment has booked what it purges; this is not to go twice. */
+static PM_COLD void purge(size_t excess)
+{
+    if (pm_purge_some(excess))
+        return;
+    pm_lock(&pm_arena_lock);
+    pm_arena_unbook_locked(excess);
+    pm_unlock(&pm_arena_lock);
+}
+
 bool pm_spans_take(struct pm_span *span, size_t slices, size_t align)
 {
     if (PM_UNLIKELY(align != PM_SLICE) && align < unit())
@@ -54,7 +64,7 @@ bool pm_spans_take(struct pm_span *span, size_t slices, size_t align)
         taken = take(span, slices, align, arena, &excess);
     }
     if (PM_UNLIKELY(excess != 0))
-        pm_purge_some(excess);
+        purge(excess);
     return taken;
 }
 

@@ -276,7 +276,7 @@ static void age_current(struct pm_heap *heap, struct pm_pool *pool, bool at_once
  * more.  (A steady program does not grow, so there no pool comes and goes with every call.)
  * When others have been made in its place, IDLE_STEP in all, it goes if nobody
  * used it meanwhile: a buffer that grows through all classes would leave an empty pool in
- * each, 3 MB for a program that needs half of one.
+ * each.
  */
 static void let_idle_go(struct pm_heap *heap)
 {

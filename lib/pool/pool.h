@@ -102,7 +102,7 @@ struct pm_pool {
     uint8_t class;
     uint8_t state;               /* enum pm_pool_state */
     uint8_t listed;              /* enum pm_pool_listed; under that list's lock */
-    bool purged_since;           /* has been purged since heap_purge.c saw another `used`, */
+    bool purged_since;           /* has been purged since somebody looked and saw another `used`, */
     uint16_t rested;             /* which was this */
     struct pm_pool *next, *prev; /* in the owner's list or the shared one */
 
@@ -279,7 +279,7 @@ PM_INLINE void pm_pool_set_purged(struct pm_pool *pool, bool purged)
 /* As `rested`: the pool is in use. */
 #define PM_NEVER_RESTED UINT16_MAX
 
-/* Whoever looked has seen so many blocks in use, another number than the last time. */
+/* Whoever looked has seen so many blocks in use: another number than the last time, or others. */
 PM_INLINE void pm_pool_rest(struct pm_pool *pool, uint32_t used)
 {
     pool->rested = (uint16_t)used;

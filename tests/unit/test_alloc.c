@@ -139,7 +139,7 @@ START_TEST(realloc_keeps_the_common_part)
 }
 END_TEST
 
-/* A quarter of what is asked for is the most that may lie idle, but for the size class. */
+/* A quarter of the block is the most that may lie idle, but for the size class. */
 START_TEST(a_block_that_shrinks_gives_back)
 {
     for (size_t size = 256; size <= PM_POOL_SIZE_MAX; size += 48) {

@@ -218,13 +218,16 @@ START_TEST(the_only_pool_of_a_class_is_small)
 }
 END_TEST
 
-START_TEST(a_pool_of_the_size_that_is_in_use_stays)
+START_TEST(idle_pools_are_looked_at_now_and_then)
 {
-    struct pm_pool *one = use(CLASS), *two = use(CLASS + 1);
-    for (int i = 0; i < 1000; i++) {
-        ck_assert_ptr_eq(use(CLASS), one);
-        ck_assert_ptr_eq(use(CLASS + 1), two);
+    struct pm_pool *idle = use(CLASS);
+    for (unsigned class = CLASS + 1; heap.made_bytes + PM_SLICE <= IDLE_STEP; class += 1) {
+        size_t before = heap.made_bytes;
+        use(class);
+        ck_assert_uint_gt(heap.made_bytes, before);
     }
+    ck_assert_uint_eq(unit_pools(), IDLE_STEP / PM_SLICE); /* none has gone */
+    ck_assert_ptr_eq(heap.bin[CLASS].current, idle);
     pm_heap_abandon(&heap);
 }
 END_TEST
@@ -459,7 +462,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, an_idle_pool_goes_when_the_process_grows);
     tcase_add_test(tests, an_idle_pool_goes_when_others_are_made_in_its_place);
     tcase_add_test(tests, the_only_pool_of_a_class_is_small);
-    tcase_add_test(tests, a_pool_of_the_size_that_is_in_use_stays);
+    tcase_add_test(tests, idle_pools_are_looked_at_now_and_then);
     tcase_add_test(tests, partial_pools_serve_what_was_used_before);
     tcase_add_test(tests, an_empty_partial_pool_goes);
     tcase_add_test(tests, the_tlb_grows_while_its_entries_are_in_each_others_way);

@@ -184,6 +184,42 @@ START_TEST(growth_pays_once)
 }
 END_TEST
 
+START_TEST(where_the_last_pages_are_refused_others_go)
+{
+    struct pm_span low, fence, high, end;
+    pm_purge_set_decay(60000);
+    take(&low, 64);
+    take(&fence, 1);
+    take(&high, 64);
+    take(&end, 1);
+    pm_spans_give(&low);
+    pm_spans_give(&high);
+    unit_os_fail(UNIT_BIT(UNIT_PURGE), 1, false);
+    ck_assert(pm_purge_some(10 * PM_SLICE));
+    ck_assert_uint_ge(pm_purge_total(), 10 * PM_SLICE);
+}
+END_TEST
+
+START_TEST(less_than_a_page_is_a_page)
+{
+    pm_purge_set_decay(60000);
+    pm_spans_give(&span);
+    ck_assert(pm_purge_some(1));
+    ck_assert_uint_gt(pm_purge_total(), 0);
+}
+END_TEST
+
+START_TEST(one_thread_purges_at_a_time)
+{
+    pm_purge_set_decay(60000);
+    pm_spans_give(&span);
+    pm_lock(&pm_purge_lock);
+    ck_assert(!pm_purge_some(PM_SLICE));
+    pm_unlock(&pm_purge_lock);
+    ck_assert(pm_purge_some(PM_SLICE));
+}
+END_TEST
+
 static uintptr_t purging; /* start of the first range purged */
 static struct pm_span meanwhile;
 
@@ -270,6 +306,9 @@ static void add(TCase *tests)
     tcase_add_test(tests, growth_pays_for_what_lies_in_its_way);
     tcase_add_test(tests, a_program_that_does_not_grow_keeps_its_pages);
     tcase_add_test(tests, growth_pays_once);
+    tcase_add_test(tests, where_the_last_pages_are_refused_others_go);
+    tcase_add_test(tests, less_than_a_page_is_a_page);
+    tcase_add_test(tests, one_thread_purges_at_a_time);
     tcase_add_test(tests, two_threads_never_purge_the_same_pages);
     tcase_add_test(tests, threads_that_purge_leave_one_another_alone);
 }
