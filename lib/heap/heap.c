@@ -274,7 +274,7 @@ static void age_current(struct pm_heap *heap, struct pm_pool *pool, bool at_once
  * A current pool in which nothing is live is kept for the next block of its class.
  * While the process grows, it goes: others may use its pages before they ask for
  * more.  (A steady program does not grow, so there no pool comes and goes with every call.)
- * When others have been made in its place, IDLE_STEP in all, it goes if nobody
+ * When classes without a pool have made theirs, IDLE_STEP in all, it goes if nobody
  * used it meanwhile: a buffer that grows through all classes would leave an empty pool in
  * each.
  */
@@ -307,7 +307,7 @@ static struct pm_pool *take_fresh(struct pm_heap *heap, unsigned class)
     let_idle_go(heap);
     bool is_only = bin->current == &pm_pool_none && bin->full.first == NULL;
     pool = pm_pool_create(class, is_only ? PM_POOL_SMALL : PM_POOL_REGULAR, heap);
-    if (pool != NULL)
+    if (pool != NULL && is_only)
         heap->made_bytes += pm_span_bytes(&pool->span);
     return pool;
 }

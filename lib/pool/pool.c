@@ -14,7 +14,7 @@
 enum {
     BLOCKS_MIN = 8,     /* a pool spans enough slices for these, */
     BLOCKS_GOOD = 32,   /* and for these if two slices are enough; */
-    BLOCKS_SMALL = 2,   /* a small one for these */
+    BLOCKS_SMALL = 2,   /* if they are not, a small one for these */
     CARVE_BYTES = 4096, /* how much memory is made ready at one time */
     NEAR = 1 << 16,     /* see pm_pool_is_near() */
 };
@@ -23,11 +23,12 @@ struct pm_pool pm_pool_none = {.free = PM_LINK_NONE};
 
 static size_t slices_for(uint32_t size, enum pm_pool_extent extent)
 {
-    if (extent == PM_POOL_SMALL)
-        return pm_spans_slices(size * BLOCKS_SMALL);
     size_t good = size * BLOCKS_GOOD;
-    if (good > 2 * PM_SLICE)
+    if (good > 2 * PM_SLICE) {
+        if (extent == PM_POOL_SMALL)
+            return pm_spans_slices(size * BLOCKS_SMALL);
         good = 2 * PM_SLICE;
+    }
     size_t least = size * BLOCKS_MIN;
     return pm_spans_slices(good > least ? good : least);
 }
