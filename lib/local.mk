@@ -14,6 +14,7 @@ pm_core_sources = \
 	lib/arena/meta.h lib/arena/meta.c \
 	lib/arena/ownermap.h lib/arena/ownermap.c \
 	lib/arena/provider.h lib/arena/provider.c \
+	lib/arena/early.h lib/arena/early.c \
 	lib/arena/hugepages.h lib/arena/hugepages.c \
 	lib/arena/mapping.h lib/arena/mapping.c \
 	lib/arena/arena.h lib/arena/arena.c lib/arena/arena_check.c \

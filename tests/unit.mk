@@ -38,6 +38,7 @@ unit_tests = \
 	tests/unit/test_pool_check \
 	tests/unit/test_pool_purge \
 	tests/unit/test_provider \
+	tests/unit/test_early \
 	tests/unit/test_purge \
 	tests/unit/test_registry \
 	tests/unit/test_remote \
@@ -124,6 +125,8 @@ tests_unit_test_pool_purge_CFLAGS = $(unit_cflags)
 tests_unit_test_pool_purge_LDADD = $(unit_libs)
 tests_unit_test_provider_CFLAGS = $(unit_cflags)
 tests_unit_test_provider_LDADD = $(unit_libs)
+tests_unit_test_early_CFLAGS = $(unit_cflags)
+tests_unit_test_early_LDADD = $(unit_libs)
 tests_unit_test_purge_CFLAGS = $(unit_cflags)
 tests_unit_test_purge_LDADD = $(unit_libs)
 tests_unit_test_registry_CFLAGS = $(unit_cflags)

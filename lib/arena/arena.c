@@ -7,8 +7,6 @@
 #include "arena/bitmap.h"
 #include "os/os.h"
 
-#define EXCESS_MIN (256 * PM_KIB)
-
 struct pm_lock pm_arena_lock = PM_LOCK_INIT;
 struct pm_arena *pm_arena_list;
 
@@ -49,6 +47,16 @@ static void count_unused(size_t bytes)
 size_t pm_arena_peak_used(void)
 {
     return atomic_load_explicit(&peak_used, memory_order_relaxed);
+}
+
+size_t pm_arena_used(void)
+{
+    return atomic_load_explicit(&total_used, memory_order_relaxed);
+}
+
+size_t pm_arena_dirty_locked(void)
+{
+    return total_dirty;
 }
 
 /* The pages that a span of so many has; at most PM_SPAN_PAGES. */
@@ -277,47 +285,6 @@ void pm_arena_clean_locked(struct pm_arena *arena, size_t first, size_t slices)
 size_t pm_arena_span_bytes(const struct pm_span *span)
 {
     return bytes_of(span->arena, span->slices);
-}
-
-static size_t above(size_t bytes, size_t limit)
-{
-    return bytes > limit ? bytes - limit : 0;
-}
-
-static size_t booked; /* bytes of excess so far; under pm_arena_lock */
-
-/*
- * When more is resident than ever before, free pages that the program cannot use, as they lie
- * in the wrong places, may exceed what it used at one time by an eighth; then they
- * go until a sixteenth is left.  Each may be wanted again, and a program that takes and
- * frees the same would pay for it over and over.  So growth pays: what goes for this reason is a
- * quarter of the peak, at most, in the life of a process; and when that is used up, a half may lie
- * free.
- */
-size_t pm_arena_excess_locked(void)
-{
-    static size_t record;
-    size_t resident = atomic_load_explicit(&total_used, memory_order_relaxed) + total_dirty;
-    if (PM_LIKELY(resident <= record))
-        return 0;
-    record = resident;
-    size_t peak = pm_arena_peak_used(), spare = peak / 16 + EXCESS_MIN / 2;
-    if (PM_LIKELY(resident <= peak + 2 * spare))
-        return 0;
-    size_t excess = above(resident, peak + spare), paid_for = above(peak / 4, booked);
-    if (excess > paid_for)
-        excess = paid_for;
-    size_t too_much = above(resident, peak + peak / 2 + EXCESS_MIN);
-    if (excess < too_much)
-        excess = too_much;
-    booked += excess;
-    record -= excess;
-    return excess;
-}
-
-void pm_arena_unbook_locked(size_t bytes)
-{
-    booked -= bytes;
 }
 
 struct pm_arena *pm_arena_unlink_empty_locked(size_t keep)

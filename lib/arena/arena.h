@@ -71,9 +71,7 @@ extern struct pm_arena *pm_arena_list;
  * extend:  makes `span` longer, and uses it all; false when the slices after it are not free.
  * free:    taken slices become free, and their pages dirty but for those in `clean`.
  * clean:   the pages of free slices are known to read as zero.
- * excess:  bytes of free pages that are to be purged at once, whatever their age; they are
- *          booked as purged.
- * unbook:  so many were not purged after all.
+ * dirty:   bytes of free pages that can be purged.
  * unlink_empty: takes the last arena without a span off the list when there are
  *          more than `keep` bytes of such; NULL otherwise.
  */
@@ -83,8 +81,7 @@ bool pm_arena_take_locked(struct pm_span *span, size_t slices, size_t align);
 bool pm_arena_extend_locked(struct pm_span *span, size_t slices);
 void pm_arena_free_locked(struct pm_arena *arena, size_t first, size_t slices, uint64_t clean);
 void pm_arena_clean_locked(struct pm_arena *arena, size_t first, size_t slices);
-size_t pm_arena_excess_locked(void);
-void pm_arena_unbook_locked(size_t bytes);
+size_t pm_arena_dirty_locked(void);
 struct pm_arena *pm_arena_unlink_empty_locked(size_t keep);
 
 /* The numbers in its arena of the span's first slice, and of the first behind it. */
@@ -123,7 +120,8 @@ size_t pm_arena_pages(size_t slices);
 void pm_arena_use(struct pm_span *span, uint64_t pages);
 void pm_arena_unuse(struct pm_span *span, uint64_t pages);
 
-/* The most bytes that spans have ever used at one time; takes no lock. */
+/* The bytes that spans use now, and the most they have ever used at one time; no lock. */
+size_t pm_arena_used(void);
 size_t pm_arena_peak_used(void);
 
 /* Is `address` inside any arena?  For messages only: takes the lock and walks. */

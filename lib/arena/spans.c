@@ -4,6 +4,7 @@
 #include "arena/spans.h"
 
 #include "arena/arena.h"
+#include "arena/early.h"
 #include "arena/mapping.h"
 #include "arena/ownermap.h"
 #include "arena/purge.h"
@@ -29,7 +30,7 @@ static bool take(struct pm_span *span, size_t slices, size_t align, struct pm_ar
     if (fresh != NULL)
         pm_arena_insert_locked(fresh);
     bool taken = pm_arena_take_locked(span, slices, align);
-    *excess = taken ? pm_arena_excess_locked() : 0;
+    *excess = taken ? pm_early_excess_locked(PM_EARLY_GROWTH) : 0;
     pm_unlock(&pm_arena_lock);
     return taken;
 }
@@ -42,12 +43,12 @@ static struct pm_arena *new_arena(size_t slices, size_t align)
 }
 
 /* A thread that purges at this moment has booked what it purges; this is not to go twice. */
-static PM_COLD void purge(size_t excess)
+static PM_COLD void purge(enum pm_early reason, size_t excess)
 {
     if (pm_purge_some(excess))
         return;
     pm_lock(&pm_arena_lock);
-    pm_arena_unbook_locked(excess);
+    pm_early_unbook_locked(reason, excess);
     pm_unlock(&pm_arena_lock);
 }
 
@@ -64,7 +65,7 @@ bool pm_spans_take(struct pm_span *span, size_t slices, size_t align)
         taken = take(span, slices, align, arena, &excess);
     }
     if (PM_UNLIKELY(excess != 0))
-        purge(excess);
+        purge(PM_EARLY_GROWTH, excess);
     return taken;
 }
 
@@ -102,7 +103,10 @@ void pm_spans_give(struct pm_span *span)
     pm_purge_before_free();
     pm_lock(&pm_arena_lock);
     pm_arena_free_locked(arena, pm_arena_slice_of(span), span->slices, span->clean);
+    size_t excess = span->kind == PM_SPAN_POOL ? pm_early_excess_locked(PM_EARLY_POOLS) : 0;
     pm_unlock(&pm_arena_lock);
+    if (PM_UNLIKELY(excess != 0))
+        purge(PM_EARLY_POOLS, excess);
     pm_purge_after_free();
 }
 

@@ -20,7 +20,7 @@ enum {
     PARTIAL_LOOKED = 8,        /* partial pools asked for a block before fresh memory is used */
     FULL_KEPT = 64,            /* full pools of a class that stay with the heap */
     IDLE_STEP = 128 << 10,     /* bytes of pools made between two looks at the idle ones */
-    TIDY_STEP = 8 << 20, /* bytes of growth, at least, between two times all pools are purged */
+    TIDY_STEP = 256 << 10, /* bytes of growth, at least, between two times all pools are purged */
 };
 
 /* Filled in by the compiler, because the first call may come before any code of ours. */
@@ -287,7 +287,7 @@ static void let_idle_go(struct pm_heap *heap)
     heap->idle_below = peak;
     heap->made_bytes = 0;
     if (peak > heap->tidy_below && pm_purge_decay() >= 0) {
-        heap->tidy_below = peak + peak / 4 + TIDY_STEP;
+        heap->tidy_below = peak + peak / 8 + TIDY_STEP;
         pm_heap_purge(heap, true);
     }
     for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1) {

@@ -132,58 +132,6 @@ START_TEST(a_refused_purge_leaves_it_dirty)
 }
 END_TEST
 
-/* A third as much as is in use lies free, and in the way of what is taken last. */
-static void grow_past_a_hole(void)
-{
-    struct pm_span first, base, hole, fence, longer;
-    take(&first, 200); /* what the first arena has */
-    take(&base, 800);
-    take(&hole, 500);
-    take(&fence, 300);
-    pm_spans_give(&hole);
-    take(&longer, 501);
-}
-
-START_TEST(growth_pays_for_what_lies_in_its_way)
-{
-    pm_purge_set_decay(60000);
-    grow_past_a_hole();
-    ck_assert_uint_ge(pm_purge_total(), 300 * PM_SLICE);
-    ck_assert_uint_le(dirty(), pm_arena_peak_used() / 8);
-    ck_assert_uint_ge(dirty(), pm_arena_peak_used() / 20); /* no more went than had to */
-    take(&span, 100);                                      /* the lowest pages are kept */
-    ck_assert(!was_clean);
-}
-END_TEST
-
-START_TEST(a_program_that_does_not_grow_keeps_its_pages)
-{
-    struct pm_span again;
-    pm_purge_set_decay(60000);
-    grow_past_a_hole();
-    uint64_t before = pm_purge_total();
-    for (int i = 0; i < 10; i++) {
-        take(&again, 400);
-        pm_spans_give(&again);
-    }
-    ck_assert_uint_eq(pm_purge_total(), before);
-}
-END_TEST
-
-START_TEST(growth_pays_once)
-{
-    pm_purge_set_decay(-1); /* so that what is booked as purged comes back every time */
-    grow_past_a_hole();
-    size_t excess, booked = 0;
-    pm_lock(&pm_arena_lock);
-    while ((excess = pm_arena_excess_locked()) != 0)
-        booked += excess;
-    pm_unlock(&pm_arena_lock);
-    ck_assert_uint_gt(booked, 0);
-    ck_assert_uint_le(booked, pm_arena_peak_used() / 4);
-}
-END_TEST
-
 START_TEST(where_the_last_pages_are_refused_others_go)
 {
     struct pm_span low, fence, high, end;
@@ -303,9 +251,6 @@ static void add(TCase *tests)
     tcase_add_test(tests, old_pages_go_while_others_are_busy);
     tcase_add_test(tests, nothing_is_purged_while_suspended);
     tcase_add_test(tests, a_refused_purge_leaves_it_dirty);
-    tcase_add_test(tests, growth_pays_for_what_lies_in_its_way);
-    tcase_add_test(tests, a_program_that_does_not_grow_keeps_its_pages);
-    tcase_add_test(tests, growth_pays_once);
     tcase_add_test(tests, where_the_last_pages_are_refused_others_go);
     tcase_add_test(tests, less_than_a_page_is_a_page);
     tcase_add_test(tests, one_thread_purges_at_a_time);

@@ -1,0 +1,90 @@
+/*
+ * early.c - see early.h.
+ *
+ * What goes early may be wanted again, and a program that takes and frees the same would
+ * pay for it over and over.  So growth pays: it is a quarter of the peak, at most, in the life
+ * of a process, for each of the two reasons.
+ */
+#include "arena/early.h"
+
+#include "arena/arena.h"
+#include "os/compiler.h"
+
+#define ALLOWED_MIN (256 * PM_KIB)
+
+static size_t booked[PM_EARLY_REASONS]; /* bytes so far; under pm_arena_lock */
+
+static size_t above(size_t bytes, size_t limit)
+{
+    return bytes > limit ? bytes - limit : 0;
+}
+
+static size_t at_most(size_t bytes, size_t limit)
+{
+    return bytes < limit ? bytes : limit;
+}
+
+static size_t paid_for(enum pm_early reason)
+{
+    return above(pm_arena_peak_used() / 4, booked[reason]);
+}
+
+static size_t book(enum pm_early reason, size_t bytes)
+{
+    booked[reason] += bytes;
+    return bytes;
+}
+
+/* So much may lie free before any of it goes early. */
+static size_t allowed(void)
+{
+    return pm_arena_peak_used() / 8 + ALLOWED_MIN;
+}
+
+/*
+ * When more is resident than ever before, free pages that the program cannot use, as they lie
+ * in the wrong places, may exceed what it used at one time by so much; then they
+ * go until a half of that is left.  When this is not paid for any more, half of the peak may lie
+ * free.
+ */
+static size_t in_the_way(void)
+{
+    static size_t record;
+    size_t resident = pm_arena_used() + pm_arena_dirty_locked();
+    if (PM_LIKELY(resident <= record))
+        return 0;
+    record = resident;
+    size_t peak = pm_arena_peak_used();
+    if (PM_LIKELY(resident <= peak + allowed()))
+        return 0;
+    size_t excess = at_most(above(resident, peak + allowed() / 2), paid_for(PM_EARLY_GROWTH));
+    size_t too_much = above(resident, peak + peak / 2 + ALLOWED_MIN);
+    if (excess < too_much)
+        excess = too_much;
+    record -= excess;
+    return book(PM_EARLY_GROWTH, excess);
+}
+
+/*
+ * A process that drops what it built, as an interpreter does at its end, still touches code and
+ * data that it never touched before: that would be its peak, if all it has dropped
+ * stayed.  It is much at a time that goes, lest each pool have its system call.
+ */
+static size_t left_by_pools(void)
+{
+    size_t dirty = pm_arena_dirty_locked();
+    if (PM_LIKELY(dirty <= allowed()))
+        return 0;
+    size_t bytes = at_most(dirty, paid_for(PM_EARLY_POOLS));
+    return bytes >= allowed() ? book(PM_EARLY_POOLS, bytes) : 0;
+}
+
+size_t pm_early_excess_locked(enum pm_early reason)
+{
+    return reason == PM_EARLY_GROWTH ? in_the_way() : left_by_pools();
+}
+
+void pm_early_unbook_locked(enum pm_early reason, size_t bytes)
+{
+    booked[reason] -= bytes;
+}

@@ -1,0 +1,165 @@
+/*
+ * test_early.c - which free pages go before their time, and that this comes to an end.
+ */
+#include "unit.h"
+
+#include "arena/arena.h"
+#include "arena/early.h"
+#include "arena/purge.h"
+#include "arena/spans.h"
+
+static void setup(void)
+{
+    unit_os_install();
+    pm_purge_set_decay(60000);
+}
+
+static void take(struct pm_span *one, size_t slices)
+{
+    ck_assert(pm_spans_take(one, slices, PM_SLICE));
+    one->kind = PM_SPAN_LARGE;
+}
+
+static void take_used(struct pm_span *one, size_t slices)
+{
+    take(one, slices);
+    pm_arena_use(one, PM_SPAN_CLEAN);
+}
+
+static size_t dirty(void)
+{
+    struct pm_arena_totals totals;
+    pm_arena_totals(&totals);
+    return totals.dirty;
+}
+
+/* A third as much as is in use lies free, and in the way of what is taken last. */
+static void grow_past_a_hole(void)
+{
+    struct pm_span first, base, hole, fence, longer;
+    take_used(&first, 200); /* what the first arena has */
+    take_used(&base, 800);
+    take_used(&hole, 500);
+    take_used(&fence, 300);
+    pm_spans_give(&hole);
+    take_used(&longer, 501);
+}
+
+START_TEST(growth_pays_for_what_lies_in_its_way)
+{
+    struct pm_span longer;
+    grow_past_a_hole();
+    ck_assert_uint_ge(pm_purge_total(), 300 * PM_SLICE);
+    ck_assert_uint_le(dirty(), pm_arena_peak_used() / 8);
+    ck_assert_uint_ge(dirty(), pm_arena_peak_used() / 20); /* no more went than had to */
+    take(&longer, 100);                                    /* the lowest pages are kept */
+    ck_assert(longer.clean == 0);
+}
+END_TEST
+
+START_TEST(a_program_that_does_not_grow_keeps_its_pages)
+{
+    struct pm_span again;
+    grow_past_a_hole();
+    uint64_t before = pm_purge_total();
+    for (int i = 0; i < 10; i++) {
+        take_used(&again, 400);
+        pm_spans_give(&again);
+    }
+    ck_assert_uint_eq(pm_purge_total(), before);
+}
+END_TEST
+
+START_TEST(growth_pays_once)
+{
+    pm_purge_set_decay(-1); /* so that what is booked as purged comes back every time */
+    grow_past_a_hole();
+    size_t excess, booked = 0;
+    pm_lock(&pm_arena_lock);
+    while ((excess = pm_early_excess_locked(PM_EARLY_GROWTH)) != 0)
+        booked += excess;
+    pm_unlock(&pm_arena_lock);
+    ck_assert_uint_gt(booked, 0);
+    ck_assert_uint_le(booked, pm_arena_peak_used() / 4);
+}
+END_TEST
+
+enum { POOLS = 400, PEAK = POOLS * PM_SLICE, ALLOWED = POOLS / 8 + 16 }; /* and 256 KiB */
+
+static struct pm_span pools[POOLS];
+
+static void build(void)
+{
+    for (int i = 0; i < POOLS; i++) {
+        take_used(&pools[i], 1);
+        pools[i].kind = PM_SPAN_POOL;
+    }
+}
+
+START_TEST(pools_that_go_leave_an_eighth_of_the_peak)
+{
+    build();
+    for (int i = 0; i < ALLOWED; i++)
+        pm_spans_give(&pools[i]);
+    ck_assert_uint_eq(pm_purge_total(), 0);
+    pm_spans_give(&pools[ALLOWED]);
+    ck_assert_uint_eq(dirty(), 0);
+    ck_assert_uint_eq(unit_os_calls(UNIT_PURGE), 1); /* not one for each pool */
+}
+END_TEST
+
+START_TEST(a_program_that_drops_its_pools_again_keeps_their_pages)
+{
+    uint64_t before = 0;
+    for (int i = 0; i < 10; i++) {
+        build();
+        for (int j = 0; j < POOLS; j++)
+            pm_spans_give(&pools[j]);
+        if (i == 0)
+            before = pm_purge_total();
+    }
+    ck_assert_uint_gt(before, PEAK / 8);
+    ck_assert_uint_le(before, PEAK / 4);
+    ck_assert_uint_eq(pm_purge_total(), before);
+}
+END_TEST
+
+START_TEST(large_blocks_that_go_are_kept_for_the_next)
+{
+    struct pm_span block, fence;
+    take_used(&block, POOLS);
+    take_used(&fence, 1);
+    pm_spans_give(&block);
+    ck_assert_uint_eq(pm_purge_total(), 0);
+}
+END_TEST
+
+START_TEST(what_nobody_could_purge_is_not_paid_for)
+{
+    build();
+    pm_lock(&pm_purge_lock); /* as a thread at it would */
+    for (int i = 0; i < POOLS / 2; i++)
+        pm_spans_give(&pools[i]);
+    pm_unlock(&pm_purge_lock);
+    ck_assert_uint_eq(pm_purge_total(), 0);
+    pm_spans_give(&pools[POOLS / 2]);
+    ck_assert_uint_ge(pm_purge_total(), PEAK / 4);
+}
+END_TEST
+
+static void add(TCase *tests)
+{
+    tcase_add_checked_fixture(tests, setup, NULL);
+    tcase_add_test(tests, growth_pays_for_what_lies_in_its_way);
+    tcase_add_test(tests, a_program_that_does_not_grow_keeps_its_pages);
+    tcase_add_test(tests, growth_pays_once);
+    tcase_add_test(tests, pools_that_go_leave_an_eighth_of_the_peak);
+    tcase_add_test(tests, a_program_that_drops_its_pools_again_keeps_their_pages);
+    tcase_add_test(tests, large_blocks_that_go_are_kept_for_the_next);
+    tcase_add_test(tests, what_nobody_could_purge_is_not_paid_for);
+}
+
+int main(void)
+{
+    return unit_run("early", add);
+}
