@@ -252,12 +252,19 @@ static bool take_from(struct pm_arena *arena, struct pm_span *span, size_t slice
     return true;
 }
 
+static bool is_for(const struct pm_arena *arena, enum pm_span_kind kind)
+{
+    return kind == PM_SPAN_POOL || pm_arena_hugepages(arena) != PM_HUGEPAGES_ADVISED;
+}
+
 bool pm_arena_take_locked(struct pm_span *span, size_t slices, size_t align)
 {
-    struct pm_arena *arena = pm_arena_list;
-    while (arena != NULL && !arena->dedicated && !take_from(arena, span, slices, align))
-        arena = arena->next;
-    return arena != NULL && !arena->dedicated;
+    for (struct pm_arena *arena = pm_arena_list; arena != NULL && !arena->dedicated;
+         arena = arena->next) {
+        if (is_for(arena, span->kind) && take_from(arena, span, slices, align))
+            return true;
+    }
+    return false;
 }
 
 bool pm_arena_extend_locked(struct pm_span *span, size_t slices)

@@ -35,12 +35,19 @@
 /* A block from this size on has an arena to itself. */
 #define PM_DEDICATED_MIN (32 * PM_MIB)
 
+/* What the system is told about an arena: see hugepages.h. */
+enum pm_hugepages {
+    PM_HUGEPAGES_SYSTEM,  /* nothing: it does as it is set up to */
+    PM_HUGEPAGES_ADVISED, /* to use huge pages; the arena is for pools only */
+    PM_HUGEPAGES_NEVER,
+};
+
 struct pm_arena {
     struct pm_arena *next, *prev; /* shared ones by age, then dedicated; under pm_arena_lock */
     uintptr_t base;               /* of slice 0; a multiple of the slice unless dedicated */
     size_t slices;
     bool dedicated;
-    atomic_bool huge; /* has been advised to use huge pages: see hugepages.h */
+    _Atomic enum pm_hugepages hugepages; /* relaxed: nothing hangs on it but speed */
 
     /* The mapping that base lies in, and where it goes back to. */
     uintptr_t map_start;
@@ -66,8 +73,8 @@ extern struct pm_arena *pm_arena_list;
  * The books; all under pm_arena_lock.
  *
  * insert, remove: an arena of mapping.c's, to and from the list.
- * take:    fills `span` with `slices` slices at an address aligned to `align`;
- *          false when no arena has them.
+ * take:    fills `span`, of a kind already, with `slices` slices at an address aligned to
+ *          `align`; false when no arena for that kind has them.
  * extend:  makes `span` longer, and uses it all; false when the slices after it are not free.
  * free:    taken slices become free, and their pages dirty but for those in `clean`.
  * clean:   the pages of free slices are known to read as zero.
@@ -83,6 +90,11 @@ void pm_arena_free_locked(struct pm_arena *arena, size_t first, size_t slices, u
 void pm_arena_clean_locked(struct pm_arena *arena, size_t first, size_t slices);
 size_t pm_arena_dirty_locked(void);
 struct pm_arena *pm_arena_unlink_empty_locked(size_t keep);
+
+PM_INLINE enum pm_hugepages pm_arena_hugepages(const struct pm_arena *arena)
+{
+    return atomic_load_explicit(&arena->hugepages, memory_order_relaxed);
+}
 
 /* The numbers in its arena of the span's first slice, and of the first behind it. */
 PM_INLINE size_t pm_arena_slice_of(const struct pm_span *span)

@@ -5,47 +5,49 @@
 
 #include "os/os.h"
 
-/* Smaller ones belong to processes that would grow by more than they gain. */
-#define ARENA_MIN (8 * PM_MIB)
-
-static atomic_bool wanted; /* relaxed: set before there is a second thread */
+static atomic_bool unwanted; /* relaxed: set before there is a second thread */
 
 void pm_hugepages_set(bool use)
 {
-    atomic_store_explicit(&wanted, use, memory_order_relaxed);
+    atomic_store_explicit(&unwanted, !use, memory_order_relaxed);
 }
 
-static bool serves(size_t bytes)
+static bool are_wanted(void)
 {
-    return atomic_load_explicit(&wanted, memory_order_relaxed) && bytes >= ARENA_MIN;
+    return !atomic_load_explicit(&unwanted, memory_order_relaxed);
 }
 
-size_t pm_hugepages_align(size_t bytes)
+enum pm_hugepages pm_hugepages_of_shared(enum pm_span_kind kind)
 {
-    return serves(bytes) ? PM_OS_HUGE_PAGE : PM_SLICE;
+    if (!are_wanted() || pm_arena_used() < PM_HUGEPAGES_FROM)
+        return PM_HUGEPAGES_NEVER;
+    return kind == PM_SPAN_POOL ? PM_HUGEPAGES_ADVISED : PM_HUGEPAGES_SYSTEM;
 }
 
-static void advise(struct pm_arena *arena, bool use)
+enum pm_hugepages pm_hugepages_of_dedicated(void)
 {
-    atomic_store_explicit(&arena->huge, use, memory_order_relaxed);
-    pm_os_memory.advise_huge((void *)arena->base, arena->slices << PM_SLICE_SHIFT, use);
+    return are_wanted() ? PM_HUGEPAGES_SYSTEM : PM_HUGEPAGES_NEVER;
 }
 
 void pm_hugepages_begin(struct pm_arena *arena)
 {
-    size_t bytes = arena->slices << PM_SLICE_SHIFT;
-    if (!arena->dedicated && serves(bytes) && pm_provider_is_system(&arena->provider))
-        advise(arena, true);
+    enum pm_hugepages present = pm_arena_hugepages(arena);
+    if (present != PM_HUGEPAGES_SYSTEM && pm_provider_is_system(&arena->provider))
+        pm_os_memory.advise_huge((void *)arena->base, arena->slices << PM_SLICE_SHIFT,
+                                 present == PM_HUGEPAGES_ADVISED);
 }
 
 void pm_hugepages_end(struct pm_arena *arena)
 {
-    if (PM_UNLIKELY(atomic_load_explicit(&arena->huge, memory_order_relaxed)))
-        advise(arena, false);
+    if (PM_LIKELY(pm_arena_hugepages(arena) == PM_HUGEPAGES_NEVER))
+        return;
+    atomic_store_explicit(&arena->hugepages, PM_HUGEPAGES_NEVER, memory_order_relaxed);
+    pm_hugepages_begin(arena);
 }
 
-bool pm_hugepages_is_dense_locked(const struct pm_arena *arena)
+void pm_hugepages_end_all_locked(void)
 {
-    return atomic_load_explicit(&arena->huge, memory_order_relaxed) &&
-           arena->taken_count * 2 >= arena->slices;
+    for (struct pm_arena *arena = pm_arena_list; arena != NULL && !arena->dedicated;
+         arena = arena->next)
+        pm_hugepages_end(arena);
 }

@@ -1,29 +1,39 @@
 /*
- * hugepages.h - option thp: dense arenas use transparent huge pages, sparse ones do not.
+ * hugepages.h - which arenas use transparent huge pages: dense ones do, sparse ones do not.
  *
- * A large arena begins as a dense one.  While at least half of it is taken, nothing in it is
- * purged but on demand, as that would split its huge pages.  Once less is taken, or free
- * pages inside its pools are worth giving back, it is sparse for good: the system is
- * advised to use small pages there, and it is purged as any other.
+ * A process that uses PM_HUGEPAGES_FROM gets arenas for nothing but pools, which use them.
+ * Pools are taken from the lowest free slices and written all over, so one huge page is
+ * full before the next is touched, and they cost at most that one.  Large blocks are kept
+ * out, as many are only written in part; what they use is for the system to say.
+ *
+ * A small process has none, nor has an arena any more of which free pages have been purged: where
+ * the system uses huge pages wherever they fit, it would make one of the few small ones
+ * that are still in use.
  */
 #ifndef PM_ARENA_HUGEPAGES_H
 #define PM_ARENA_HUGEPAGES_H
 
 #include "arena/arena.h"
 
-/* Off unless set, once, at the start. */
+/* Bytes in use, of which one huge page is a sixteenth. */
+#define PM_HUGEPAGES_FROM (16 * PM_OS_HUGE_PAGE)
+
+/* Option thp: whether there are any, set once, at the start. */
 void pm_hugepages_set(bool use);
 
-/* What a new arena of so many bytes should be aligned to. */
-size_t pm_hugepages_align(size_t bytes);
+/* What a new arena that is to be shared by spans, the first one of this kind, should have. */
+enum pm_hugepages pm_hugepages_of_shared(enum pm_span_kind kind);
 
-/* Gives the advice for a new arena, if it is to have huge pages. */
+/* And one that a large block has to itself. */
+enum pm_hugepages pm_hugepages_of_dedicated(void);
+
+/* Tells the system about a new arena. */
 void pm_hugepages_begin(struct pm_arena *arena);
 
-/* The arena is sparse from now on. */
+/* Pages of the arena are purged: it has none from now on, and is open to all spans. */
 void pm_hugepages_end(struct pm_arena *arena);
 
-/* Is it better left alone by purging?  Under pm_arena_lock. */
-bool pm_hugepages_is_dense_locked(const struct pm_arena *arena);
+/* There is no memory for another arena: those there are serve all spans.  Under pm_arena_lock. */
+void pm_hugepages_end_all_locked(void);
 
 #endif /* PM_ARENA_HUGEPAGES_H */

@@ -84,8 +84,8 @@ static bool obtain(struct pm_arena *arena, size_t bytes, size_t align)
 {
     pm_provider_get(&arena->provider);
     bool system = pm_provider_is_system(&arena->provider) || pm_provider_am_inside();
-    if (system && !arena->dedicated && align < pm_hugepages_align(bytes))
-        align = pm_hugepages_align(bytes);
+    if (system && pm_arena_hugepages(arena) == PM_HUGEPAGES_ADVISED && align < PM_OS_HUGE_PAGE)
+        align = PM_OS_HUGE_PAGE;
     bool found =
         system ? obtain_from_system(arena, bytes, align) : obtain_from_other(arena, bytes, align);
     if (!found || pm_ownermap_prepare(arena->base, arena->dedicated ? 1 : bytes))
@@ -94,7 +94,8 @@ static bool obtain(struct pm_arena *arena, size_t bytes, size_t align)
     return false;
 }
 
-static struct pm_arena *new_arena(size_t bytes, size_t align, bool dedicated)
+static struct pm_arena *new_arena(size_t bytes, size_t align, enum pm_hugepages hugepages,
+                                  bool dedicated)
 {
     bytes = pm_align_up(bytes, pm_os_page_size());
     size_t slices = pm_div_up(bytes, PM_SLICE);
@@ -103,6 +104,7 @@ static struct pm_arena *new_arena(size_t bytes, size_t align, bool dedicated)
     if (arena == NULL)
         return NULL;
     arena->dedicated = dedicated;
+    atomic_init(&arena->hugepages, hugepages);
     arena->slices = slices;
     arena->no_run = SIZE_MAX;
     if (!obtain(arena, bytes, align)) {
@@ -118,10 +120,11 @@ static struct pm_arena *new_arena(size_t bytes, size_t align, bool dedicated)
     return arena;
 }
 
-struct pm_arena *pm_mapping_new(size_t bytes, size_t mapped)
+struct pm_arena *pm_mapping_new(enum pm_span_kind kind, size_t bytes, size_t mapped)
 {
     size_t max = atomic_load_explicit(&arena_max, memory_order_relaxed);
-    size_t size = pm_align_up(mapped / 4, PM_MIB);
+    enum pm_hugepages hugepages = pm_hugepages_of_shared(kind);
+    size_t size = pm_align_up(mapped / 4, PM_OS_HUGE_PAGE);
     if (size < ARENA_MIN)
         size = ARENA_MIN;
     /* Holes of neighbouring arenas do not join: large spans want many of their like beside. */
@@ -130,16 +133,16 @@ struct pm_arena *pm_mapping_new(size_t bytes, size_t mapped)
     if (size > max)
         size = max;
     for (; size > bytes; size = pm_align_up(size / 2, PM_SLICE)) {
-        struct pm_arena *arena = new_arena(size, PM_SLICE, false);
+        struct pm_arena *arena = new_arena(size, PM_SLICE, hugepages, false);
         if (arena != NULL)
             return arena;
     }
-    return new_arena(bytes, PM_SLICE, false);
+    return new_arena(bytes, PM_SLICE, hugepages, false);
 }
 
 struct pm_arena *pm_mapping_new_dedicated(size_t bytes, size_t align)
 {
-    return new_arena(bytes, align, true);
+    return new_arena(bytes, align, pm_hugepages_of_dedicated(), true);
 }
 
 /* Moves the span's pages to a mapping of their own and makes that `bytes` long. */

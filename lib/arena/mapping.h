@@ -11,11 +11,11 @@
 void pm_mapping_set_arena_max(size_t bytes);
 
 /*
- * An arena with at least `bytes` in whole slices; larger the more is mapped
- * already (`mapped`), so that their number stays small, but never larger than
- * the system grants.  NULL when not even `bytes` are granted.
+ * An arena with at least `bytes` in whole slices, for a first span of that kind; larger the more is
+ * mapped already (`mapped`), so that their number stays small, but never larger than the system
+ * grants.  NULL when not even `bytes` are granted.
  */
-struct pm_arena *pm_mapping_new(size_t bytes, size_t mapped);
+struct pm_arena *pm_mapping_new(enum pm_span_kind kind, size_t bytes, size_t mapped);
 
 /* A dedicated arena of just `bytes` (whole pages), aligned to `align`. */
 struct pm_arena *pm_mapping_new_dedicated(size_t bytes, size_t align);

@@ -92,17 +92,14 @@ static struct pm_arena *last_arena(void)
     return arena;
 }
 
-enum extent { AGED, ALL_BUT_DENSE, ALL };
-
 /* From the last arena on: spans are taken from the first. */
-static size_t purge_arenas(enum extent extent, size_t wanted)
+static size_t purge_arenas(bool aged_only, size_t wanted)
 {
     size_t purged = 0;
     pm_lock(&pm_arena_lock);
     for (struct pm_arena *arena = last_arena(); arena != NULL; arena = arena->prev) {
-        if (may_purge(arena) && purged < wanted &&
-            (extent == ALL || !pm_hugepages_is_dense_locked(arena)))
-            purged += purge_arena(arena, extent == AGED, wanted - purged);
+        if (may_purge(arena) && purged < wanted)
+            purged += purge_arena(arena, aged_only, wanted - purged);
     }
     pm_unlock(&pm_arena_lock);
     pm_purge_count(purged);
@@ -127,9 +124,9 @@ bool pm_purge_some(size_t bytes)
         return true;
     if (!pm_trylock(&pm_purge_lock))
         return false;
-    size_t purged = purge_arenas(AGED, bytes);
+    size_t purged = purge_arenas(true, bytes);
     if (purged < bytes)
-        purge_arenas(ALL_BUT_DENSE, bytes - purged);
+        purge_arenas(false, bytes - purged);
     pm_unlock(&pm_purge_lock);
     return true;
 }
@@ -151,7 +148,7 @@ size_t pm_purge_empty_arenas(size_t keep)
 size_t pm_purge_all(void)
 {
     pm_lock(&pm_purge_lock);
-    size_t purged = purge_arenas(ALL, SIZE_MAX);
+    size_t purged = purge_arenas(false, SIZE_MAX);
     pm_unlock(&pm_purge_lock);
     pm_purge_empty_arenas(0);
     return purged;
@@ -169,7 +166,7 @@ void pm_purge_tick(uint64_t now)
         return;
     uint64_t last = atomic_load_explicit(&last_free_ms, memory_order_relaxed);
     if (pm_trylock(&pm_purge_lock)) {
-        purge_arenas(now < last + (uint64_t)decay ? AGED : ALL_BUT_DENSE, SIZE_MAX);
+        purge_arenas(now < last + (uint64_t)decay, SIZE_MAX);
         age_arenas();
         pm_unlock(&pm_purge_lock);
     }

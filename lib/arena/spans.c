@@ -5,6 +5,7 @@
 
 #include "arena/arena.h"
 #include "arena/early.h"
+#include "arena/hugepages.h"
 #include "arena/mapping.h"
 #include "arena/ownermap.h"
 #include "arena/purge.h"
@@ -35,11 +36,18 @@ static bool take(struct pm_span *span, size_t slices, size_t align, struct pm_ar
     return taken;
 }
 
-static struct pm_arena *new_arena(size_t slices, size_t align)
+static struct pm_arena *new_arena(enum pm_span_kind kind, size_t slices, size_t align)
 {
     struct pm_arena_totals totals;
     pm_arena_totals(&totals);
-    return pm_mapping_new((slices << PM_SLICE_SHIFT) + align - PM_SLICE, totals.mapped);
+    struct pm_arena *arena =
+        pm_mapping_new(kind, (slices << PM_SLICE_SHIFT) + align - PM_SLICE, totals.mapped);
+    if (arena == NULL) {
+        pm_lock(&pm_arena_lock);
+        pm_hugepages_end_all_locked();
+        pm_unlock(&pm_arena_lock);
+    }
+    return arena;
 }
 
 /* A thread that purges at this moment has booked what it purges; this is not to go twice. */
@@ -52,16 +60,15 @@ static PM_COLD void purge(enum pm_early reason, size_t excess)
     pm_unlock(&pm_arena_lock);
 }
 
-bool pm_spans_take(struct pm_span *span, size_t slices, size_t align)
+bool pm_spans_take(struct pm_span *span, enum pm_span_kind kind, size_t slices, size_t align)
 {
+    span->kind = (uint8_t)kind;
     if (PM_UNLIKELY(align != PM_SLICE) && align < unit())
         align = unit();
     size_t excess;
     bool taken = take(span, slices, align, NULL, &excess);
     if (PM_UNLIKELY(!taken)) {
-        struct pm_arena *arena = new_arena(slices, align);
-        if (arena == NULL)
-            return false;
+        struct pm_arena *arena = new_arena(kind, slices, align);
         taken = take(span, slices, align, arena, &excess);
     }
     if (PM_UNLIKELY(excess != 0))
@@ -79,6 +86,7 @@ bool pm_spans_take_dedicated(struct pm_span *span, size_t bytes, size_t align)
     pm_unlock(&pm_arena_lock);
     span->start = arena->base;
     span->arena = arena;
+    span->kind = PM_SPAN_LARGE;
     span->slices = (uint32_t)arena->slices;
     span->clean = pm_provider_is_system(&arena->provider) ? PM_SPAN_CLEAN : 0;
     return true;

@@ -16,9 +16,9 @@ size_t pm_spans_slices(size_t bytes);
  * `align` bytes (a power of two, at least the slice).  The span is not in the
  * owner map yet.  False when memory runs out.
  */
-bool pm_spans_take(struct pm_span *span, size_t slices, size_t align);
+bool pm_spans_take(struct pm_span *span, enum pm_span_kind kind, size_t slices, size_t align);
 
-/* As pm_spans_take(), in an arena of its own of just `bytes` (whole pages). */
+/* As pm_spans_take(), for a large block, in an arena of its own of just `bytes` (whole pages). */
 bool pm_spans_take_dedicated(struct pm_span *span, size_t bytes, size_t align);
 
 /* Takes the span out of the owner map and frees its slices. */

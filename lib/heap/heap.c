@@ -288,7 +288,7 @@ static void let_idle_go(struct pm_heap *heap)
     heap->made_bytes = 0;
     if (peak > heap->tidy_below && pm_purge_decay() >= 0) {
         heap->tidy_below = peak + peak / 8 + TIDY_STEP;
-        pm_heap_purge(heap, true);
+        pm_heap_tidy(heap);
     }
     for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1) {
         if (heap->bin[class].current != &pm_pool_none)

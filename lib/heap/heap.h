@@ -117,6 +117,9 @@ size_t pm_heap_purge(struct pm_heap *heap, bool all);
 /* The same for floating pools that stand on the shared lists. */
 size_t pm_heap_purge_floating(bool all);
 
+/* All of them, but for the sake of growth: it costs no arena its huge pages. */
+void pm_heap_tidy(struct pm_heap *heap);
+
 /* Some time has passed: does what the decay time asks for. */
 void pm_heap_tick(struct pm_heap *heap, uint64_t now);
 

@@ -5,8 +5,12 @@
  * again soon: a pool is looked at every decay time, and its free pages go
  * when as many blocks are in use as the last time, and it was not current since.  When a
  * heap has not even asked for the time that long, all go at once.  Each pool is purged
- * once, until its use changes.
+ * once, until its use changes.  While the process grows all go as well, as they serve before
+ * new ones are asked for; but not where that would split huge pages.
  */
+#include <limits.h>
+
+#include "arena/arena.h"
 #include "arena/purge.h"
 #include "heap/background.h"
 #include "heap/floating.h"
@@ -26,15 +30,24 @@ static bool has_rested(struct pm_pool *pool)
     return false;
 }
 
+enum which { RESTED, ALL, ALL_ON_SMALL_PAGES };
+
 struct work {
     size_t bytes;
     int pools;
 };
 
-static void purge(struct pm_pool *pool, bool all, struct work *done)
+static bool is_due(const struct pm_pool *pool, bool rested, enum which which)
+{
+    if (which == ALL_ON_SMALL_PAGES)
+        return pm_arena_hugepages(pool->span.arena) != PM_HUGEPAGES_ADVISED;
+    return rested || which == ALL;
+}
+
+static void purge(struct pm_pool *pool, enum which which, struct work *done)
 {
     bool rested = has_rested(pool);
-    if (pm_pool_is_purged(pool) || !(rested || all))
+    if (pm_pool_is_purged(pool) || !is_due(pool, rested, which))
         return;
     done->bytes += pm_pool_purge(pool);
     done->pools++;
@@ -50,20 +63,20 @@ static void to_the_end(struct pm_pool_list *list, struct pm_pool *pool)
     }
 }
 
-size_t pm_heap_purge(struct pm_heap *heap, bool all)
+static size_t purge_heap(struct pm_heap *heap, enum which which)
 {
     struct work done = {0, 0};
-    for (unsigned class = 0; class < PM_CLASS_COUNT && (all || done.pools < POOLS_AT_ONCE);
-         class += 1) {
+    int room = which == RESTED ? POOLS_AT_ONCE : INT_MAX;
+    for (unsigned class = 0; class < PM_CLASS_COUNT && done.pools < room; class += 1) {
         struct pm_bin *bin = &heap->bin[class];
         if (bin->current != &pm_pool_none)
-            purge(bin->current, all, &done);
+            purge(bin->current, which, &done);
         struct pm_pool *end = bin->partial.last;
         for (struct pm_pool *pool = bin->partial.first, *next; pool != NULL; pool = next) {
             next = pool == end ? NULL : pool->next;
-            purge(pool, all, &done);
+            purge(pool, which, &done);
             to_the_end(&bin->partial, pool);
-            if (!all && done.pools >= POOLS_AT_ONCE)
+            if (done.pools >= room)
                 break;
         }
     }
@@ -71,12 +84,22 @@ size_t pm_heap_purge(struct pm_heap *heap, bool all)
     return done.bytes;
 }
 
-static void purge_floating(unsigned class, bool all, struct work *done)
+size_t pm_heap_purge(struct pm_heap *heap, bool all)
+{
+    return purge_heap(heap, all ? ALL : RESTED);
+}
+
+void pm_heap_tidy(struct pm_heap *heap)
+{
+    purge_heap(heap, ALL_ON_SMALL_PAGES);
+}
+
+static void purge_floating(unsigned class, enum which which, struct work *done)
 {
     struct pm_pool *pools[CLAIMED_AT_ONCE];
     size_t count = pm_floating_claim_unpurged(class, pools, CLAIMED_AT_ONCE);
     for (size_t i = 0; i < count; i++) {
-        purge(pools[i], all, done);
+        purge(pools[i], which, done);
         pm_floating_release(pools[i], true, false);
     }
     done->pools += (int)count; /* also those that are only looked at */
@@ -89,7 +112,7 @@ size_t pm_heap_purge_floating(bool all)
         int before;
         do {
             before = done.pools;
-            purge_floating(class, all, &done);
+            purge_floating(class, all ? ALL : RESTED, &done);
         } while (all && done.pools != before);
     }
     pm_purge_count(done.bytes);

@@ -39,13 +39,12 @@ static bool take(struct pm_large *large, size_t usable, size_t align)
     if (align < PM_SLICE)
         align = PM_SLICE;
     if (usable < PM_DEDICATED_MIN && align <= SHARED_ALIGN_MAX && !is_for_arena(usable))
-        return pm_spans_take(&large->span, pm_spans_slices(usable), align);
+        return pm_spans_take(&large->span, PM_SPAN_LARGE, pm_spans_slices(usable), align);
     return pm_spans_take_dedicated(&large->span, pm_align_up(usable, pm_os_page_size()), align);
 }
 
 static void enter(struct pm_large *large)
 {
-    large->span.kind = PM_SPAN_LARGE;
     pm_ownermap_set(large->span.start, 1, &large->span);
 }
 

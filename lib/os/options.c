@@ -32,6 +32,7 @@ static const struct key keys[] = {
 enum { KEY_COUNT = sizeof keys / sizeof *keys };
 
 static const struct pm_options defaults = {
+    .thp = true,
     .decay_ms = 1000,
     .arena_size = 256 * PM_MIB,
 };

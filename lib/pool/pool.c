@@ -85,7 +85,6 @@ static void fill_in(struct pm_pool *pool, unsigned class, const struct pm_shape 
     pool->size = shape->size;
     pool->free = PM_LINK_NONE;
     pool->carved = shape->first;
-    pool->span.kind = PM_SPAN_POOL;
     pm_pool_set_current(pool);
     clear_links(pool);
 }
@@ -98,7 +97,7 @@ struct pm_pool *pm_pool_create(unsigned class, enum pm_pool_extent extent, struc
     struct pm_pool *pool = pm_meta_alloc(size);
     if (pool == NULL)
         return NULL;
-    if (!pm_spans_take(&pool->span, slices, align_for(shape.size))) {
+    if (!pm_spans_take(&pool->span, PM_SPAN_POOL, slices, align_for(shape.size))) {
         pm_meta_free(pool, size);
         return NULL;
     }

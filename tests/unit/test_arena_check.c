@@ -15,8 +15,7 @@ static void setup(void)
 {
     pm_purge_set_decay(-1);
     for (size_t i = 0; i < UNIT_COUNT_OF(spans); i++) {
-        ck_assert(pm_spans_take(&spans[i], 2, PM_SLICE));
-        spans[i].kind = PM_SPAN_LARGE;
+        ck_assert(pm_spans_take(&spans[i], PM_SPAN_LARGE, 2, PM_SLICE));
         pm_arena_use(&spans[i], PM_SPAN_CLEAN);
         pm_ownermap_set(spans[i].start, 1, &spans[i]);
     }

@@ -16,8 +16,7 @@ static void setup(void)
 
 static void take(struct pm_span *one, size_t slices)
 {
-    ck_assert(pm_spans_take(one, slices, PM_SLICE));
-    one->kind = PM_SPAN_LARGE;
+    ck_assert(pm_spans_take(one, PM_SPAN_LARGE, slices, PM_SLICE));
 }
 
 static void take_used(struct pm_span *one, size_t slices)

@@ -1,6 +1,6 @@
 /*
- * test_hugepages.c - which arenas are advised to use huge pages, and that sparse ones give
- * them up.
+ * test_hugepages.c - which arenas are advised to use huge pages, who may use those, and when
+ * that ends.
  */
 #include "pools.h"
 
@@ -10,122 +10,152 @@
 #include "arena/purge.h"
 #include "arena/spans.h"
 
-static struct pm_span first, rest;
+enum { BIG = 4 };
+
+static struct pm_span big[BIG], pool_span, large_span;
 
 static void setup(void)
 {
     unit_os_install();
-    pm_hugepages_set(true);
 }
 
-static void take(struct pm_span *span, size_t bytes)
+static struct pm_arena *take(struct pm_span *span, enum pm_span_kind kind, size_t bytes)
 {
-    ck_assert(pm_spans_take(span, pm_spans_slices(bytes), PM_SLICE));
-    span->kind = PM_SPAN_LARGE;
+    ck_assert(pm_spans_take(span, kind, pm_spans_slices(bytes), PM_SLICE));
     pm_arena_use(span, PM_SPAN_CLEAN);
+    return span->arena;
 }
 
-/* An arena of 16 MiB, of which nine are taken and the others were. */
-static struct pm_arena *dense_arena(void)
+/* The process uses PM_HUGEPAGES_FROM, in arenas that are full. */
+static void make_large(void)
 {
-    take(&first, PM_MIB);
-    take(&rest, 15 * PM_MIB);
-    pm_spans_cut(&rest, pm_spans_slices(8 * PM_MIB));
-    ck_assert_uint_eq(first.arena->slices << PM_SLICE_SHIFT, 16 * PM_MIB);
-    ck_assert_uint_ne(first.arena->dirty_count, 0);
-    return first.arena;
+    pm_mapping_set_arena_max(PM_HUGEPAGES_FROM / BIG);
+    for (int i = 0; i < BIG; i++)
+        take(&big[i], PM_SPAN_LARGE, PM_HUGEPAGES_FROM / BIG);
+    atomic_store(&unit_os.small, 0);
 }
 
-static void let_time_pass(void)
+static size_t bytes_of(const struct pm_arena *arena)
 {
-    uint64_t now = pm_os_clock_ms();
-    for (int second = 1; second < 10; second++)
-        pm_purge_tick(now + 1000 * (uint64_t)second);
+    return arena->slices << PM_SLICE_SHIFT;
 }
 
-START_TEST(nothing_is_advised_unless_asked_for)
+START_TEST(a_small_process_has_none)
 {
-    pm_hugepages_set(false);
-    ck_assert_uint_eq(pm_hugepages_align(64 * PM_MIB), PM_SLICE);
-    take(&first, PM_MIB);
-    ck_assert(!first.arena->huge);
+    struct pm_arena *arena = take(&pool_span, PM_SPAN_POOL, PM_SLICE);
+    ck_assert_int_eq(pm_arena_hugepages(arena), PM_HUGEPAGES_NEVER);
     ck_assert_uint_eq(unit_os.huge, 0);
+    ck_assert_uint_eq(unit_os.small, bytes_of(arena));
+    ck_assert(pm_spans_take_dedicated(&large_span, PM_DEDICATED_MIN, PM_SLICE));
+    ck_assert_int_eq(pm_arena_hugepages(large_span.arena), PM_HUGEPAGES_SYSTEM);
+    ck_assert_uint_eq(unit_os.small, bytes_of(arena));
 }
 END_TEST
 
-START_TEST(a_large_arena_begins_on_a_huge_page)
+START_TEST(pools_of_a_large_one_have_arenas_with_huge_pages)
 {
-    take(&first, PM_MIB);
-    ck_assert(first.arena->huge);
-    ck_assert_uint_eq(first.arena->base % PM_OS_HUGE_PAGE, 0);
-    ck_assert_uint_eq(unit_os.huge, first.arena->slices << PM_SLICE_SHIFT);
+    make_large();
+    struct pm_arena *arena = take(&pool_span, PM_SPAN_POOL, PM_SLICE);
+    ck_assert_int_eq(pm_arena_hugepages(arena), PM_HUGEPAGES_ADVISED);
+    ck_assert_uint_eq(arena->base % PM_OS_HUGE_PAGE, 0);
+    ck_assert_uint_eq(unit_os.huge, bytes_of(arena));
 }
 END_TEST
 
-START_TEST(small_arenas_and_single_blocks_have_none)
+START_TEST(large_blocks_are_kept_out)
 {
-    take(&first, PM_SLICE);
-    ck_assert(!first.arena->huge);
-    ck_assert(pm_spans_take_dedicated(&rest, PM_DEDICATED_MIN, PM_SLICE));
-    ck_assert(!rest.arena->huge);
-    ck_assert_uint_eq(unit_os.huge, 0);
+    make_large();
+    struct pm_arena *huge = take(&pool_span, PM_SPAN_POOL, PM_SLICE);
+    struct pm_arena *arena = take(&large_span, PM_SPAN_LARGE, PM_SLICE);
+    ck_assert_ptr_ne(arena, huge);
+    ck_assert_int_eq(pm_arena_hugepages(arena), PM_HUGEPAGES_SYSTEM);
+    ck_assert_uint_eq(unit_os.huge, bytes_of(huge));
+    ck_assert_uint_eq(unit_os.small, 0);
 }
 END_TEST
 
-START_TEST(a_dense_arena_is_purged_on_demand_only)
+START_TEST(large_blocks_are_let_in_when_memory_is_short)
 {
-    struct pm_arena *arena = dense_arena();
-    pm_purge_some(SIZE_MAX);
-    let_time_pass();
-    ck_assert_uint_eq(unit_os_calls(UNIT_PURGE), 0);
-    ck_assert(arena->huge);
-    ck_assert_uint_ne(pm_purge_all(), 0);
-    ck_assert(!arena->huge);
-    ck_assert_uint_eq(unit_os.huge, 0);
+    make_large();
+    struct pm_arena *huge = take(&pool_span, PM_SPAN_POOL, PM_SLICE);
+    unit_os_fail(UNIT_BIT(UNIT_MAP), 1, true);
+    ck_assert_ptr_eq(take(&large_span, PM_SPAN_LARGE, PM_MIB), huge);
+    ck_assert_int_eq(pm_arena_hugepages(huge), PM_HUGEPAGES_NEVER);
+    ck_assert_uint_ge(unit_os.small, bytes_of(huge));
+    unit_os_heal();
 }
 END_TEST
 
-START_TEST(a_sparse_arena_is_purged_as_any_other)
+START_TEST(an_arena_that_is_purged_has_none_any_more)
 {
-    struct pm_arena *arena = dense_arena();
-    pm_spans_give(&first);
-    pm_spans_give(&rest);
-    let_time_pass();
-    ck_assert_uint_ne(unit_os_calls(UNIT_PURGE), 0);
-    ck_assert_uint_eq(arena->dirty_count, 0);
-    ck_assert(!arena->huge);
-    ck_assert_uint_eq(unit_os.huge, 0);
+    make_large();
+    struct pm_arena *huge = take(&pool_span, PM_SPAN_POOL, PM_SLICE);
+    take(&large_span, PM_SPAN_POOL, PM_SLICE);
+    pm_spans_give(&large_span);
+    ck_assert_int_eq(pm_arena_hugepages(huge), PM_HUGEPAGES_ADVISED);
+    ck_assert_uint_eq(pm_purge_all(), PM_SLICE);
+    ck_assert_int_eq(pm_arena_hugepages(huge), PM_HUGEPAGES_NEVER);
+    ck_assert_uint_eq(unit_os.small, bytes_of(huge));
+    ck_assert_ptr_eq(take(&large_span, PM_SPAN_LARGE, PM_SLICE), huge);
 }
 END_TEST
 
-/* The system would put a huge page where a small one has just gone. */
+/* The system might put a huge page where a small one has just gone, if it does so by itself. */
+START_TEST(nor_has_one_that_the_system_decides_about)
+{
+    make_large();
+    struct pm_arena *arena = take(&large_span, PM_SPAN_LARGE, PM_SLICE);
+    struct pm_span other;
+    take(&other, PM_SPAN_LARGE, PM_SLICE);
+    pm_spans_give(&other);
+    pm_purge_all();
+    ck_assert_int_eq(pm_arena_hugepages(arena), PM_HUGEPAGES_NEVER);
+    ck_assert_uint_eq(unit_os.small, bytes_of(arena));
+}
+END_TEST
+
 START_TEST(pages_inside_pools_end_it_too)
 {
     static struct pm_heap heap = UNIT_HEAP;
     pm_heap_clear(&heap);
-    take(&first, PM_MIB);
+    make_large();
     struct pm_pool *pool = pm_pool_create(0, PM_POOL_REGULAR, &heap);
-    ck_assert_ptr_eq(pool->span.arena, first.arena);
+    ck_assert_int_eq(pm_arena_hugepages(pool->span.arena), PM_HUGEPAGES_ADVISED);
     while (unit_take(pool) != NULL)
         continue;
     ck_assert_uint_eq(pm_pool_purge(pool), 0);
-    ck_assert(first.arena->huge);
+    ck_assert_int_eq(pm_arena_hugepages(pool->span.arena), PM_HUGEPAGES_ADVISED);
     for (uint32_t i = 1; i < pm_pool_blocks(pool); i++)
         pm_pool_push(pool, unit_nth(pool, i));
     ck_assert_uint_ne(pm_pool_purge(pool), 0);
-    ck_assert(!first.arena->huge);
+    ck_assert_int_eq(pm_arena_hugepages(pool->span.arena), PM_HUGEPAGES_NEVER);
+}
+END_TEST
+
+START_TEST(the_option_is_heard)
+{
+    pm_hugepages_set(false);
+    make_large();
+    struct pm_arena *arena = take(&pool_span, PM_SPAN_POOL, PM_SLICE);
+    ck_assert_int_eq(pm_arena_hugepages(arena), PM_HUGEPAGES_NEVER);
+    ck_assert(pm_spans_take_dedicated(&large_span, PM_DEDICATED_MIN, PM_SLICE));
+    ck_assert_int_eq(pm_arena_hugepages(large_span.arena), PM_HUGEPAGES_NEVER);
+    ck_assert_uint_eq(unit_os.huge, 0);
+    ck_assert_uint_eq(unit_os.small, bytes_of(arena) + PM_DEDICATED_MIN);
 }
 END_TEST
 
 static void add(TCase *tests)
 {
     tcase_add_checked_fixture(tests, setup, NULL);
-    tcase_add_test(tests, nothing_is_advised_unless_asked_for);
-    tcase_add_test(tests, a_large_arena_begins_on_a_huge_page);
-    tcase_add_test(tests, small_arenas_and_single_blocks_have_none);
-    tcase_add_test(tests, a_dense_arena_is_purged_on_demand_only);
-    tcase_add_test(tests, a_sparse_arena_is_purged_as_any_other);
+    tcase_add_test(tests, a_small_process_has_none);
+    tcase_add_test(tests, pools_of_a_large_one_have_arenas_with_huge_pages);
+    tcase_add_test(tests, large_blocks_are_kept_out);
+    tcase_add_test(tests, large_blocks_are_let_in_when_memory_is_short);
+    tcase_add_test(tests, an_arena_that_is_purged_has_none_any_more);
+    tcase_add_test(tests, nor_has_one_that_the_system_decides_about);
     tcase_add_test(tests, pages_inside_pools_end_it_too);
+    tcase_add_test(tests, the_option_is_heard);
 }
 
 int main(void)

@@ -28,11 +28,11 @@ START_TEST(arenas_grow_with_what_is_mapped)
         {PM_SLICE, 40 * PM_MIB, 10 * PM_MIB},
         {PM_SLICE, 4096 * PM_MIB, 256 * PM_MIB},
         {PM_MIB, 0, 16 * PM_MIB}, /* room for more of the kind */
-        {PM_MIB, 100 * PM_MIB, 25 * PM_MIB},
+        {PM_MIB, 100 * PM_MIB, 26 * PM_MIB},
         {20 * PM_MIB + PM_SLICE, 80 * PM_MIB, 256 * PM_MIB},
     };
     for (size_t i = 0; i < UNIT_COUNT_OF(cases); i++) {
-        struct pm_arena *arena = pm_mapping_new(cases[i].bytes, cases[i].mapped);
+        struct pm_arena *arena = pm_mapping_new(PM_SPAN_LARGE, cases[i].bytes, cases[i].mapped);
         ck_assert_ptr_nonnull(arena);
         ck_assert_uint_eq(arena->slices << PM_SLICE_SHIFT, cases[i].expected);
         ck_assert_uint_eq(arena->base % PM_SLICE, 0);
@@ -47,14 +47,14 @@ END_TEST
 START_TEST(the_largest_arena_is_an_option)
 {
     pm_mapping_set_arena_max(1); /* rounds up to a slice */
-    struct pm_arena *arena = pm_mapping_new(PM_SLICE, PM_GIB);
+    struct pm_arena *arena = pm_mapping_new(PM_SPAN_LARGE, PM_SLICE, PM_GIB);
     ck_assert_uint_eq(arena->slices, 1);
     pm_mapping_delete(arena);
-    arena = pm_mapping_new(5 * PM_SLICE, PM_GIB);
+    arena = pm_mapping_new(PM_SPAN_LARGE, 5 * PM_SLICE, PM_GIB);
     ck_assert_uint_eq(arena->slices, 5);
     pm_mapping_delete(arena);
     pm_mapping_set_arena_max(PTRDIFF_MAX);
-    arena = pm_mapping_new(PM_SLICE, 4096 * PM_MIB);
+    arena = pm_mapping_new(PM_SPAN_LARGE, PM_SLICE, 4096 * PM_MIB);
     ck_assert_uint_eq(arena->slices << PM_SLICE_SHIFT, 1024 * PM_MIB);
     pm_mapping_delete(arena);
 }
@@ -64,12 +64,12 @@ START_TEST(a_smaller_arena_is_better_than_none)
 {
     ck_assert_ptr_nonnull(pm_meta_alloc(64));
     unit_os.map_limit = PM_MIB;
-    struct pm_arena *arena = pm_mapping_new(3 * PM_SLICE, 400 * PM_MIB);
+    struct pm_arena *arena = pm_mapping_new(PM_SPAN_LARGE, 3 * PM_SLICE, 400 * PM_MIB);
     ck_assert_ptr_nonnull(arena);
     ck_assert_uint_ge(arena->slices, 3);
     ck_assert_uint_lt(arena->slices << PM_SLICE_SHIFT, PM_MIB);
     pm_mapping_delete(arena);
-    ck_assert_ptr_null(pm_mapping_new(2 * PM_MIB, 0));
+    ck_assert_ptr_null(pm_mapping_new(PM_SPAN_LARGE, 2 * PM_MIB, 0));
     ck_assert_ptr_null(pm_mapping_new_dedicated(40 * PM_MIB, PM_SLICE));
     ck_assert_uint_eq(outstanding(), 0);
 }

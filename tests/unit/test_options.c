@@ -13,7 +13,9 @@ struct reading {
     struct pm_options expected;
 };
 
-#define DEFAULTS .decay_ms = 1000, .arena_size = 256 * PM_MIB
+/* What is on unless switched off, and numbers. */
+#define NUMBERS(ms, bytes) .thp = true, .decay_ms = (ms), .arena_size = (bytes)
+#define DEFAULTS NUMBERS(1000, 256 * PM_MIB)
 
 static bool same(const struct pm_options *a, const struct pm_options *b)
 {
@@ -60,16 +62,15 @@ START_TEST(every_key_is_read)
         {.list = "confirm_conf:1", .expected = {DEFAULTS, .confirm_conf = true}},
         {.list = "abort_conf:yes", .expected = {DEFAULTS, .abort_conf = true}},
         {.list = "background_purge:on", .expected = {DEFAULTS, .background_purge = true}},
-        {.list = "thp:true", .expected = {DEFAULTS, .thp = true}},
+        {.list = "thp:false", .expected = {.decay_ms = 1000, .arena_size = 256 * PM_MIB}},
         {.list = "stats:on", .expected = {DEFAULTS, .stats = true}},
         {.list = "stats:1,stats:false", .expected = {DEFAULTS}},
         {.list = "stats:1,stats:0", .expected = {DEFAULTS}},
         {.list = "stats:1,stats:no", .expected = {DEFAULTS}},
         {.list = "stats:1,stats:off", .expected = {DEFAULTS}},
-        {.list = "decay_ms:0", .expected = {.decay_ms = 0, .arena_size = 256 * PM_MIB}},
-        {.list = "decay_ms:-1", .expected = {.decay_ms = -1, .arena_size = 256 * PM_MIB}},
-        {.list = ",,arena_size:64K,,decay_ms:7,",
-         .expected = {.decay_ms = 7, .arena_size = 64 * PM_KIB}},
+        {.list = "decay_ms:0", .expected = {NUMBERS(0, 256 * PM_MIB)}},
+        {.list = "decay_ms:-1", .expected = {NUMBERS(-1, 256 * PM_MIB)}},
+        {.list = ",,arena_size:64K,,decay_ms:7,", .expected = {NUMBERS(7, 64 * PM_KIB)}},
         {.variable = "PYMEM_VERBOSE", .value = "1", .expected = {DEFAULTS, .verbose = true}},
         {.variable = "PYMEM_CONFIRM_CONF",
          .value = "1",
@@ -79,13 +80,11 @@ START_TEST(every_key_is_read)
         {.variable = "PYMEM_BACKGROUND_PURGE",
          .value = "1",
          .expected = {DEFAULTS, .background_purge = true}},
-        {.variable = "PYMEM_THP", .value = "1", .expected = {DEFAULTS, .thp = true}},
-        {.variable = "PYMEM_DECAY_MS",
-         .value = "20",
-         .expected = {.decay_ms = 20, .arena_size = 256 * PM_MIB}},
-        {.variable = "PYMEM_ARENA_SIZE",
-         .value = "1M",
-         .expected = {.decay_ms = 1000, .arena_size = PM_MIB}},
+        {.variable = "PYMEM_THP",
+         .value = "0",
+         .expected = {.decay_ms = 1000, .arena_size = 256 * PM_MIB}},
+        {.variable = "PYMEM_DECAY_MS", .value = "20", .expected = {NUMBERS(20, 256 * PM_MIB)}},
+        {.variable = "PYMEM_ARENA_SIZE", .value = "1M", .expected = {NUMBERS(1000, PM_MIB)}},
     };
     check_readings(readings, UNIT_COUNT_OF(readings));
 }
@@ -121,11 +120,11 @@ END_TEST
 START_TEST(later_and_narrower_wins)
 {
     static const struct reading readings[] = {
-        {.list = "decay_ms:1,decay_ms:2", .expected = {.decay_ms = 2, .arena_size = 256 * PM_MIB}},
+        {.list = "decay_ms:1,decay_ms:2", .expected = {NUMBERS(2, 256 * PM_MIB)}},
         {.list = "decay_ms:1",
          .variable = "PYMEM_DECAY_MS",
          .value = "3",
-         .expected = {.decay_ms = 3, .arena_size = 256 * PM_MIB}},
+         .expected = {NUMBERS(3, 256 * PM_MIB)}},
     };
     check_readings(readings, UNIT_COUNT_OF(readings));
 }
@@ -180,12 +179,12 @@ START_TEST(a_bad_value_leaves_the_earlier_one)
          NULL,
          NULL,
          "pymem: PYMEM_CONF: bad value 'x' for 'decay_ms'\n",
-         {.decay_ms = 5, .arena_size = 256 * PM_MIB}},
+         {NUMBERS(5, 256 * PM_MIB)}},
         {"arena_size:1M,arena_size:x",
          NULL,
          NULL,
          "pymem: PYMEM_CONF: bad value 'x' for 'arena_size'\n",
-         {.decay_ms = 1000, .arena_size = PM_MIB}},
+         {NUMBERS(1000, PM_MIB)}},
         {"stats:true,stats:x",
          NULL,
          NULL,

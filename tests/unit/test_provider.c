@@ -99,21 +99,20 @@ START_TEST(a_refusal_is_a_refusal)
     struct pm_span span;
     pm_provider_set(&none);
     ck_assert_ptr_null(pm_provider_obtain(PM_MIB, &from));
-    ck_assert(!pm_spans_take(&span, 1, PM_SLICE));
+    ck_assert(!pm_spans_take(&span, PM_SPAN_LARGE, 1, PM_SLICE));
     ck_assert(!pm_spans_take_dedicated(&span, PM_DEDICATED_MIN, PM_SLICE));
     pm_provider_set(&system_provider);
-    ck_assert(pm_spans_take(&span, 1, PM_SLICE));
+    ck_assert(pm_spans_take(&span, PM_SPAN_LARGE, 1, PM_SLICE));
 }
 END_TEST
 
 START_TEST(arenas_come_from_it_and_are_never_called_zeroed)
 {
     struct pm_span span;
-    ck_assert(pm_spans_take(&span, 1, PM_SLICE));
+    ck_assert(pm_spans_take(&span, PM_SPAN_LARGE, 1, PM_SLICE));
     ck_assert_uint_eq(span.clean, 0);
     ck_assert_ptr_eq(span.arena->provider.context, &context);
     ck_assert(!pm_spans_remap(&span, 40 * PM_MIB));
-    span.kind = PM_SPAN_LARGE;
     pm_spans_give(&span);
     ck_assert_uint_ne(pm_purge_empty_arenas(0), 0);
     ck_assert_uint_gt(asked, 0);

@@ -14,8 +14,7 @@ static bool was_clean; /* what was taken last */
 
 static void take(struct pm_span *one, size_t slices)
 {
-    ck_assert(pm_spans_take(one, slices, PM_SLICE));
-    one->kind = PM_SPAN_LARGE;
+    ck_assert(pm_spans_take(one, PM_SPAN_LARGE, slices, PM_SLICE));
     was_clean = one->clean == PM_SPAN_CLEAN;
     pm_arena_use(one, PM_SPAN_CLEAN);
 }
@@ -174,7 +173,7 @@ static struct pm_span meanwhile;
 static void *purge_and_take(void *unused)
 {
     pm_purge_some(PM_GIB);
-    UNIT_CHECK(pm_spans_take(&meanwhile, 4, PM_SLICE));
+    UNIT_CHECK(pm_spans_take(&meanwhile, PM_SPAN_LARGE, 4, PM_SLICE));
     memset((void *)meanwhile.start, 0x55, 4 * PM_SLICE);
     return unused;
 }
@@ -211,8 +210,7 @@ static void *churn(void *argument)
     for (int i = 0; i < ROUNDS; i++) {
         struct pm_span own;
         size_t slices = 1 + (size_t)i % 5;
-        UNIT_CHECK(pm_spans_take(&own, slices, PM_SLICE));
-        own.kind = PM_SPAN_LARGE;
+        UNIT_CHECK(pm_spans_take(&own, PM_SPAN_LARGE, slices, PM_SLICE));
         UNIT_CHECK(own.clean != PM_SPAN_CLEAN || unit_is_zero((void *)own.start, PM_SLICE));
         pm_arena_use(&own, PM_SPAN_CLEAN);
         unit_fill((void *)own.start, slices << PM_SLICE_SHIFT, tag);

@@ -31,10 +31,9 @@ static struct pm_arena_totals totals(void)
 static struct pm_span *take(size_t i, size_t slices, size_t align)
 {
     spans[i] = (struct pm_span){0};
-    ck_assert(pm_spans_take(&spans[i], slices, align));
+    ck_assert(pm_spans_take(&spans[i], PM_SPAN_LARGE, slices, align));
     ck_assert_uint_eq(spans[i].slices, slices);
     ck_assert_uint_eq(spans[i].start % align, 0);
-    spans[i].kind = PM_SPAN_LARGE;
     was_clean[i] = spans[i].clean == PM_SPAN_CLEAN;
     pm_arena_use(&spans[i], PM_SPAN_CLEAN);
     pm_ownermap_set(spans[i].start, 1, &spans[i]);
@@ -94,7 +93,7 @@ START_TEST(spans_are_aligned)
         take(2 * i, 3, align);
         take(2 * i + 1, 1, PM_SLICE);
     }
-    ck_assert(!pm_spans_take(&spans[SPANS - 1], 1, (size_t)1 << 62));
+    ck_assert(!pm_spans_take(&spans[SPANS - 1], PM_SPAN_LARGE, 1, (size_t)1 << 62));
 }
 END_TEST
 
@@ -246,11 +245,11 @@ START_TEST(refused_memory_changes_nothing)
 {
     take(0, 1, PM_SLICE);
     unit_os_fail(UNIT_BIT(UNIT_MAP), 1, true);
-    ck_assert(!pm_spans_take(&spans[1], spans[0].arena->slices, PM_SLICE));
+    ck_assert(!pm_spans_take(&spans[1], PM_SPAN_LARGE, spans[0].arena->slices, PM_SLICE));
     ck_assert(!pm_spans_take_dedicated(&spans[1], PM_DEDICATED_MIN, PM_SLICE));
     ck_assert_uint_eq(totals().taken, PM_SLICE);
     take(1, spans[0].arena->slices - 1, PM_SLICE);
-    ck_assert(!pm_spans_take(&spans[2], 1, PM_SLICE));
+    ck_assert(!pm_spans_take(&spans[2], PM_SPAN_LARGE, 1, PM_SLICE));
     unit_os_heal();
     take(2, 1, PM_SLICE);
 }
@@ -290,8 +289,7 @@ START_TEST(only_used_pages_become_dirty)
     struct pm_arena_run run;
     take(0, 1, PM_SLICE);
     size_t peak = pm_arena_peak_used();
-    ck_assert(pm_spans_take(&spans[1], slices, PM_SLICE));
-    spans[1].kind = PM_SPAN_LARGE;
+    ck_assert(pm_spans_take(&spans[1], PM_SPAN_LARGE, slices, PM_SLICE));
     ck_assert_uint_eq(pm_arena_peak_used(), peak);
     pm_arena_use(&spans[1], used);
     ck_assert_uint_eq(pm_arena_peak_used(), peak + 4 * page);
@@ -301,7 +299,7 @@ START_TEST(only_used_pages_become_dirty)
     pm_spans_give(&spans[1]);
     ck_assert_uint_eq(totals().dirty, 4 * page);
     pm_arena_check();
-    ck_assert(pm_spans_take(&spans[1], slices, PM_SLICE));
+    ck_assert(pm_spans_take(&spans[1], PM_SPAN_LARGE, slices, PM_SLICE));
     ck_assert_uint_eq(spans[1].clean, ~used);
     pm_spans_give(&spans[1]);
     pm_lock(&pm_arena_lock);

@@ -168,7 +168,8 @@ struct unit_os {
     atomic_long fail_at; /* 1: the next one; below 1: none */
     atomic_size_t refused;
     atomic_size_t bytes; /* mapped less unmapped */
-    atomic_size_t huge;  /* advised to use huge pages, less advised not to */
+    atomic_size_t huge;  /* advised to use huge pages, */
+    atomic_size_t small; /* and not to */
     size_t map_limit;    /* larger maps are refused; 0: no limit */
 };
 
@@ -236,7 +237,7 @@ static inline bool unit_os_move_back(void *start, void *moved, size_t size)
 static inline void unit_os_advise_huge(void *start, size_t size, bool use)
 {
     unit_os.real.advise_huge(start, size, use);
-    atomic_fetch_add(&unit_os.huge, use ? size : -size);
+    atomic_fetch_add(use ? &unit_os.huge : &unit_os.small, size);
 }
 
 /* Puts the counting table in the place of the system's. */
