@@ -170,6 +170,8 @@ PM_INLINE void *alloc_aligned(size_t size, size_t align, bool zero)
 {
     if (align > PM_GRANULE) {
         unsigned class = pm_class_of_aligned(size, align);
+        if (class < PM_CLASS_COUNT && PM_UNLIKELY(pm_pool_is_led(class)))
+            class = pm_class_of_aligned(pm_class_size(class) + 1, align);
         if (class == PM_CLASS_COUNT)
             return alloc(size > PM_POOL_SIZE_MAX ? size : PM_POOL_SIZE_MAX + 1, align, zero);
         size = pm_class_size(class);

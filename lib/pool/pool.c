@@ -21,6 +21,23 @@ enum {
 
 struct pm_pool pm_pool_none = {.free = PM_LINK_NONE};
 
+static _Atomic uint16_t wanted_lead; /* relaxed: pools of either kind serve anybody */
+
+void pm_pool_set_lead(unsigned lead)
+{
+    atomic_store_explicit(&wanted_lead, (uint16_t)lead, memory_order_relaxed);
+}
+
+static uint16_t lead_for(uint32_t size)
+{
+    return size == PM_CACHE_LINE ? atomic_load_explicit(&wanted_lead, memory_order_relaxed) : 0;
+}
+
+bool pm_pool_is_led(unsigned class)
+{
+    return lead_for(pm_class_size(class)) != 0;
+}
+
 static size_t slices_for(uint32_t size, enum pm_pool_extent extent)
 {
     size_t good = size * BLOCKS_GOOD;
@@ -40,7 +57,7 @@ static uint32_t first_for(uint32_t size, uint32_t blocks)
     return first > PM_LINK_NONE ? first : PM_LINK_NONE + 1;
 }
 
-/* Blocks whose size is a multiple of a power of two lie at multiples of it. */
+/* Without a lead, blocks whose size is a multiple of a power of two lie at multiples of it. */
 static size_t align_for(uint32_t size)
 {
     size_t natural = size & -size;
@@ -49,14 +66,16 @@ static size_t align_for(uint32_t size)
 
 static struct pm_shape shape_of(uint32_t size, size_t slices)
 {
-    uint32_t blocks = (uint32_t)((slices << PM_SLICE_SHIFT) / size);
+    uint16_t lead = lead_for(size);
+    uint32_t blocks = (uint32_t)(((slices << PM_SLICE_SHIFT) - lead) / size);
     uint32_t first = first_for(size, blocks);
     uint32_t limit = first + blocks, near = NEAR / size;
     if (limit > near && limit - near <= blocks / 8) /* few enough to do without them */
         limit = near;
     return (struct pm_shape){
         .reciprocal = UINT64_MAX / size + 1,
-        .size = size,
+        .size = (uint16_t)size,
+        .lead = lead,
         .first = (uint16_t)first,
         .limit = (uint16_t)limit,
     };
@@ -79,7 +98,7 @@ static void fill_in(struct pm_pool *pool, unsigned class, const struct pm_shape 
 {
     pool->class = (uint8_t) class;
     pool->shape = *shape;
-    pool->block0 = pool->span.start - (size_t)shape->first * shape->size;
+    pool->block0 = pm_pool_block0(&pool->span, shape);
     pool->reciprocal = shape->reciprocal;
     pool->limit = shape->limit;
     pool->size = shape->size;

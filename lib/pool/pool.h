@@ -81,10 +81,11 @@ enum pm_pool_extent {
 
 struct pm_heap;
 
-/* What follows from a pool's class and the length of its span. */
+/* What follows from a pool's class, the length of its span, and the lead then wanted. */
 struct pm_shape {
     uint64_t reciprocal; /* 2^64 / size, rounded up */
-    uint32_t size;
+    uint16_t size;
+    uint16_t lead;  /* bytes before the first block: see pm_pool_set_lead() */
     uint16_t first; /* number of the first block, at least 2 */
     uint16_t limit;
 };
@@ -210,12 +211,16 @@ PM_INLINE bool pm_pool_is_near(const struct pm_pool *pool)
     return (size_t)pool->shape.limit * pool->shape.size <= (size_t)1 << 16;
 }
 
+PM_INLINE uintptr_t pm_pool_block0(const struct pm_span *span, const struct pm_shape *shape)
+{
+    return span->start + shape->lead - (size_t)shape->first * shape->size;
+}
+
 /* The number of the block that starts at `address`; `limit` if none does. For any thread. */
 PM_INLINE uint64_t pm_pool_block_at(const struct pm_pool *pool, const void *address)
 {
     struct pm_shape shape = pool->shape;
-    uint64_t block0 = pool->span.start - (size_t)shape.first * shape.size;
-    uint64_t distance = (uintptr_t)address - block0;
+    uint64_t distance = (uintptr_t)address - pm_pool_block0(&pool->span, &shape);
     uint64_t block = pm_multiply_high(distance, shape.reciprocal);
     bool is_start = block >= shape.first && block < shape.limit && block * shape.size == distance;
     return is_start ? block : shape.limit;
@@ -223,7 +228,7 @@ PM_INLINE uint64_t pm_pool_block_at(const struct pm_pool *pool, const void *addr
 
 PM_INLINE void *pm_pool_address(const struct pm_pool *pool, uint32_t block)
 {
-    return (void *)(pool->span.start + (size_t)(block - pool->shape.first) * pool->shape.size);
+    return (void *)(pm_pool_block0(&pool->span, &pool->shape) + (size_t)block * pool->shape.size);
 }
 
 /* Takes the last freed block; the pool has one on `free`. */
@@ -314,6 +319,17 @@ PM_INLINE void pm_pool_unset_full(struct pm_pool *pool, uint32_t freed)
     pool->state = PM_POOL_PARTIAL;
     pool->used = pm_pool_blocks(pool) - freed;
 }
+
+/*
+ * From now on blocks as large as a cache line begin `lead` bytes behind the start of one, in
+ * the pools that are new (a multiple of PM_GRANULE, less than the line).  An
+ * interpreter's objects follow the header of its collector: with the right lead, it is they
+ * that lie in a line each.  Set once.
+ */
+void pm_pool_set_lead(unsigned lead);
+
+/* May blocks of the class not lie at multiples of what their size is one of? */
+bool pm_pool_is_led(unsigned class);
 
 /* A new pool of `class`, owned by `owner`, with no block carved, in the state of a current
  * one; NULL when memory runs out. */

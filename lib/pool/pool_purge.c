@@ -39,7 +39,7 @@ uint64_t pm_pool_touched(const struct pm_pool *pool)
 {
     size_t page = pm_os_page_size();
     uint64_t touched = ~pool->span.clean;
-    if (touched == ~(uint64_t)0 || page % pool->size == 0)
+    if (touched == ~(uint64_t)0 || (page % pool->size == 0 && pool->shape.lead == 0))
         return touched;
     for (size_t reach = 0; reach < pool->size; reach += page)
         touched |= touched << 1;

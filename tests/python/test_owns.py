@@ -53,6 +53,12 @@ class Objects(support.TestCase):
             with self.subTest(type(fresh).__name__):
                 self.assertTrue(owns(id(fresh) - COLLECTOR_HEADER))
 
+    def test_objects_of_a_cache_line_lie_in_one(self):
+        kind = type("Kind", (), {"__slots__": ("one", "two", "three", "four")})
+        fresh = [kind() for _ in range(2000)]
+        self.assertEqual(sys.getsizeof(fresh[0]), 64)  # with the collector's header
+        self.assertEqual({id(one) % 64 for one in fresh[1000:]}, {0})
+
     def test_what_is_static_is_not(self):
         for known in (None, Ellipsis, int):
             self.assertFalse(owns(id(known)))

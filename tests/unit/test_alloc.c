@@ -100,8 +100,10 @@ START_TEST(fresh_zeroed_pages_are_not_touched)
 }
 END_TEST
 
+/* Also when some pools have a lead. */
 START_TEST(aligned_blocks)
 {
+    pm_pool_set_lead(_i == 0 ? 0 : PM_CACHE_LINE - PM_GRANULE);
     for (size_t align = 1; align <= 16 * PM_MIB; align *= 2) {
         for (size_t size = 0; size < 3 * PM_MIB; size = size * 3 + 1) {
             void *block = pm_alloc_aligned(size, align), *next = pm_alloc_aligned(size, align);
@@ -248,7 +250,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, impossible_sizes_are_refused);
     tcase_add_test(tests, zeroed_blocks_are_zero_when_reused);
     tcase_add_test(tests, fresh_zeroed_pages_are_not_touched);
-    tcase_add_test(tests, aligned_blocks);
+    tcase_add_loop_test(tests, aligned_blocks, 0, 2);
     tcase_add_test(tests, realloc_keeps_the_common_part);
     tcase_add_test(tests, a_block_that_shrinks_gives_back);
     tcase_add_test(tests, realloc_keeps_the_alignment_it_is_given);

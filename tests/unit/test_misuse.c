@@ -88,6 +88,17 @@ START_TEST(addresses_in_pools)
 }
 END_TEST
 
+START_TEST(addresses_before_the_first_block)
+{
+    pm_pool_set_lead(48);
+    char *first = pm_alloc(64);
+    ck_assert_uint_eq((uintptr_t)first % 64, 48);
+    told(first - 1, "is not a block of this heap");
+    told(first - 48, "is not a block of this heap");
+    told_interior(first + 1, first);
+}
+END_TEST
+
 START_TEST(addresses_in_large_blocks)
 {
     char *block = pm_alloc(300000), *fence = pm_alloc(40000);
@@ -265,6 +276,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, any_bits_are_no_block);
     tcase_add_test(tests, foreign_addresses);
     tcase_add_test(tests, addresses_in_pools);
+    tcase_add_test(tests, addresses_before_the_first_block);
     tcase_add_test(tests, addresses_in_large_blocks);
     tcase_add_test(tests, addresses_in_dedicated_blocks);
     tcase_add_test(tests, addresses_behind_a_dedicated_block);

@@ -11,37 +11,49 @@ enum { AROUND = 65536, RANDOMS = 50000 };
 
 static struct pm_heap owner = UNIT_HEAP;
 
-/* The regular pools of all classes, then the small ones. */
-enum { KINDS = 2 * PM_CLASS_COUNT };
+/* The regular pools of all classes, then the small ones, then one with a lead. */
+enum { LED = 2 * PM_CLASS_COUNT, KINDS, LEAD = PM_CACHE_LINE - PM_GRANULE };
+
+static unsigned class_of(unsigned kind)
+{
+    return kind == LED ? pm_class_of(PM_CACHE_LINE) : kind % PM_CLASS_COUNT;
+}
 
 static struct pm_pool *create(unsigned kind)
 {
     enum pm_pool_extent extent = kind < PM_CLASS_COUNT ? PM_POOL_REGULAR : PM_POOL_SMALL;
-    struct pm_pool *pool = pm_pool_create(kind % PM_CLASS_COUNT, extent, &owner);
+    pm_pool_set_lead(kind == LED ? LEAD : 0);
+    struct pm_pool *pool = pm_pool_create(class_of(kind), extent, &owner);
     ck_assert_ptr_nonnull(pool);
+    ck_assert_uint_eq(pool->shape.lead, kind == LED ? LEAD : 0);
     return pool;
+}
+
+static uintptr_t first_address(const struct pm_pool *pool)
+{
+    return pool->span.start + pool->shape.lead;
 }
 
 START_TEST(a_pool_has_the_blocks_that_its_span_holds)
 {
     struct pm_pool *pool = create((unsigned)_i);
-    size_t bytes = pm_span_bytes(&pool->span), room = bytes / pool->size;
+    size_t bytes = pm_span_bytes(&pool->span), room = (bytes - pool->shape.lead) / pool->size;
     ck_assert_uint_eq(bytes % pm_os_page_size(), 0);
-    ck_assert_uint_eq(pool->size, pm_class_size((unsigned)_i % PM_CLASS_COUNT));
+    ck_assert_uint_eq(pool->size, pm_class_size(class_of((unsigned)_i)));
     ck_assert_uint_eq(pool->limit, unit_nth(pool, pm_pool_blocks(pool)));
     ck_assert_uint_ge(pm_pool_blocks(pool), _i < PM_CLASS_COUNT ? 8 : 2);
     ck_assert_uint_le(pm_pool_blocks(pool), room);
     /* Some are given up if no distance is too large then. */
     ck_assert_uint_le(room - pm_pool_blocks(pool), pm_pool_is_near(pool) ? room / 8 : 0);
     ck_assert_uint_le(pool->limit, PM_POOL_LIMIT_MAX);
-    ck_assert_ptr_eq(pm_pool_address(pool, pool->shape.first), (void *)pool->span.start);
+    ck_assert_ptr_eq(pm_pool_address(pool, pool->shape.first), (void *)first_address(pool));
 }
 END_TEST
 
 START_TEST(only_the_starts_of_blocks_have_numbers)
 {
     struct pm_pool *pool = create((unsigned)_i);
-    uintptr_t start = pool->span.start, end = start + pm_span_bytes(&pool->span);
+    uintptr_t start = first_address(pool), end = pool->span.start + pm_span_bytes(&pool->span);
     uint64_t blocks = pm_pool_blocks(pool), state = unit_seed();
     for (uintptr_t at = start - AROUND; at < end + AROUND; at++) {
         uint64_t number = pm_pool_block_at(pool, (void *)at), offset = at - start;
@@ -55,7 +67,7 @@ START_TEST(only_the_starts_of_blocks_have_numbers)
     }
     for (int i = 0; i < RANDOMS; i++) {
         uintptr_t at = unit_random(&state);
-        if (at - start >= pm_span_bytes(&pool->span))
+        if (at - pool->span.start >= pm_span_bytes(&pool->span))
             ck_assert_uint_eq(pm_pool_block_at(pool, (void *)at), pool->limit);
     }
 }
@@ -107,7 +119,7 @@ static bool live[PM_POOL_LIMIT_MAX]; /* by number */
 
 static void only_live_blocks_are_fast(const struct pm_pool *pool)
 {
-    uintptr_t start = pool->span.start, end = start + pm_span_bytes(&pool->span);
+    uintptr_t start = first_address(pool), end = pool->span.start + pm_span_bytes(&pool->span);
     uintptr_t next = start; /* where the next block starts, up to the last */
     uint32_t number = pool->shape.first;
     for (uintptr_t at = start - AROUND; at < end + AROUND; at++) {
@@ -168,7 +180,7 @@ START_TEST(a_pool_serves_each_block_once)
         ck_assert_uint_eq(pm_pool_used(pool), i);
         char *block = unit_take(pool);
         ck_assert_ptr_nonnull(block);
-        ck_assert_uint_eq((uintptr_t)block % natural, 0);
+        ck_assert_uint_eq((uintptr_t)block % natural, pool->shape.lead);
         ck_assert(block >= (char *)pool->span.start);
         ck_assert(block + pool->size <= (char *)pool->span.start + pm_span_bytes(&pool->span));
         ck_assert_uint_eq(*(unsigned *)block, 0); /* nobody else's */
