@@ -195,9 +195,9 @@ struct old {
     size_t size;
 };
 
-static void *copy_to_new(struct old old, size_t size, size_t align, const char *call)
+PM_INLINE void *copy_to_new(struct old old, size_t size, size_t align, const char *call)
 {
-    void *copy = pm_alloc_aligned(size, align);
+    void *copy = align > PM_GRANULE ? pm_alloc_aligned(size, align) : pm_alloc(size);
     if (copy == NULL)
         return NULL;
     memcpy(copy, old.block, old.size < size ? old.size : size);
@@ -219,16 +219,17 @@ static size_t foreign_size(const void *address, const char *call)
 /*
  * A block that would be three quarters full stays: moving it gains little.  (That is
  * CPython's measure, whose writers ask for more than they need and give the rest back:
- * with a half, a list of 100,000 strings took a quarter more memory.)
+ * with a half, a list of 100,000 strings took a quarter more memory.)  And so does one
+ * whose class has no neighbour that would do: the smallest are a granule apart.
  */
-static bool stays(const struct pm_pool *pool, size_t size)
+PM_INLINE bool stays(size_t now, size_t size)
 {
-    size_t now = pool->shape.size;
-    return size <= now && (size > now - now / 4 || pm_class_of(size) == pool->class);
+    size_t slack = now / 4 > PM_GRANULE ? now / 4 : PM_GRANULE;
+    return now - (size + (size == 0)) < slack; /* a size that is too large wraps around */
 }
 
 /* The pool of a live block, if that is ours and in the table, as in pm_free(); else NULL. */
-static struct pm_pool *own_pool_of(const void *address)
+PM_INLINE struct pm_pool *own_pool_of(const void *address)
 {
     struct pm_pool *pool = *pm_heap_tlb_slot(pm_tls_heap, address);
     uint64_t distance = (uintptr_t)address - pool->block0;
@@ -254,7 +255,7 @@ static void *resize(const struct pm_block *block, void *address, size_t size, si
         return NULL;
     if (block->large != NULL)
         return pm_large_resize(block->large, size, align);
-    return stays(block->pool, size) ? address : NULL;
+    return stays(block->usable, size) ? address : NULL;
 }
 
 void *pm_realloc_aligned(void *address, size_t size, size_t align, const char *call)
@@ -270,9 +271,15 @@ void *pm_realloc_aligned(void *address, size_t size, size_t align, const char *c
     return copy_to_new((struct old){address, block.usable}, size, align, call);
 }
 
+/* Most are of one's own blocks, which are short. */
 void *pm_realloc(void *address, size_t size, const char *call)
 {
-    return pm_realloc_aligned(address, size, PM_GRANULE, call);
+    struct pm_pool *pool = own_pool_of(address);
+    if (PM_UNLIKELY(pool == NULL))
+        return pm_realloc_aligned(address, size, PM_GRANULE, call);
+    if (stays(pool->size, size))
+        return address;
+    return copy_to_new((struct old){address, pool->size}, size, PM_GRANULE, call);
 }
 
 size_t pm_usable_size(const void *address, const char *call)

@@ -90,9 +90,10 @@ static void inherit(struct pm_pool *pool)
     if (is_orphan(pool)) {
         pm_pool_rebuild(pool);
         release(pool);
-    } else if (is_awaiting(pool) && pm_pool_recover(pool) &&
-               !pm_pool_is_owned_by(pool, pm_tls_heap)) {
-        release(pool);
+    } else if (is_awaiting(pool) && pm_pool_recover(pool)) {
+        pm_remote_see();
+        if (!pm_pool_is_owned_by(pool, pm_tls_heap))
+            release(pool);
     }
 }
 

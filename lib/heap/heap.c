@@ -20,6 +20,7 @@ enum {
     PARTIAL_LOOKED = 8,        /* partial pools asked for a block before fresh memory is used */
     FULL_KEPT = 64,            /* full pools of a class that stay with the heap */
     IDLE_STEP = 128 << 10,     /* bytes of pools made between two looks at the idle ones */
+    GROWTH_STEPS = 256,        /* of the peak, between two times idle ones go because it grows */
     TIDY_STEP = 256 << 10, /* bytes of growth, at least, between two times all pools are purged */
 };
 
@@ -203,7 +204,7 @@ static struct pm_pool *take_partial(struct pm_bin *bin)
 /* A full pool into which other threads have freed. */
 static struct pm_pool *take_full(struct pm_heap *heap, struct pm_bin *bin)
 {
-    struct pm_pool *pool = bin->full.first;
+    struct pm_pool *pool = pm_remote_is_seen() ? bin->full.first : NULL;
     while (pool != NULL && !pm_pool_has_remote(pool))
         pool = pool->next;
     if (pool != NULL) {
@@ -284,7 +285,7 @@ static void let_idle_go(struct pm_heap *heap)
     bool grows = peak > heap->idle_below;
     if (!grows && heap->made_bytes < IDLE_STEP)
         return;
-    heap->idle_below = peak;
+    heap->idle_below = peak + peak / GROWTH_STEPS;
     heap->made_bytes = 0;
     if (peak > heap->tidy_below && pm_purge_decay() >= 0) {
         heap->tidy_below = peak + peak / 8 + TIDY_STEP;

@@ -16,38 +16,40 @@
 #include "heap/floating.h"
 #include "heap/heap.h"
 #include "heap/thread.h"
+#include "os/os.h"
 #include "os/tls.h"
 
 /* So that no call takes much more than a millisecond. */
 enum { POOLS_AT_ONCE = 256, CLAIMED_AT_ONCE = 64 };
 
-static bool has_rested(struct pm_pool *pool)
+static bool has_rested(struct pm_pool *pool, uint32_t used)
 {
-    uint32_t used = pm_pool_used(pool);
     if (pool->rested == used)
         return true;
     pm_pool_rest(pool, used);
     return false;
 }
 
-enum which { RESTED, ALL, ALL_ON_SMALL_PAGES };
+enum which { RESTED, ALL, FOR_GROWTH };
 
 struct work {
     size_t bytes;
     int pools;
 };
 
-static bool is_due(const struct pm_pool *pool, bool rested, enum which which)
+/* Without looking at each block: there may be a page to gain, and no huge page to lose. */
+static bool serves_growth(const struct pm_pool *pool, uint32_t used)
 {
-    if (which == ALL_ON_SMALL_PAGES)
-        return pm_arena_hugepages(pool->span.arena) != PM_HUGEPAGES_ADVISED;
-    return rested || which == ALL;
+    size_t free = (size_t)(pool->carved - pool->shape.first - pool->withheld - used) * pool->size;
+    return free >= pm_os_page_size() &&
+           pm_arena_hugepages(pool->span.arena) != PM_HUGEPAGES_ADVISED;
 }
 
 static void purge(struct pm_pool *pool, enum which which, struct work *done)
 {
-    bool rested = has_rested(pool);
-    if (pm_pool_is_purged(pool) || !is_due(pool, rested, which))
+    uint32_t used = pm_pool_used(pool);
+    bool due = has_rested(pool, used) || which != RESTED;
+    if (!due || pm_pool_is_purged(pool) || (which == FOR_GROWTH && !serves_growth(pool, used)))
         return;
     done->bytes += pm_pool_purge(pool);
     done->pools++;
@@ -91,7 +93,7 @@ size_t pm_heap_purge(struct pm_heap *heap, bool all)
 
 void pm_heap_tidy(struct pm_heap *heap)
 {
-    purge_heap(heap, ALL_ON_SMALL_PAGES);
+    purge_heap(heap, FOR_GROWTH);
 }
 
 static void purge_floating(unsigned class, enum which which, struct work *done)

@@ -18,6 +18,15 @@
 
 enum { BATCH_BLOCKS = 32, BATCH_BYTES = 4096 };
 
+atomic_bool pm_remote_seen;
+
+/* Written once: its cache line is read by all. */
+void pm_remote_see(void)
+{
+    if (!pm_remote_is_seen())
+        atomic_store_explicit(&pm_remote_seen, true, memory_order_relaxed);
+}
+
 /*
  * Leads the end of the list on.  The owner may have freed the block there just as it was taken
  * over, and its list leads on from it then: that must not be overwritten unseen.
@@ -42,7 +51,10 @@ static bool push(const struct pm_batch *list)
          * release in floating.c: unclaim(), for the case that this claims the pool */
     } while (!atomic_compare_exchange_weak_explicit(&list->pool->remote, &word, pushed,
                                                     memory_order_acq_rel, memory_order_relaxed));
-    return (word & PM_REMOTE_OWNED) == 0;
+    if ((word & PM_REMOTE_OWNED) == 0)
+        return true;
+    pm_remote_see();
+    return false;
 }
 
 static void look_after(struct pm_heap *heap, struct pm_pool *claimed)

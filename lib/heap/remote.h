@@ -18,6 +18,18 @@ void pm_remote_free(struct pm_heap *heap, struct pm_pool *pool, uint64_t block, 
 /* Pushes what the heap's batches hold. */
 void pm_remote_flush(struct pm_heap *heap);
 
+/* Has any pool that was owned received blocks from another thread?  Mostly in no program with one
+ * thread: then there is nothing to look for.  Relaxed, as it comes no sooner than they do. */
+extern atomic_bool pm_remote_seen;
+
+/* For the child after a fork, in which such blocks have been found. */
+void pm_remote_see(void);
+
+PM_INLINE bool pm_remote_is_seen(void)
+{
+    return atomic_load_explicit(&pm_remote_seen, memory_order_relaxed);
+}
+
 /* The slot of heap->batch that `pool` uses. */
 PM_INLINE size_t pm_batch_slot(const struct pm_pool *pool)
 {

@@ -18,9 +18,14 @@
 #include "os/os.h"
 #include "pool/pool.h"
 
+static unsigned page_shift(void)
+{
+    return (unsigned)__builtin_ctzll(pm_os_page_size());
+}
+
 static unsigned page_of(const struct pm_pool *pool, uintptr_t address)
 {
-    return (unsigned)((address - pool->span.start) >> __builtin_ctzll(pm_os_page_size()));
+    return (unsigned)((address - pool->span.start) >> page_shift());
 }
 
 /* Bits first to last, at most 63. */
@@ -63,13 +68,16 @@ static uint64_t idle_pages(struct pm_pool *pool, uint64_t *offered)
     for (uint32_t block = pool->free; block != PM_LINK_NONE; block = pm_link_get(pool, block))
         pm_bitmap_set(listed, block, 1);
     uint64_t busy = 0;
-    for (uint32_t block = pool->shape.first; block < pool->carved; block++) {
-        if (begins_on(pool, block, pool->span.clean))
+    unsigned shift = page_shift(); /* what is looked at here is every block of a growing process */
+    uint32_t at = pool->shape.lead, size = pool->size;
+    for (uint32_t block = pool->shape.first; block < pool->carved; block++, at += size) {
+        uint64_t pages = bits(at >> shift, (at + size - 1) >> shift), begins = pages & -pages;
+        if ((begins & pool->span.clean) != 0)
             continue;
         if (pm_bitmap_test(listed, block))
-            *offered |= pm_pool_pages(pool, block, block + 1);
+            *offered |= pages;
         else
-            busy |= pm_pool_pages(pool, block, block + 1);
+            busy |= pages;
     }
     return ~busy & bits(0, page_of(pool, pool->span.start + pm_span_bytes(&pool->span) - 1));
 }

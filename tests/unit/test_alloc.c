@@ -155,6 +155,20 @@ START_TEST(a_block_that_shrinks_gives_back)
 }
 END_TEST
 
+START_TEST(a_small_block_shrinks_to_another_class_or_by_a_quarter)
+{
+    for (size_t before = 16; before <= 1024; before += 16) {
+        size_t now = pm_class_size(pm_class_of(before));
+        for (size_t size = 0; size <= now; size++) {
+            void *block = pm_alloc(before), *after = pm_realloc(block, size, "realloc");
+            bool same_class = pm_class_of(size) == pm_class_of(before);
+            ck_assert_int_eq(after == block, same_class || size > now - now / 4);
+            pm_free(after, "free");
+        }
+    }
+}
+END_TEST
+
 START_TEST(realloc_keeps_the_alignment_it_is_given)
 {
     static const size_t sizes[] = {1, 100, 5000, 40000, PM_MIB, 300000, 9 * PM_MIB, 200, 0};
@@ -253,6 +267,7 @@ static void add(TCase *tests)
     tcase_add_loop_test(tests, aligned_blocks, 0, 2);
     tcase_add_test(tests, realloc_keeps_the_common_part);
     tcase_add_test(tests, a_block_that_shrinks_gives_back);
+    tcase_add_test(tests, a_small_block_shrinks_to_another_class_or_by_a_quarter);
     tcase_add_test(tests, realloc_keeps_the_alignment_it_is_given);
     tcase_add_test(tests, empty_arenas_go_before_memory_runs_out);
     tcase_add_test(tests, any_series_keeps_contents);

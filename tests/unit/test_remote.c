@@ -68,6 +68,23 @@ START_TEST(the_owner_finds_it_when_it_collects)
 }
 END_TEST
 
+/* Until then nobody looks for any. */
+START_TEST(it_is_seen_that_pools_with_an_owner_receive_blocks)
+{
+    pm_free(pm_alloc(SIZE), "free");
+    ck_assert(!pm_remote_is_seen());
+    struct pm_pool *floating = used_pool(3, 2), *owned = used_pool(3, 2);
+    pm_pool_unset_current(floating);
+    ck_assert(pm_floating_release(floating, false, false));
+    free_from(&other, floating, 0);
+    pm_remote_flush(&other);
+    ck_assert(!pm_remote_is_seen());
+    free_from(&other, owned, 0);
+    pm_remote_flush(&other);
+    ck_assert(pm_remote_is_seen());
+}
+END_TEST
+
 /* Every class: blocks travel together until they are many, or much memory. */
 START_TEST(a_batch_goes_when_it_is_full)
 {
@@ -429,6 +446,7 @@ static void add(TCase *tests)
 {
     tcase_add_checked_fixture(tests, setup, NULL);
     tcase_add_test(tests, the_owner_finds_it_when_it_collects);
+    tcase_add_test(tests, it_is_seen_that_pools_with_an_owner_receive_blocks);
     tcase_add_loop_test(tests, a_batch_goes_when_it_is_full, 0, PM_CLASS_COUNT);
     tcase_add_test(tests, a_batch_goes_when_another_needs_its_slot);
     tcase_add_test(tests, a_flush_sends_all);
