@@ -38,7 +38,7 @@
 /* What the system is told about an arena: see hugepages.h. */
 enum pm_hugepages {
     PM_HUGEPAGES_SYSTEM,  /* nothing: it does as it is set up to */
-    PM_HUGEPAGES_ADVISED, /* to use huge pages; the arena is for pools only */
+    PM_HUGEPAGES_ADVISED, /* to use huge pages; the arena is dedicated, or for pools only */
     PM_HUGEPAGES_NEVER,
 };
 

@@ -37,6 +37,15 @@ void pm_hugepages_begin(struct pm_arena *arena)
                                  present == PM_HUGEPAGES_ADVISED);
 }
 
+void pm_hugepages_grow(struct pm_arena *arena)
+{
+    if (!are_wanted() || arena->map_size < PM_HUGEPAGES_FROM ||
+        pm_arena_hugepages(arena) == PM_HUGEPAGES_ADVISED)
+        return;
+    atomic_store_explicit(&arena->hugepages, PM_HUGEPAGES_ADVISED, memory_order_relaxed);
+    pm_hugepages_begin(arena);
+}
+
 void pm_hugepages_end(struct pm_arena *arena)
 {
     if (PM_LIKELY(pm_arena_hugepages(arena) == PM_HUGEPAGES_NEVER))

@@ -4,7 +4,8 @@
  * A process that uses PM_HUGEPAGES_FROM gets arenas for nothing but pools, which use them.
  * Pools are taken from the lowest free slices and written all over, so one huge page is
  * full before the next is touched, and they cost at most that one.  Large blocks are kept
- * out, as many are only written in part; what they use is for the system to say.
+ * out, as many are only written in part; what they use is for the system to say.  But what a
+ * program makes longer it has written to its end: large blocks that grow use them as well.
  *
  * A small process has none, nor has an arena any more of which free pages have been purged: where
  * the system uses huge pages wherever they fit, it would make one of the few small ones
@@ -29,6 +30,9 @@ enum pm_hugepages pm_hugepages_of_dedicated(void);
 
 /* Tells the system about a new arena. */
 void pm_hugepages_begin(struct pm_arena *arena);
+
+/* A dedicated arena has grown: if it is large now, it uses them. */
+void pm_hugepages_grow(struct pm_arena *arena);
 
 /* Pages of the arena are purged: it has none from now on, and is open to all spans. */
 void pm_hugepages_end(struct pm_arena *arena);

@@ -169,6 +169,7 @@ struct pm_arena *pm_mapping_new_from(const struct pm_span *span, size_t bytes)
         return NULL;
     pm_provider_get(&arena->provider);
     arena->dedicated = true;
+    atomic_init(&arena->hugepages, pm_arena_hugepages(span->arena)); /* it goes with the pages */
     if (pm_provider_is_system(&arena->provider) && pm_provider_is_system(&span->arena->provider) &&
         move_and_resize(arena, span, bytes))
         return arena;
@@ -182,6 +183,7 @@ bool pm_mapping_resize(struct pm_arena *arena, size_t bytes)
     size_t before = arena->base - arena->map_start;
     if (bytes > PTRDIFF_MAX - before || !pm_ownermap_reserve())
         return false;
+    bool grows = before + bytes > arena->map_size;
     void *moved = pm_os_memory.resize((void *)arena->map_start, arena->map_size, before + bytes);
     if (moved == NULL)
         return false;
@@ -190,6 +192,8 @@ bool pm_mapping_resize(struct pm_arena *arena, size_t bytes)
     arena->base = arena->map_start + before;
     arena->slices = pm_div_up(bytes, PM_SLICE);
     pm_os_name(moved, arena->map_size, "pymem: arena");
+    if (grows)
+        pm_hugepages_grow(arena);
     if (!pm_ownermap_prepare(arena->base, 1))
         pm_fatal_broken("the owner map has room for a block that was moved", moved);
     return true;

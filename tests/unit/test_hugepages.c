@@ -100,6 +100,26 @@ START_TEST(an_arena_that_is_purged_has_none_any_more)
 }
 END_TEST
 
+START_TEST(a_large_block_that_grows_has_them)
+{
+    size_t less = PM_HUGEPAGES_FROM / 2;
+    struct pm_arena *shared = take(&large_span, PM_SPAN_LARGE, PM_MIB);
+    ck_assert(pm_spans_remap(&large_span, less));
+    ck_assert_ptr_ne(large_span.arena, shared);
+    ck_assert_int_eq(pm_arena_hugepages(large_span.arena), PM_HUGEPAGES_NEVER); /* as there */
+    ck_assert_uint_eq(unit_os.huge, 0);
+    ck_assert(pm_spans_remap(&large_span, PM_HUGEPAGES_FROM));
+    ck_assert_int_eq(pm_arena_hugepages(large_span.arena), PM_HUGEPAGES_ADVISED);
+    ck_assert_uint_eq(unit_os.huge, PM_HUGEPAGES_FROM);
+    ck_assert(pm_spans_remap(&large_span, 2 * PM_HUGEPAGES_FROM));
+    ck_assert_uint_eq(unit_os.huge, PM_HUGEPAGES_FROM); /* has been said */
+
+    ck_assert(pm_spans_take_dedicated(&big[0], 2 * PM_DEDICATED_MIN, PM_SLICE));
+    ck_assert(pm_spans_remap(&big[0], PM_DEDICATED_MIN));
+    ck_assert_int_eq(pm_arena_hugepages(big[0].arena), PM_HUGEPAGES_SYSTEM);
+}
+END_TEST
+
 /* The system might put a huge page where a small one has just gone, if it does so by itself. */
 START_TEST(nor_has_one_that_the_system_decides_about)
 {
@@ -142,6 +162,8 @@ START_TEST(the_option_is_heard)
     ck_assert_int_eq(pm_arena_hugepages(large_span.arena), PM_HUGEPAGES_NEVER);
     ck_assert_uint_eq(unit_os.huge, 0);
     ck_assert_uint_eq(unit_os.small, bytes_of(arena) + PM_DEDICATED_MIN);
+    ck_assert(pm_spans_remap(&large_span, 2 * PM_DEDICATED_MIN));
+    ck_assert_uint_eq(unit_os.huge, 0);
 }
 END_TEST
 
@@ -153,6 +175,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, large_blocks_are_kept_out);
     tcase_add_test(tests, large_blocks_are_let_in_when_memory_is_short);
     tcase_add_test(tests, an_arena_that_is_purged_has_none_any_more);
+    tcase_add_test(tests, a_large_block_that_grows_has_them);
     tcase_add_test(tests, nor_has_one_that_the_system_decides_about);
     tcase_add_test(tests, pages_inside_pools_end_it_too);
     tcase_add_test(tests, the_option_is_heard);
