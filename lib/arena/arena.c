@@ -287,6 +287,7 @@ void pm_arena_clean_locked(struct pm_arena *arena, size_t first, size_t slices)
     size_t page = pm_arena_pages(first), pages = pm_arena_pages(slices);
     count_clean(arena, pm_bitmap_count(arena->dirty, page, pages));
     pm_bitmap_clear(arena->dirty, page, pages);
+    pm_bitmap_clear(arena->aged, page, pages);
 }
 
 size_t pm_arena_span_bytes(const struct pm_span *span)

@@ -3,6 +3,8 @@
  */
 #include "arena/hugepages.h"
 
+#include "arena/bitmap.h"
+#include "arena/purge.h"
 #include "os/os.h"
 
 static atomic_bool unwanted; /* relaxed: set before there is a second thread */
@@ -46,17 +48,45 @@ void pm_hugepages_grow(struct pm_arena *arena)
     pm_hugepages_begin(arena);
 }
 
+/* Free slices beside others that are in use may be resident, though nobody has ever used them.
+ * Returns the bytes that were known to be. */
+static size_t purge_free(struct pm_arena *arena)
+{
+    size_t dirty = arena->dirty_count;
+    size_t first = pm_bitmap_next(arena->taken, 0, arena->slices, false);
+    while (first != arena->slices) {
+        size_t end = pm_bitmap_next(arena->taken, first, arena->slices, true);
+        void *start = (void *)(arena->base + (first << PM_SLICE_SHIFT));
+        if (pm_os_memory.purge(start, (end - first) << PM_SLICE_SHIFT))
+            pm_arena_clean_locked(arena, first, end - first);
+        first = pm_bitmap_next(arena->taken, end, arena->slices, false);
+    }
+    return (dirty - arena->dirty_count) * pm_os_page_size();
+}
+
+size_t pm_hugepages_end_locked(struct pm_arena *arena)
+{
+    enum pm_hugepages before = pm_arena_hugepages(arena);
+    if (PM_LIKELY(before == PM_HUGEPAGES_NEVER))
+        return 0;
+    atomic_store_explicit(&arena->hugepages, PM_HUGEPAGES_NEVER, memory_order_relaxed);
+    pm_hugepages_begin(arena);
+    return before == PM_HUGEPAGES_ADVISED ? purge_free(arena) : 0;
+}
+
 void pm_hugepages_end(struct pm_arena *arena)
 {
     if (PM_LIKELY(pm_arena_hugepages(arena) == PM_HUGEPAGES_NEVER))
         return;
-    atomic_store_explicit(&arena->hugepages, PM_HUGEPAGES_NEVER, memory_order_relaxed);
-    pm_hugepages_begin(arena);
+    pm_lock(&pm_arena_lock);
+    size_t purged = pm_hugepages_end_locked(arena);
+    pm_unlock(&pm_arena_lock);
+    pm_purge_count(purged);
 }
 
 void pm_hugepages_end_all_locked(void)
 {
     for (struct pm_arena *arena = pm_arena_list; arena != NULL && !arena->dedicated;
          arena = arena->next)
-        pm_hugepages_end(arena);
+        pm_purge_count(pm_hugepages_end_locked(arena));
 }

@@ -34,8 +34,14 @@ void pm_hugepages_begin(struct pm_arena *arena);
 /* A dedicated arena has grown: if it is large now, it uses them. */
 void pm_hugepages_grow(struct pm_arena *arena);
 
-/* Pages of the arena are purged: it has none from now on, and is open to all spans. */
+/*
+ * Pages of the arena are purged: it has none from now on, and is open to all spans.  Its free
+ * pages go at once, for others than the books say may be resident.
+ */
 void pm_hugepages_end(struct pm_arena *arena);
+
+/* The same under pm_arena_lock; returns the bytes given back. */
+size_t pm_hugepages_end_locked(struct pm_arena *arena);
 
 /* There is no memory for another arena: those there are serve all spans.  Under pm_arena_lock. */
 void pm_hugepages_end_all_locked(void);

@@ -86,6 +86,28 @@ START_TEST(large_blocks_are_let_in_when_memory_is_short)
 }
 END_TEST
 
+/* One slice of a huge page is used: the others may be resident as well, and go with its end. */
+START_TEST(what_nobody_has_used_goes_too)
+{
+    make_large();
+    struct pm_arena *huge = take(&pool_span, PM_SPAN_POOL, PM_SLICE);
+    memset((void *)(huge->base + PM_SLICE), 1, PM_SLICE); /* as if the system had done so */
+    unit_os_fail(UNIT_BIT(UNIT_PURGE), 1, true);
+    pm_hugepages_end(huge);
+    unit_os_heal();
+    ck_assert_uint_ne(*(char *)(huge->base + PM_SLICE), 0); /* it refuses: no harm done */
+    pm_spans_give(&pool_span);
+    pm_purge_all();
+
+    huge = take(&pool_span, PM_SPAN_POOL, PM_SLICE);
+    memset((void *)(huge->base + PM_SLICE), 1, PM_SLICE);
+    memset((void *)huge->base, 1, PM_SLICE);
+    pm_hugepages_end(huge);
+    ck_assert(unit_is_zero((char *)huge->base + PM_SLICE, PM_SLICE));
+    ck_assert_uint_eq(*(char *)huge->base, 1);
+}
+END_TEST
+
 START_TEST(an_arena_that_is_purged_has_none_any_more)
 {
     make_large();
@@ -94,6 +116,9 @@ START_TEST(an_arena_that_is_purged_has_none_any_more)
     pm_spans_give(&large_span);
     ck_assert_int_eq(pm_arena_hugepages(huge), PM_HUGEPAGES_ADVISED);
     ck_assert_uint_eq(pm_purge_all(), PM_SLICE);
+    ck_assert_uint_eq(pm_purge_total(), PM_SLICE);
+    ck_assert_uint_eq(huge->dirty_count, 0);
+    pm_arena_check();
     ck_assert_int_eq(pm_arena_hugepages(huge), PM_HUGEPAGES_NEVER);
     ck_assert_uint_eq(unit_os.small, bytes_of(huge));
     ck_assert_ptr_eq(take(&large_span, PM_SPAN_LARGE, PM_SLICE), huge);
@@ -174,6 +199,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, pools_of_a_large_one_have_arenas_with_huge_pages);
     tcase_add_test(tests, large_blocks_are_kept_out);
     tcase_add_test(tests, large_blocks_are_let_in_when_memory_is_short);
+    tcase_add_test(tests, what_nobody_has_used_goes_too);
     tcase_add_test(tests, an_arena_that_is_purged_has_none_any_more);
     tcase_add_test(tests, a_large_block_that_grows_has_them);
     tcase_add_test(tests, nor_has_one_that_the_system_decides_about);
