@@ -127,21 +127,28 @@ END_TEST
 
 START_TEST(a_large_block_that_grows_has_them)
 {
-    size_t less = PM_HUGEPAGES_FROM / 2;
-    struct pm_arena *shared = take(&large_span, PM_SPAN_LARGE, PM_MIB);
-    ck_assert(pm_spans_remap(&large_span, less));
-    ck_assert_ptr_ne(large_span.arena, shared);
-    ck_assert_int_eq(pm_arena_hugepages(large_span.arena), PM_HUGEPAGES_NEVER); /* as there */
-    ck_assert_uint_eq(unit_os.huge, 0);
-    ck_assert(pm_spans_remap(&large_span, PM_HUGEPAGES_FROM));
+    ck_assert(pm_spans_take_dedicated(&large_span, PM_DEDICATED_MIN, PM_SLICE));
+    ck_assert_int_eq(pm_arena_hugepages(large_span.arena), PM_HUGEPAGES_SYSTEM);
+    ck_assert(pm_spans_remap(&large_span, PM_HUGEPAGES_FROM + PM_MIB));
     ck_assert_int_eq(pm_arena_hugepages(large_span.arena), PM_HUGEPAGES_ADVISED);
-    ck_assert_uint_eq(unit_os.huge, PM_HUGEPAGES_FROM);
+    ck_assert_uint_eq(unit_os.huge, PM_HUGEPAGES_FROM + PM_MIB);
     ck_assert(pm_spans_remap(&large_span, 2 * PM_HUGEPAGES_FROM));
-    ck_assert_uint_eq(unit_os.huge, PM_HUGEPAGES_FROM); /* has been said */
+    ck_assert_uint_eq(unit_os.huge, PM_HUGEPAGES_FROM + PM_MIB); /* has been said */
 
     ck_assert(pm_spans_take_dedicated(&big[0], 2 * PM_DEDICATED_MIN, PM_SLICE));
     ck_assert(pm_spans_remap(&big[0], PM_DEDICATED_MIN));
     ck_assert_int_eq(pm_arena_hugepages(big[0].arena), PM_HUGEPAGES_SYSTEM);
+}
+END_TEST
+
+START_TEST(a_block_that_leaves_its_arena_keeps_what_was_said_there)
+{
+    take(&large_span, PM_SPAN_LARGE, PM_MIB);
+    if (!pm_spans_remap(&large_span, 2 * PM_MIB))
+        return; /* a system without MREMAP_DONTUNMAP, or valgrind */
+    ck_assert(large_span.arena->dedicated);
+    ck_assert_int_eq(pm_arena_hugepages(large_span.arena), PM_HUGEPAGES_NEVER);
+    ck_assert_uint_eq(unit_os.huge, 0);
 }
 END_TEST
 
@@ -202,6 +209,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, what_nobody_has_used_goes_too);
     tcase_add_test(tests, an_arena_that_is_purged_has_none_any_more);
     tcase_add_test(tests, a_large_block_that_grows_has_them);
+    tcase_add_test(tests, a_block_that_leaves_its_arena_keeps_what_was_said_there);
     tcase_add_test(tests, nor_has_one_that_the_system_decides_about);
     tcase_add_test(tests, pages_inside_pools_end_it_too);
     tcase_add_test(tests, the_option_is_heard);
