@@ -21,9 +21,11 @@ static bool are_wanted(void)
 
 enum pm_hugepages pm_hugepages_of_shared(enum pm_span_kind kind)
 {
-    if (!are_wanted() || pm_arena_used() < PM_HUGEPAGES_FROM)
+    if (!are_wanted())
         return PM_HUGEPAGES_NEVER;
-    return kind == PM_SPAN_POOL ? PM_HUGEPAGES_ADVISED : PM_HUGEPAGES_SYSTEM;
+    if (kind != PM_SPAN_POOL)
+        return PM_HUGEPAGES_SYSTEM;
+    return pm_arena_used() < PM_HUGEPAGES_FROM ? PM_HUGEPAGES_NEVER : PM_HUGEPAGES_ADVISED;
 }
 
 enum pm_hugepages pm_hugepages_of_dedicated(void)

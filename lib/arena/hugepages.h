@@ -7,9 +7,9 @@
  * out, as many are only written in part; what they use is for the system to say.  But what a
  * program makes longer it has written to its end: large blocks that grow use them as well.
  *
- * A small process has none, nor has an arena any more of which free pages have been purged: where
- * the system uses huge pages wherever they fit, it would make one of the few small ones
- * that are still in use.
+ * Pools of a small process have none, nor has an arena any more of which free pages inside pools
+ * have been purged: where the system uses huge pages wherever they fit, it would make
+ * one of the few small ones that are still in use.
  */
 #ifndef PM_ARENA_HUGEPAGES_H
 #define PM_ARENA_HUGEPAGES_H
@@ -35,8 +35,8 @@ void pm_hugepages_begin(struct pm_arena *arena);
 void pm_hugepages_grow(struct pm_arena *arena);
 
 /*
- * Pages of the arena are purged: it has none from now on, and is open to all spans.  Its free
- * pages go at once, for others than the books say may be resident.
+ * Pages inside pools are purged, or any of an arena for pools: it has none from now on, and is open
+ * to all spans.  Its free pages go at once, for others than the books say may be resident.
  */
 void pm_hugepages_end(struct pm_arena *arena);
 

@@ -143,6 +143,7 @@ END_TEST
 
 START_TEST(a_block_that_leaves_its_arena_keeps_what_was_said_there)
 {
+    take(&pool_span, PM_SPAN_POOL, PM_SLICE); /* there are to be none */
     take(&large_span, PM_SPAN_LARGE, PM_MIB);
     if (!pm_spans_remap(&large_span, 2 * PM_MIB))
         return; /* a system without MREMAP_DONTUNMAP, or valgrind */
@@ -152,17 +153,16 @@ START_TEST(a_block_that_leaves_its_arena_keeps_what_was_said_there)
 }
 END_TEST
 
-/* The system might put a huge page where a small one has just gone, if it does so by itself. */
-START_TEST(nor_has_one_that_the_system_decides_about)
+/* What large blocks leave is the system's to decide about. */
+START_TEST(free_slices_among_large_blocks_end_nothing)
 {
-    make_large();
-    struct pm_arena *arena = take(&large_span, PM_SPAN_LARGE, PM_SLICE);
     struct pm_span other;
+    struct pm_arena *arena = take(&large_span, PM_SPAN_LARGE, PM_SLICE);
     take(&other, PM_SPAN_LARGE, PM_SLICE);
     pm_spans_give(&other);
-    pm_purge_all();
-    ck_assert_int_eq(pm_arena_hugepages(arena), PM_HUGEPAGES_NEVER);
-    ck_assert_uint_eq(unit_os.small, bytes_of(arena));
+    ck_assert_uint_eq(pm_purge_all(), PM_SLICE);
+    ck_assert_int_eq(pm_arena_hugepages(arena), PM_HUGEPAGES_SYSTEM);
+    ck_assert_uint_eq(unit_os.huge + unit_os.small, 0);
 }
 END_TEST
 
@@ -210,7 +210,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, an_arena_that_is_purged_has_none_any_more);
     tcase_add_test(tests, a_large_block_that_grows_has_them);
     tcase_add_test(tests, a_block_that_leaves_its_arena_keeps_what_was_said_there);
-    tcase_add_test(tests, nor_has_one_that_the_system_decides_about);
+    tcase_add_test(tests, free_slices_among_large_blocks_end_nothing);
     tcase_add_test(tests, pages_inside_pools_end_it_too);
     tcase_add_test(tests, the_option_is_heard);
 }
