@@ -7,16 +7,16 @@
 #include "arena/purge.h"
 #include "os/os.h"
 
-static atomic_bool unwanted; /* relaxed: set before there is a second thread */
+static atomic_bool wanted = true; /* relaxed: set before there is a second thread */
 
 void pm_hugepages_set(bool use)
 {
-    atomic_store_explicit(&unwanted, !use, memory_order_relaxed);
+    atomic_store_explicit(&wanted, use, memory_order_relaxed);
 }
 
 static bool are_wanted(void)
 {
-    return !atomic_load_explicit(&unwanted, memory_order_relaxed);
+    return atomic_load_explicit(&wanted, memory_order_relaxed);
 }
 
 enum pm_hugepages pm_hugepages_of_shared(enum pm_span_kind kind)
@@ -33,7 +33,7 @@ enum pm_hugepages pm_hugepages_of_dedicated(void)
     return are_wanted() ? PM_HUGEPAGES_SYSTEM : PM_HUGEPAGES_NEVER;
 }
 
-void pm_hugepages_begin(struct pm_arena *arena)
+void pm_hugepages_advise(struct pm_arena *arena)
 {
     enum pm_hugepages present = pm_arena_hugepages(arena);
     if (present != PM_HUGEPAGES_SYSTEM && pm_provider_is_system(&arena->provider))
@@ -41,13 +41,18 @@ void pm_hugepages_begin(struct pm_arena *arena)
                                  present == PM_HUGEPAGES_ADVISED);
 }
 
+static void change(struct pm_arena *arena, enum pm_hugepages hugepages)
+{
+    atomic_store_explicit(&arena->hugepages, hugepages, memory_order_relaxed);
+    pm_hugepages_advise(arena);
+}
+
 void pm_hugepages_grow(struct pm_arena *arena)
 {
     if (!are_wanted() || arena->map_size < PM_HUGEPAGES_FROM ||
         pm_arena_hugepages(arena) == PM_HUGEPAGES_ADVISED)
         return;
-    atomic_store_explicit(&arena->hugepages, PM_HUGEPAGES_ADVISED, memory_order_relaxed);
-    pm_hugepages_begin(arena);
+    change(arena, PM_HUGEPAGES_ADVISED);
 }
 
 /* Free slices beside others that are in use may be resident, though nobody has ever used them.
@@ -71,8 +76,7 @@ size_t pm_hugepages_end_locked(struct pm_arena *arena)
     enum pm_hugepages before = pm_arena_hugepages(arena);
     if (PM_LIKELY(before == PM_HUGEPAGES_NEVER))
         return 0;
-    atomic_store_explicit(&arena->hugepages, PM_HUGEPAGES_NEVER, memory_order_relaxed);
-    pm_hugepages_begin(arena);
+    change(arena, PM_HUGEPAGES_NEVER);
     return before == PM_HUGEPAGES_ADVISED ? purge_free(arena) : 0;
 }
 

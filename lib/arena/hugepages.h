@@ -28,8 +28,8 @@ enum pm_hugepages pm_hugepages_of_shared(enum pm_span_kind kind);
 /* And one that a large block has to itself. */
 enum pm_hugepages pm_hugepages_of_dedicated(void);
 
-/* Tells the system about a new arena. */
-void pm_hugepages_begin(struct pm_arena *arena);
+/* Tells the system what the arena is to have. */
+void pm_hugepages_advise(struct pm_arena *arena);
 
 /* A dedicated arena has grown: if it is large now, it uses them. */
 void pm_hugepages_grow(struct pm_arena *arena);

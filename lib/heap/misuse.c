@@ -57,7 +57,7 @@ static struct pm_span *covering_span(uintptr_t address)
 
 static _Noreturn void misuse_in_pool(struct pm_pool *pool, uintptr_t address, const char *call)
 {
-    uint64_t number = (address - pm_pool_block0(&pool->span, &pool->shape)) / pool->shape.size;
+    uint64_t number = (address - pm_pool_block0(pool)) / pool->shape.size;
     if (number < pool->shape.first || number >= pool->shape.limit)
         pm_fatal_foreign(call, (void *)address);
     if (pm_link_is_live(pool, number))

@@ -98,7 +98,7 @@ static void fill_in(struct pm_pool *pool, unsigned class, const struct pm_shape 
 {
     pool->class = (uint8_t) class;
     pool->shape = *shape;
-    pool->block0 = pm_pool_block0(&pool->span, shape);
+    pool->block0 = pm_pool_block0(pool);
     pool->reciprocal = shape->reciprocal;
     pool->limit = shape->limit;
     pool->size = shape->size;

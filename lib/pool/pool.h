@@ -211,16 +211,17 @@ PM_INLINE bool pm_pool_is_near(const struct pm_pool *pool)
     return (size_t)pool->shape.limit * pool->shape.size <= (size_t)1 << 16;
 }
 
-PM_INLINE uintptr_t pm_pool_block0(const struct pm_span *span, const struct pm_shape *shape)
+/* As `block0`, for any thread. */
+PM_INLINE uintptr_t pm_pool_block0(const struct pm_pool *pool)
 {
-    return span->start + shape->lead - (size_t)shape->first * shape->size;
+    return pool->span.start + pool->shape.lead - (size_t)pool->shape.first * pool->shape.size;
 }
 
 /* The number of the block that starts at `address`; `limit` if none does. For any thread. */
 PM_INLINE uint64_t pm_pool_block_at(const struct pm_pool *pool, const void *address)
 {
     struct pm_shape shape = pool->shape;
-    uint64_t distance = (uintptr_t)address - pm_pool_block0(&pool->span, &shape);
+    uint64_t distance = (uintptr_t)address - pm_pool_block0(pool);
     uint64_t block = pm_multiply_high(distance, shape.reciprocal);
     bool is_start = block >= shape.first && block < shape.limit && block * shape.size == distance;
     return is_start ? block : shape.limit;
@@ -228,7 +229,7 @@ PM_INLINE uint64_t pm_pool_block_at(const struct pm_pool *pool, const void *addr
 
 PM_INLINE void *pm_pool_address(const struct pm_pool *pool, uint32_t block)
 {
-    return (void *)(pm_pool_block0(&pool->span, &pool->shape) + (size_t)block * pool->shape.size);
+    return (void *)(pm_pool_block0(pool) + (size_t)block * pool->shape.size);
 }
 
 /* Takes the last freed block; the pool has one on `free`. */
