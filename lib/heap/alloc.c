@@ -31,35 +31,36 @@ PM_INLINE void *alloc_in_heap(struct pm_heap *heap, unsigned class)
  * For a thread that has ended as far as we are concerned, yet allocates; perhaps
  * in an arena allocator that this very call has led to.
  */
-static void *alloc_late(size_t size)
+static void *alloc_late(unsigned class)
 {
     if (pm_provider_am_inside())
-        return pm_large_alloc(size, PM_GRANULE, false);
+        return pm_large_alloc(pm_class_size(class), PM_GRANULE, false);
     struct pm_heap *heap = pm_thread_lock_late_heap();
-    void *block = heap == NULL ? NULL : alloc_in_heap(heap, pm_class_of(size));
+    void *block = heap == NULL ? NULL : alloc_in_heap(heap, class);
     pm_thread_unlock_late_heap();
     return block;
 }
 
-static PM_NOINLINE void *alloc_without_heap(size_t size)
+static PM_NOINLINE void *alloc_without_heap(unsigned class)
 {
     if (pm_tls_heap == &pm_heap_ended)
-        return alloc_late(size);
+        return alloc_late(class);
     struct pm_heap *heap = pm_thread_begin();
-    return heap == NULL ? NULL : alloc_in_heap(heap, pm_class_of(size));
+    return heap == NULL ? NULL : alloc_in_heap(heap, class);
 }
 
-PM_INLINE void *alloc_small(size_t size)
+PM_INLINE void *alloc_of_class(unsigned class)
 {
     struct pm_heap *heap = pm_tls_heap;
     if (PM_UNLIKELY(!pm_thread_has_heap(heap)))
-        return alloc_without_heap(size);
-    return alloc_in_heap(heap, pm_class_of(size));
+        return alloc_without_heap(class);
+    return alloc_in_heap(heap, class);
 }
 
 PM_INLINE void *try_alloc(size_t size, size_t align, bool zero)
 {
-    return size > PM_POOL_SIZE_MAX ? pm_large_alloc(size, align, zero) : alloc_small(size);
+    return size > PM_POOL_SIZE_MAX ? pm_large_alloc(size, align, zero)
+                                   : alloc_of_class(pm_class_of(size));
 }
 
 /* Arenas that hold nothing may stand in the way of what is asked for. */
@@ -82,6 +83,12 @@ PM_INLINE void *alloc(size_t size, size_t align, bool zero)
 void *pm_alloc_slow(size_t size)
 {
     return alloc(size, PM_GRANULE, false);
+}
+
+void *pm_alloc_object_slow(size_t size)
+{
+    void *block = alloc_of_class(pm_class_of_object(size));
+    return PM_LIKELY(block != NULL) ? block : alloc_again(size, PM_GRANULE, false);
 }
 
 /* The pool is ours, but was not in the table. */
@@ -155,14 +162,25 @@ void *pm_alloc_zeroed(size_t size)
     return block != NULL ? memset(block, 0, size != 0 ? size : 1) : NULL;
 }
 
-void *pm_alloc_zeroed_array(size_t count, size_t size)
+/* Too large for anybody when the product overflows. */
+PM_INLINE size_t product(size_t count, size_t size)
 {
     size_t bytes;
-    if (PM_UNLIKELY(__builtin_mul_overflow(count, size, &bytes))) {
-        errno = ENOMEM;
-        return NULL;
-    }
-    return pm_alloc_zeroed(bytes);
+    return PM_UNLIKELY(__builtin_mul_overflow(count, size, &bytes)) ? SIZE_MAX : bytes;
+}
+
+void *pm_alloc_zeroed_array(size_t count, size_t size)
+{
+    return pm_alloc_zeroed(product(count, size));
+}
+
+void *pm_alloc_zeroed_objects(size_t count, size_t size)
+{
+    size_t bytes = product(count, size);
+    if (bytes > PM_OBJECT_MAX)
+        return pm_alloc_zeroed(bytes);
+    void *block = pm_alloc_object(bytes);
+    return block != NULL ? memset(block, 0, bytes != 0 ? bytes : 1) : NULL;
 }
 
 /* Where no class is aligned so, a large block: whole slices can be had at any address. */
@@ -170,9 +188,7 @@ PM_INLINE void *alloc_aligned(size_t size, size_t align, bool zero)
 {
     if (align > PM_GRANULE) {
         unsigned class = pm_class_of_aligned(size, align);
-        if (class < PM_CLASS_COUNT && PM_UNLIKELY(pm_pool_is_led(class)))
-            class = pm_class_of_aligned(pm_class_size(class) + 1, align);
-        if (class == PM_CLASS_COUNT)
+        if (class == PM_CLASS_OBJECTS)
             return alloc(size > PM_POOL_SIZE_MAX ? size : PM_POOL_SIZE_MAX + 1, align, zero);
         size = pm_class_size(class);
     }
@@ -195,9 +211,9 @@ struct old {
     size_t size;
 };
 
-PM_INLINE void *copy_to_new(struct old old, size_t size, size_t align, const char *call)
+/* `copy` is a new block of `size`, if there is memory for it. */
+PM_INLINE void *move(struct old old, void *copy, size_t size, const char *call)
 {
-    void *copy = align > PM_GRANULE ? pm_alloc_aligned(size, align) : pm_alloc(size);
     if (copy == NULL)
         return NULL;
     memcpy(copy, old.block, old.size < size ? old.size : size);
@@ -264,11 +280,12 @@ void *pm_realloc_aligned(void *address, size_t size, size_t align, const char *c
         return pm_alloc_aligned(size, align);
     struct pm_block block;
     if (!find(address, &block))
-        return copy_to_new((struct old){address, foreign_size(address, call)}, size, align, call);
+        return move((struct old){address, foreign_size(address, call)},
+                    pm_alloc_aligned(size, align), size, call);
     void *resized = resize(&block, address, size, align);
     if (resized != NULL)
         return resized;
-    return copy_to_new((struct old){address, block.usable}, size, align, call);
+    return move((struct old){address, block.usable}, pm_alloc_aligned(size, align), size, call);
 }
 
 /* Most are of one's own blocks, which are short. */
@@ -279,7 +296,20 @@ void *pm_realloc(void *address, size_t size, const char *call)
         return pm_realloc_aligned(address, size, PM_GRANULE, call);
     if (stays(pool->size, size))
         return address;
-    return copy_to_new((struct old){address, pool->size}, size, PM_GRANULE, call);
+    return move((struct old){address, pool->size}, pm_alloc(size), size, call);
+}
+
+void *pm_realloc_object(void *address, size_t size, const char *call)
+{
+    if (address == NULL)
+        return pm_alloc_object(size);
+    struct pm_block block;
+    if (size > PM_OBJECT_MAX || !find(address, &block))
+        return pm_realloc(address, size, call);
+    void *resized = resize(&block, address, size, PM_GRANULE);
+    if (resized != NULL)
+        return resized;
+    return move((struct old){address, block.usable}, pm_alloc_object(size), size, call);
 }
 
 size_t pm_usable_size(const void *address, const char *call)

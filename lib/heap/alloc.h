@@ -22,6 +22,7 @@
  * that ends the process when the pointer is not a live block.
  */
 void *pm_alloc_slow(size_t size);
+void *pm_alloc_object_slow(size_t size);
 void pm_free_slow(struct pm_heap *heap, void *block, size_t size, const char *call);
 
 /* `size` bytes, zeroed; pages known to be zero are not touched. */
@@ -29,6 +30,7 @@ void *pm_alloc_zeroed(size_t size);
 
 /* `count` elements of `size` bytes, zeroed; a product that overflows is refused. */
 void *pm_alloc_zeroed_array(size_t count, size_t size);
+void *pm_alloc_zeroed_objects(size_t count, size_t size);
 
 /* `align` is a power of two. */
 void *pm_alloc_aligned(size_t size, size_t align);
@@ -36,6 +38,7 @@ void *pm_alloc_aligned_zeroed(size_t size, size_t align);
 
 /* NULL as `block` allocates; a zero `size` is one byte. On failure the block is intact. */
 void *pm_realloc(void *block, size_t size, const char *call);
+void *pm_realloc_object(void *block, size_t size, const char *call);
 
 /* The result is aligned to `align`, whatever `block` was aligned to. */
 void *pm_realloc_aligned(void *block, size_t size, size_t align, const char *call);
@@ -52,6 +55,17 @@ PM_INLINE void *pm_alloc(size_t size)
             return pm_pool_pop(pool);
     }
     return pm_alloc_slow(size);
+}
+
+/* As pm_alloc(), for an interpreter's object: sizeclass.h. */
+PM_INLINE void *pm_alloc_object(size_t size)
+{
+    if (PM_UNLIKELY(size > PM_OBJECT_MAX))
+        return pm_alloc(size);
+    struct pm_pool *pool = pm_tls_heap->object[(size + PM_OBJECT_STEP - 1) / PM_OBJECT_STEP];
+    if (PM_LIKELY(pool->free != PM_LINK_NONE))
+        return pm_pool_pop(pool);
+    return pm_alloc_object_slow(size);
 }
 
 /* A `size` that the block does not have ends the process; 0 is any size. */

@@ -27,6 +27,7 @@ enum {
 /* Filled in by the compiler, because the first call may come before any code of ours. */
 struct pm_heap pm_heap_none = {
     .direct = {[0 ... PM_DIRECT_COUNT - 1] = &pm_pool_none},
+    .object = {[0 ... PM_OBJECT_COUNT - 1] = &pm_pool_none},
     .bin = {[0 ... PM_CLASS_COUNT - 1] = {.current = &pm_pool_none}},
     .tlb_mask = 0,
     .tlb = {&pm_pool_none},
@@ -56,6 +57,8 @@ void pm_heap_clear(struct pm_heap *heap)
     heap->has_batches = false;
     for (size_t i = 0; i < PM_DIRECT_COUNT; i++)
         heap->direct[i] = &pm_pool_none;
+    for (size_t i = 0; i < PM_OBJECT_COUNT; i++)
+        heap->object[i] = &pm_pool_none;
     tlb_clear(heap, PM_TLB_SLOTS_MIN);
     for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1)
         heap->bin[class] = (struct pm_bin){.current = &pm_pool_none};
@@ -94,12 +97,25 @@ void pm_heap_list_take_out(struct pm_pool_list *list, struct pm_pool *pool)
         list->last = pool->prev;
 }
 
-/* Makes `pool` the one that direct[] names for every size of the class. */
-static void set_direct(struct pm_heap *heap, unsigned class, struct pm_pool *pool)
+static void set_object(struct pm_heap *heap, unsigned class, struct pm_pool *pool)
 {
-    size_t last = pm_class_size(class) / PM_GRANULE;
+    unsigned steps = class - PM_CLASS_OBJECTS + 2;
+    heap->object[steps] = pool;
+    if (class == PM_CLASS_OBJECTS)
+        heap->object[0] = heap->object[1] = pool;
+}
+
+/* Makes `pool` the one that the tables name for every size of the class of `present`. */
+static void set_direct(struct pm_heap *heap, const struct pm_pool *present, struct pm_pool *pool)
+{
+    unsigned class = present->class;
+    size_t last = present->size / PM_GRANULE;
     if (last >= PM_DIRECT_COUNT)
         return;
+    if (class >= PM_CLASS_OBJECTS) {
+        set_object(heap, class, pool);
+        return;
+    }
     for (size_t i = 0; i < pm_class_granules(class); i++)
         heap->direct[last - i] = pool;
     if (class == 0)
@@ -111,14 +127,14 @@ static void to_current(struct pm_heap *heap, struct pm_pool *pool)
     pm_pool_set_current(pool);
     pm_pool_set_owner(pool, heap);
     heap->bin[pool->class].current = pool;
-    set_direct(heap, pool->class, pool);
+    set_direct(heap, pool, pool);
 }
 
 static void from_current(struct pm_heap *heap, struct pm_pool *pool)
 {
     pm_pool_unset_current(pool);
     heap->bin[pool->class].current = &pm_pool_none;
-    set_direct(heap, pool->class, &pm_pool_none);
+    set_direct(heap, pool, &pm_pool_none);
 }
 
 /* A full pool leaves its list; `freed` of its blocks are on its own list by now. */

@@ -14,6 +14,8 @@
 #define PM_DIRECT_MAX ((size_t)1024)
 #define PM_DIRECT_COUNT (PM_DIRECT_MAX / PM_GRANULE + 1)
 
+#define PM_OBJECT_COUNT (PM_OBJECT_MAX / PM_OBJECT_STEP + 1)
+
 /* Slots of the table that finds a pool of one's own from an address: at first, and at most. */
 #define PM_TLB_SLOTS_MIN ((size_t)64)
 #define PM_TLB_SLOTS_MAX ((size_t)2048)
@@ -45,6 +47,7 @@ struct pm_batch {
 struct pm_heap {
     /* The current pool for each size in granules; never NULL. */
     struct pm_pool *direct[PM_DIRECT_COUNT];
+    struct pm_pool *object[PM_OBJECT_COUNT]; /* and for objects, in steps */
     struct pm_bin bin[PM_CLASS_COUNT];
     struct pm_batch batch[PM_BATCH_SLOTS];
     bool has_batches; /* some may have begun since all were sent */
@@ -131,7 +134,7 @@ void pm_heap_abandon(struct pm_heap *heap);
  *   current, partial and full pools are owned by this heap, in that state, of
  *   their bin's class, and hold their own invariants (pm_pool_check)
  *   partial pools have used > 0
- *   direct[] names the current pool of its size's class
+ *   direct[] and object[] name the current pool of their size's class
  *   every pool in tlb[] is near, owned by this heap and covers its slot
  */
 void pm_heap_check(struct pm_heap *heap);

@@ -54,6 +54,10 @@ void pm_heap_check(struct pm_heap *heap)
         if (heap->direct[size / PM_GRANULE] != heap->bin[pm_class_of(size)].current)
             pm_fatal_broken("direct[] names the current pool", heap);
     }
+    for (size_t size = 0; size <= PM_OBJECT_MAX; size += PM_OBJECT_STEP) {
+        if (heap->object[size / PM_OBJECT_STEP] != heap->bin[pm_class_of_object(size)].current)
+            pm_fatal_broken("object[] names the current pool", heap);
+    }
     for (size_t slot = 0; slot <= heap->tlb_mask; slot++) {
         struct pm_pool *pool = heap->tlb[slot];
         if (pool == &pm_pool_none)

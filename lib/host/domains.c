@@ -6,21 +6,21 @@
 #include "heap/alloc.h"
 
 /* The heap's own allocator, once for each domain: messages name the public function. */
-#define HEAP_ALLOCATOR(domain, prefix)                                                             \
+#define HEAP_ALLOCATOR(domain, prefix, alloc, zeroed, resize)                                      \
     static void *domain##_malloc(void *ctx, size_t size)                                           \
     {                                                                                              \
         (void)ctx;                                                                                 \
-        return pm_alloc(size);                                                                     \
+        return alloc(size);                                                                        \
     }                                                                                              \
     static void *domain##_calloc(void *ctx, size_t count, size_t size)                             \
     {                                                                                              \
         (void)ctx;                                                                                 \
-        return pm_alloc_zeroed_array(count, size);                                                 \
+        return zeroed(count, size);                                                                \
     }                                                                                              \
     static void *domain##_realloc(void *ctx, void *block, size_t size)                             \
     {                                                                                              \
         (void)ctx;                                                                                 \
-        return pm_realloc(block, size, prefix "Realloc");                                          \
+        return resize(block, size, prefix "Realloc");                                              \
     }                                                                                              \
     static void domain##_free(void *ctx, void *block)                                              \
     {                                                                                              \
@@ -28,9 +28,9 @@
         pm_free(block, prefix "Free");                                                             \
     }
 
-HEAP_ALLOCATOR(raw, "PyMem_Raw")
-HEAP_ALLOCATOR(mem, "PyMem_")
-HEAP_ALLOCATOR(obj, "PyObject_")
+HEAP_ALLOCATOR(raw, "PyMem_Raw", pm_alloc, pm_alloc_zeroed_array, pm_realloc)
+HEAP_ALLOCATOR(mem, "PyMem_", pm_alloc, pm_alloc_zeroed_array, pm_realloc)
+HEAP_ALLOCATOR(obj, "PyObject_", pm_alloc_object, pm_alloc_zeroed_objects, pm_realloc_object)
 
 #define HEAP_ALLOCATORS                                                                            \
     {                                                                                              \

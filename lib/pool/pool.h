@@ -81,11 +81,11 @@ enum pm_pool_extent {
 
 struct pm_heap;
 
-/* What follows from a pool's class, the length of its span, and the lead then wanted. */
+/* What follows from a pool's class and the length of its span. */
 struct pm_shape {
     uint64_t reciprocal; /* 2^64 / size, rounded up */
     uint16_t size;
-    uint16_t lead;  /* bytes before the first block: see pm_pool_set_lead() */
+    uint16_t lead;  /* bytes before the first block */
     uint16_t first; /* number of the first block, at least 2 */
     uint16_t limit;
 };
@@ -320,17 +320,6 @@ PM_INLINE void pm_pool_unset_full(struct pm_pool *pool, uint32_t freed)
     pool->state = PM_POOL_PARTIAL;
     pool->used = pm_pool_blocks(pool) - freed;
 }
-
-/*
- * From now on blocks as large as a cache line begin `lead` bytes behind the start of one, in
- * the pools that are new (a multiple of PM_GRANULE, less than the line).  An
- * interpreter's objects follow the header of its collector: with the right lead, it is they
- * that lie in a line each.  Set once.
- */
-void pm_pool_set_lead(unsigned lead);
-
-/* May blocks of the class not lie at multiples of what their size is one of? */
-bool pm_pool_is_led(unsigned class);
 
 /* A new pool of `class`, owned by `owner`, with no block carved, in the state of a current
  * one; NULL when memory runs out. */

@@ -9,6 +9,13 @@
  *   size   16 32 ..128 |144 160 .. 256 |288 320 .. 512 | ... | ... 32768
  *
  * Larger requests are large blocks (heap/large.h).
+ *
+ * An interpreter's objects of up to 128 bytes have classes of their own, one for each word of
+ * what is asked for, so that those of one type lie side by side (doc/design.md):
+ *
+ *   class      72   73   74   75   76 ...  86
+ *   requests ..16 ..24 ..32 ..40 ..48 ...128
+ *   size       16   32   32   48   48 ... 128
  */
 #ifndef PM_POOL_SIZECLASS_H
 #define PM_POOL_SIZECLASS_H
@@ -16,8 +23,11 @@
 #include "os/compiler.h"
 
 #define PM_GRANULE ((size_t)16)
-#define PM_CLASS_COUNT 72
+#define PM_CLASS_OBJECTS 72 /* the first of those for objects */
+#define PM_CLASS_COUNT 87
 #define PM_POOL_SIZE_MAX ((size_t)32768)
+#define PM_OBJECT_MAX ((size_t)128)
+#define PM_OBJECT_STEP ((size_t)8)
 
 /* The class of a size from 0 to PM_POOL_SIZE_MAX. */
 PM_INLINE unsigned pm_class_of(size_t size)
@@ -29,28 +39,37 @@ PM_INLINE unsigned pm_class_of(size_t size)
     return 8 + (log2 - 7) * 8 + step;
 }
 
+/* The class for an object, of a size from 0 to PM_OBJECT_MAX. */
+PM_INLINE unsigned pm_class_of_object(size_t size)
+{
+    return PM_CLASS_OBJECTS +
+           (size <= PM_GRANULE ? 0 : (unsigned)((size - 1) / PM_OBJECT_STEP) - 1);
+}
+
 /* The bytes in a block of the class. */
 PM_INLINE uint32_t pm_class_size(unsigned class)
 {
+    if (class >= PM_CLASS_OBJECTS)
+        return ((class - PM_CLASS_OBJECTS + 1) / 2 + 1) * (uint32_t)PM_GRANULE;
     if (class < 8)
         return (class + 1) * (uint32_t)PM_GRANULE;
     return (9 + (class - 8) % 8) << ((class - 8) / 8 + 4);
 }
 
-/* How many multiples of PM_GRANULE, other than 0, are of the class. */
+/* How many multiples of PM_GRANULE, other than 0, are of the class (not one for objects). */
 PM_INLINE uint32_t pm_class_granules(unsigned class)
 {
     return class < 8 ? 1 : (uint32_t)1 << (class - 8) / 8;
 }
 
 /* The smallest class whose blocks hold `size` and lie at multiples of `align`,
- * given that the first block does; PM_CLASS_COUNT when there is none. */
+ * given that the first block does; PM_CLASS_OBJECTS when there is none. */
 PM_INLINE unsigned pm_class_of_aligned(size_t size, size_t align)
 {
     if (size > PM_POOL_SIZE_MAX)
-        return PM_CLASS_COUNT;
+        return PM_CLASS_OBJECTS;
     unsigned class = pm_class_of(size);
-    while (class < PM_CLASS_COUNT && pm_class_size(class) % align != 0)
+    while (class < PM_CLASS_OBJECTS && pm_class_size(class) % align != 0)
         class += 1;
     return class;
 }

@@ -59,6 +59,11 @@ class Objects(support.TestCase):
         self.assertEqual(sys.getsizeof(fresh[0]), 64)  # with the collector's header
         self.assertEqual({id(one) % 64 for one in fresh[1000:]}, {0})
 
+    def test_those_of_one_type_lie_side_by_side(self):
+        pairs = [((number,), str(number)) for number in range(100000, 102000)]  # 48 and 56 bytes
+        pages = [{id(one) // 4096 for one in column} for column in zip(*pairs)]
+        self.assertTrue(pages[0].isdisjoint(pages[1]))
+
     def test_what_is_static_is_not(self):
         for known in (None, Ellipsis, int):
             self.assertFalse(owns(id(known)))

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include "arena/arena.h"
+#include "arena/ownermap.h"
 #include "heap/alloc.h"
 #include "heap/census.h"
 
@@ -43,6 +44,65 @@ START_TEST(errno_is_kept_by_what_succeeds)
     }
     pm_free(NULL, "free");
     ck_assert_int_eq(errno, MARK);
+}
+END_TEST
+
+static unsigned class_at(const void *block)
+{
+    return pm_pool_of_span(pm_ownermap_get(block))->class;
+}
+
+START_TEST(objects_of_each_size_keep_to_themselves)
+{
+    for (size_t size = 0; size <= PM_OBJECT_MAX; size++) {
+        unsigned class = pm_class_of_object(size);
+        void *object = pm_alloc_object(size);
+        ck_assert_uint_eq((uintptr_t)object % PM_GRANULE, 0);
+        ck_assert_uint_ge(pm_usable_size(object, "malloc_usable_size"), size);
+        ck_assert_uint_eq(class_at(object), class);
+        unit_fill(object, size, 1);
+        object = pm_realloc_object(object, 0, "PyObject_Realloc");
+        ck_assert_uint_lt(pm_usable_size(object, "malloc_usable_size"), size + PM_GRANULE + 1);
+        ck_assert_uint_ge(class_at(object), PM_CLASS_OBJECTS);
+        object = pm_realloc_object(object, size, "PyObject_Realloc");
+        ck_assert_uint_ge(class_at(object), PM_CLASS_OBJECTS);
+        void *zeroed = pm_alloc_zeroed_objects(1, size);
+        ck_assert_uint_eq(class_at(zeroed), class);
+        pm_free(zeroed, "PyObject_Free");
+        pm_free(object, "PyObject_Free");
+    }
+    pm_heap_check(pm_tls_heap);
+}
+END_TEST
+
+START_TEST(larger_objects_are_blocks_like_others)
+{
+    void *object = pm_realloc_object(NULL, PM_OBJECT_MAX, "PyObject_Realloc");
+    ck_assert_uint_ge(class_at(object), PM_CLASS_OBJECTS);
+    unit_fill(object, PM_OBJECT_MAX, 1);
+    object = pm_realloc_object(object, PM_OBJECT_MAX + 1, "PyObject_Realloc");
+    ck_assert_uint_eq(class_at(object), pm_class_of(PM_OBJECT_MAX + 1));
+    ck_assert(unit_holds(object, PM_OBJECT_MAX, PM_OBJECT_MAX, 1));
+    object = pm_realloc_object(object, 64, "PyObject_Realloc");
+    ck_assert_uint_ge(class_at(object), PM_CLASS_OBJECTS);
+    ck_assert(unit_holds(object, PM_OBJECT_MAX, 64, 1));
+    pm_free(object, "PyObject_Free");
+    object = pm_alloc_zeroed_objects(PM_OBJECT_MAX, 2);
+    ck_assert_uint_eq(class_at(object), pm_class_of(2 * PM_OBJECT_MAX));
+    pm_free(object, "PyObject_Free");
+}
+END_TEST
+
+START_TEST(zeroed_objects_are_zero_when_reused)
+{
+    char *object = pm_alloc_object(100);
+    unit_fill(object, 100, 3);
+    pm_free(object, "PyObject_Free");
+    char *again = pm_alloc_zeroed_objects(10, 10);
+    ck_assert_ptr_eq(again, object);
+    for (size_t i = 0; i < 100; i++)
+        ck_assert_int_eq(again[i], 0);
+    pm_free(again, "PyObject_Free");
 }
 END_TEST
 
@@ -100,10 +160,8 @@ START_TEST(fresh_zeroed_pages_are_not_touched)
 }
 END_TEST
 
-/* Also when some pools have a lead. */
 START_TEST(aligned_blocks)
 {
-    pm_pool_set_lead(_i == 0 ? 0 : PM_CACHE_LINE - PM_GRANULE);
     for (size_t align = 1; align <= 16 * PM_MIB; align *= 2) {
         for (size_t size = 0; size < 3 * PM_MIB; size = size * 3 + 1) {
             void *block = pm_alloc_aligned(size, align), *next = pm_alloc_aligned(size, align);
@@ -260,11 +318,14 @@ END_TEST
 static void add(TCase *tests)
 {
     tcase_add_test(tests, every_small_size);
+    tcase_add_test(tests, objects_of_each_size_keep_to_themselves);
+    tcase_add_test(tests, larger_objects_are_blocks_like_others);
+    tcase_add_test(tests, zeroed_objects_are_zero_when_reused);
     tcase_add_test(tests, errno_is_kept_by_what_succeeds);
     tcase_add_test(tests, impossible_sizes_are_refused);
     tcase_add_test(tests, zeroed_blocks_are_zero_when_reused);
     tcase_add_test(tests, fresh_zeroed_pages_are_not_touched);
-    tcase_add_loop_test(tests, aligned_blocks, 0, 2);
+    tcase_add_test(tests, aligned_blocks);
     tcase_add_test(tests, realloc_keeps_the_common_part);
     tcase_add_test(tests, a_block_that_shrinks_gives_back);
     tcase_add_test(tests, a_small_block_shrinks_to_another_class_or_by_a_quarter);

@@ -209,7 +209,7 @@ END_TEST
 
 START_TEST(the_only_pool_of_a_class_is_small)
 {
-    enum { LARGE_CLASS = PM_CLASS_COUNT - 1 };
+    enum { LARGE_CLASS = PM_CLASS_OBJECTS - 1 };
     ck_assert_uint_eq(pm_pool_blocks(pm_heap_refill(&heap, LARGE_CLASS)), 2);
     for (int i = 0; i < 3; i++)
         ck_assert_ptr_nonnull(pop(&heap, LARGE_CLASS));

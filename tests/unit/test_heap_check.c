@@ -41,6 +41,11 @@ static void direct_is_stale(struct pm_pool *pool)
     heap.direct[1] = &pm_pool_none;
 }
 
+static void object_is_stale(struct pm_pool *pool)
+{
+    heap.object[2] = pool;
+}
+
 static void tlb_has_a_wrong_slot(struct pm_pool *pool)
 {
     pm_heap_tlb_enter(&heap, (void *)(pool->span.start + pm_span_bytes(&pool->span)), pool);
@@ -88,7 +93,7 @@ static void tlb_has_anothers_pool(struct pm_pool *pool)
 
 static void tlb_has_a_pool_that_is_not_near(struct pm_pool *pool)
 {
-    pool = pm_heap_refill(&heap, PM_CLASS_COUNT - 1);
+    pool = pm_heap_refill(&heap, PM_CLASS_OBJECTS - 1);
     ck_assert(!pm_pool_is_near(pool));
     pm_heap_tlb_enter(&heap, (void *)pool->span.start, pool);
 }
@@ -100,6 +105,7 @@ static const struct damage {
     {owned_by_another, "a heap's pools are owned by it"},
     {in_the_wrong_state, "a pool is in the bin of its class and state"},
     {current_yet_listed, "a pool is in the bin of its class and state"},
+    {object_is_stale, "object[] names the current pool"},
     {direct_is_stale, "direct[] names the current pool"},
     {tlb_has_a_wrong_slot, "tlb[] names a pool in a slot of its slices"},
     {list_has_a_wrong_link, "a bin's list is linked both ways"},

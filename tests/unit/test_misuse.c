@@ -90,8 +90,7 @@ END_TEST
 
 START_TEST(addresses_before_the_first_block)
 {
-    pm_pool_set_lead(48);
-    char *first = pm_alloc(64);
+    char *first = pm_alloc_object(64);
     ck_assert_uint_eq((uintptr_t)first % 64, 48);
     told(first - 1, "is not a block of this heap");
     told(first - 48, "is not a block of this heap");

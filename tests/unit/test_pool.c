@@ -11,21 +11,26 @@ enum { AROUND = 65536, RANDOMS = 50000 };
 
 static struct pm_heap owner = UNIT_HEAP;
 
-/* The regular pools of all classes, then the small ones, then one with a lead. */
-enum { LED = 2 * PM_CLASS_COUNT, KINDS, LEAD = PM_CACHE_LINE - PM_GRANULE };
+/* The regular pools of all classes, then the small ones. */
+enum { KINDS = 2 * PM_CLASS_COUNT, LEAD = 48 };
 
 static unsigned class_of(unsigned kind)
 {
-    return kind == LED ? pm_class_of(PM_CACHE_LINE) : kind % PM_CLASS_COUNT;
+    return kind % PM_CLASS_COUNT;
+}
+
+static bool is_led(unsigned kind)
+{
+    unsigned last = pm_class_of_object(PM_CACHE_LINE); /* 57 to 64 bytes, and before it 49 to 56 */
+    return class_of(kind) == last || class_of(kind) == last - 1;
 }
 
 static struct pm_pool *create(unsigned kind)
 {
     enum pm_pool_extent extent = kind < PM_CLASS_COUNT ? PM_POOL_REGULAR : PM_POOL_SMALL;
-    pm_pool_set_lead(kind == LED ? LEAD : 0);
     struct pm_pool *pool = pm_pool_create(class_of(kind), extent, &owner);
     ck_assert_ptr_nonnull(pool);
-    ck_assert_uint_eq(pool->shape.lead, kind == LED ? LEAD : 0);
+    ck_assert_uint_eq(pool->shape.lead, is_led(kind) ? LEAD : 0);
     return pool;
 }
 
