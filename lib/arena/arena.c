@@ -235,21 +235,23 @@ void pm_arena_free_locked(struct pm_arena *arena, size_t first, size_t slices, u
     count_freed(arena, slices);
 }
 
-static bool take_from(struct pm_arena *arena, struct pm_span *span, size_t slices, size_t align)
+/* As find_run(), but asks once only for what is not there. */
+static size_t find(struct pm_arena *arena, size_t slices, size_t align)
 {
     if (arena->slices - arena->taken_count < slices || slices >= arena->no_run)
-        return false;
+        return SIZE_MAX;
     size_t first = find_run(arena, slices, align);
-    if (first == SIZE_MAX) {
-        if (align == PM_SLICE)
-            arena->no_run = slices;
-        return false;
-    }
+    if (first == SIZE_MAX && align == PM_SLICE)
+        arena->no_run = slices;
+    return first;
+}
+
+static void take_at(struct pm_arena *arena, size_t first, struct pm_span *span, size_t slices)
+{
     span->start = arena->base + (first << PM_SLICE_SHIFT);
     span->arena = arena;
     span->slices = (uint32_t)slices;
     span->clean = mark_taken(arena, first, slices);
-    return true;
 }
 
 static bool is_for(const struct pm_arena *arena, enum pm_span_kind kind)
@@ -261,8 +263,36 @@ bool pm_arena_take_locked(struct pm_span *span, size_t slices, size_t align)
 {
     for (struct pm_arena *arena = pm_arena_list; arena != NULL && !arena->dedicated;
          arena = arena->next) {
-        if (is_for(arena, span->kind) && take_from(arena, span, slices, align))
+        if (!is_for(arena, span->kind))
+            continue;
+        size_t first = find(arena, slices, align);
+        if (first != SIZE_MAX) {
+            take_at(arena, first, span, slices);
             return true;
+        }
+    }
+    return false;
+}
+
+static bool are_dirty(const struct pm_arena *arena, size_t first, size_t slices)
+{
+    size_t page = pm_arena_pages(first), pages = pm_arena_pages(slices);
+    return pm_bitmap_count(arena->dirty, page, pages) >= pages - pages / 4;
+}
+
+bool pm_arena_take_dirty_locked(struct pm_span *span, size_t slices)
+{
+    if (PM_LIKELY(total_dirty < slices << PM_SLICE_SHIFT >> 1))
+        return false;
+    for (struct pm_arena *arena = pm_arena_list; arena != NULL && !arena->dedicated;
+         arena = arena->next) {
+        if (!is_for(arena, span->kind) || arena->dirty_count == 0)
+            continue;
+        size_t first = find(arena, slices, PM_SLICE);
+        if (first != SIZE_MAX && are_dirty(arena, first, slices)) {
+            take_at(arena, first, span, slices);
+            return true;
+        }
     }
     return false;
 }

@@ -75,6 +75,7 @@ extern struct pm_arena *pm_arena_list;
  * insert, remove: an arena of mapping.c's, to and from the list.
  * take:    fills `span`, of a kind already, with `slices` slices at an address aligned to
  *          `align`; false when no arena for that kind has them.
+ * take_dirty: takes what take would take of an arena, if most of that is dirty.
  * extend:  makes `span` longer, and uses it all; false when the slices after it are not free.
  * free:    taken slices become free, and their pages dirty but for those in `clean`.
  * clean:   the pages of free slices are known to read as zero.
@@ -85,6 +86,7 @@ extern struct pm_arena *pm_arena_list;
 void pm_arena_insert_locked(struct pm_arena *arena);
 void pm_arena_remove_locked(struct pm_arena *arena);
 bool pm_arena_take_locked(struct pm_span *span, size_t slices, size_t align);
+bool pm_arena_take_dirty_locked(struct pm_span *span, size_t slices);
 bool pm_arena_extend_locked(struct pm_span *span, size_t slices);
 void pm_arena_free_locked(struct pm_arena *arena, size_t first, size_t slices, uint64_t clean);
 void pm_arena_clean_locked(struct pm_arena *arena, size_t first, size_t slices);

@@ -11,7 +11,7 @@
 
 /* Why they go. */
 enum pm_early {
-    PM_EARLY_GROWTH, /* a span was taken: they are in the way of growth */
+    PM_EARLY_GROWTH, /* more is in use: they are in the way of growth */
     PM_EARLY_POOLS,  /* a pool has gone: so much was left by it and others */
     PM_EARLY_REASONS,
 };

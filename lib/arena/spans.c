@@ -23,6 +23,33 @@ size_t pm_spans_slices(size_t bytes)
     return pm_align_up(bytes, unit()) >> PM_SLICE_SHIFT;
 }
 
+/* A thread that purges at this moment has booked what it purges; this is not to go twice. */
+static PM_COLD void purge(enum pm_early reason, size_t excess)
+{
+    if (pm_purge_some(excess))
+        return;
+    pm_lock(&pm_arena_lock);
+    pm_early_unbook_locked(reason, excess);
+    pm_unlock(&pm_arena_lock);
+}
+
+/* More is resident, and no lock held. */
+static void purge_for_growth(size_t excess)
+{
+    if (PM_UNLIKELY(excess != 0))
+        purge(PM_EARLY_GROWTH, excess);
+}
+
+/* A dedicated arena is new, or has grown. */
+static void insert(struct pm_arena *arena)
+{
+    pm_lock(&pm_arena_lock);
+    pm_arena_insert_locked(arena);
+    size_t excess = pm_early_excess_locked(PM_EARLY_GROWTH);
+    pm_unlock(&pm_arena_lock);
+    purge_for_growth(excess);
+}
+
 /* From the arenas there are and `fresh`, if any; says how much should be purged now. */
 static bool take(struct pm_span *span, size_t slices, size_t align, struct pm_arena *fresh,
                  size_t *excess)
@@ -50,16 +77,6 @@ static struct pm_arena *new_arena(enum pm_span_kind kind, size_t slices, size_t 
     return arena;
 }
 
-/* A thread that purges at this moment has booked what it purges; this is not to go twice. */
-static PM_COLD void purge(enum pm_early reason, size_t excess)
-{
-    if (pm_purge_some(excess))
-        return;
-    pm_lock(&pm_arena_lock);
-    pm_early_unbook_locked(reason, excess);
-    pm_unlock(&pm_arena_lock);
-}
-
 bool pm_spans_take(struct pm_span *span, enum pm_span_kind kind, size_t slices, size_t align)
 {
     span->kind = (uint8_t)kind;
@@ -71,8 +88,16 @@ bool pm_spans_take(struct pm_span *span, enum pm_span_kind kind, size_t slices, 
         struct pm_arena *arena = new_arena(kind, slices, align);
         taken = take(span, slices, align, arena, &excess);
     }
-    if (PM_UNLIKELY(excess != 0))
-        purge(PM_EARLY_GROWTH, excess);
+    purge_for_growth(excess);
+    return taken;
+}
+
+bool pm_spans_take_dirty(struct pm_span *span, size_t slices)
+{
+    span->kind = PM_SPAN_LARGE;
+    pm_lock(&pm_arena_lock);
+    bool taken = pm_arena_take_dirty_locked(span, slices);
+    pm_unlock(&pm_arena_lock);
     return taken;
 }
 
@@ -81,9 +106,7 @@ bool pm_spans_take_dedicated(struct pm_span *span, size_t bytes, size_t align)
     struct pm_arena *arena = pm_mapping_new_dedicated(bytes, align);
     if (arena == NULL)
         return false;
-    pm_lock(&pm_arena_lock);
-    pm_arena_insert_locked(arena);
-    pm_unlock(&pm_arena_lock);
+    insert(arena);
     span->start = arena->base;
     span->arena = arena;
     span->kind = PM_SPAN_LARGE;
@@ -124,7 +147,9 @@ bool pm_spans_extend(struct pm_span *span, size_t slices)
         return false;
     pm_lock(&pm_arena_lock);
     bool extended = pm_arena_extend_locked(span, slices);
+    size_t excess = extended ? pm_early_excess_locked(PM_EARLY_GROWTH) : 0;
     pm_unlock(&pm_arena_lock);
+    purge_for_growth(excess);
     return extended;
 }
 
@@ -150,9 +175,7 @@ static bool remap_dedicated(struct pm_span *span, size_t bytes)
     pm_arena_remove_locked(arena);
     pm_unlock(&pm_arena_lock);
     bool moved = pm_mapping_resize(arena, bytes);
-    pm_lock(&pm_arena_lock);
-    pm_arena_insert_locked(arena);
-    pm_unlock(&pm_arena_lock);
+    insert(arena);
     span->start = arena->base;
     span->slices = (uint32_t)arena->slices;
     return moved;
@@ -181,9 +204,7 @@ bool pm_spans_remap(struct pm_span *span, size_t bytes)
     if (own == NULL)
         return false;
     leave_clean(span);
-    pm_lock(&pm_arena_lock);
-    pm_arena_insert_locked(own);
-    pm_unlock(&pm_arena_lock);
+    insert(own);
     span->start = own->base;
     span->arena = own;
     span->slices = (uint32_t)own->slices;

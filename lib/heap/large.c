@@ -91,6 +91,24 @@ static void *remap(struct pm_large *large, size_t usable, size_t align)
     return (void *)large->span.start;
 }
 
+/* Slices that are resident already serve before the fresh pages of a mapping, which would
+ * be more that is resident, and each a fault: that takes longer than copying. */
+static void *copy_to_dirty(struct pm_large *large, size_t usable, size_t align)
+{
+    if (align > PM_SLICE || usable >= PM_DEDICATED_MIN)
+        return NULL;
+    struct pm_span old = large->span, span;
+    if (!pm_spans_take_dirty(&span, pm_spans_slices(usable)))
+        return NULL;
+    memcpy((void *)span.start, (void *)old.start, large->usable);
+    pm_arena_use(&span, PM_SPAN_CLEAN);
+    large->span = span;
+    large->usable = usable;
+    enter(large);
+    pm_spans_give(&old);
+    return (void *)span.start;
+}
+
 static void *shrink(struct pm_large *large, size_t usable, size_t align)
 {
     if (large->span.arena->dedicated)
@@ -115,5 +133,8 @@ void *pm_large_resize(struct pm_large *large, size_t size, size_t align)
         large->usable = usable;
         return (void *)large->span.start;
     }
-    return large->usable >= REMAP_MIN ? remap(large, usable, align) : NULL;
+    if (large->usable < REMAP_MIN)
+        return NULL;
+    void *copy = copy_to_dirty(large, usable, align);
+    return copy != NULL ? copy : remap(large, usable, align);
 }

@@ -56,6 +56,41 @@ START_TEST(growth_pays_for_what_lies_in_its_way)
 }
 END_TEST
 
+static bool grow_by_dedicated(struct pm_span *last)
+{
+    struct pm_span own;
+    (void)last;
+    return pm_spans_take_dedicated(&own, 501 * PM_SLICE, PM_SLICE);
+}
+
+static bool grow_by_extending(struct pm_span *last)
+{
+    return pm_spans_extend(last, 801);
+}
+
+static bool grow_by_remapping(struct pm_span *last)
+{
+    return pm_spans_remap(last, 801 * PM_SLICE);
+}
+
+static bool (*const growths[])(struct pm_span *) = {grow_by_dedicated, grow_by_extending,
+                                                    grow_by_remapping};
+
+START_TEST(so_does_growth_of_any_kind)
+{
+    struct pm_span first, base, hole, last;
+    take_used(&first, 200);
+    take_used(&base, 800);
+    take_used(&hole, 500);
+    take_used(&last, 300);
+    pm_spans_give(&hole);
+    if (!growths[_i](&last))
+        ck_assert(growths[_i] == grow_by_remapping); /* a system that cannot */
+    else
+        ck_assert_uint_ge(pm_purge_total(), 300 * PM_SLICE);
+}
+END_TEST
+
 START_TEST(a_program_that_does_not_grow_keeps_its_pages)
 {
     struct pm_span again;
@@ -150,6 +185,7 @@ static void add(TCase *tests)
 {
     tcase_add_checked_fixture(tests, setup, NULL);
     tcase_add_test(tests, growth_pays_for_what_lies_in_its_way);
+    tcase_add_loop_test(tests, so_does_growth_of_any_kind, 0, UNIT_COUNT_OF(growths));
     tcase_add_test(tests, a_program_that_does_not_grow_keeps_its_pages);
     tcase_add_test(tests, growth_pays_once);
     tcase_add_test(tests, pools_that_go_leave_an_eighth_of_the_peak);

@@ -142,6 +142,24 @@ START_TEST(a_hemmed_in_block_moves_its_pages)
 }
 END_TEST
 
+START_TEST(a_hemmed_in_block_grows_where_slices_are_resident)
+{
+    char *block = filled(2 * PM_MIB), *fence = filled(40000);
+    char *resident = filled(5 * PM_MIB), *second = filled(40000);
+    pm_large_free(large_at(resident), resident, "free");
+    char *moved = pm_large_resize(large_at(block), 4 * PM_MIB, PM_GRANULE);
+    ck_assert_ptr_eq(moved, resident);
+    ck_assert_ptr_null(pm_ownermap_get(block));
+    ck_assert_uint_eq(large_at(moved)->usable, 4 * PM_MIB);
+    ck_assert_uint_eq(active(), 4 * PM_MIB + 2 * occupied(40000));
+    ck_assert(unit_intact(moved, 2 * PM_MIB, 3));
+    ck_assert_ptr_eq(pm_large_resize(large_at(moved), 5 * PM_MIB, PM_GRANULE), moved);
+    ck_assert(unit_intact(fence, 40000, 3));
+    ck_assert(unit_intact(second, 40000, 3));
+    pm_large_free(large_at(moved), moved, "free");
+}
+END_TEST
+
 /* realloc() falls back to copying; here at the level where "nothing has changed" shows. */
 START_TEST(a_refused_move_changes_nothing)
 {
@@ -218,6 +236,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, impossible_sizes_are_refused);
     tcase_add_test(tests, resize_in_place);
     tcase_add_test(tests, a_hemmed_in_block_moves_its_pages);
+    tcase_add_test(tests, a_hemmed_in_block_grows_where_slices_are_resident);
     tcase_add_test(tests, a_refused_move_changes_nothing);
     tcase_add_test(tests, realloc_copies_when_pages_cannot_move);
     tcase_add_test(tests, an_aligned_block_grows_though_unmap_fails);

@@ -97,6 +97,24 @@ START_TEST(spans_are_aligned)
 }
 END_TEST
 
+START_TEST(where_too_little_is_dirty_nothing_is_taken)
+{
+    take(0, 60, PM_SLICE);
+    struct pm_span *fence = take(1, 1, PM_SLICE), again = {.slices = 0};
+    ck_assert(!pm_spans_take_dirty(&again, 4)); /* what follows is clean */
+    uintptr_t start = spans[0].start;
+    pm_spans_give(&spans[0]);
+    ck_assert(!pm_spans_take_dirty(&again, 61));
+    ck_assert(pm_spans_take_dirty(&again, 40));
+    ck_assert_uint_eq(again.start, start);
+    ck_assert_int_eq(again.kind, PM_SPAN_LARGE);
+    ck_assert_uint_eq(totals().dirty, 20 * PM_SLICE);
+    ck_assert_uint_eq(totals().taken, 41 * PM_SLICE);
+    pm_arena_check();
+    ck_assert_ptr_nonnull(pm_ownermap_get(start_of(fence)));
+}
+END_TEST
+
 START_TEST(extend_takes_what_follows)
 {
     take(0, 2, PM_SLICE);
@@ -394,6 +412,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, the_lowest_address_that_fits);
     tcase_add_test(tests, clean_taken_dirty_clean);
     tcase_add_test(tests, spans_are_aligned);
+    tcase_add_test(tests, where_too_little_is_dirty_nothing_is_taken);
     tcase_add_test(tests, extend_takes_what_follows);
     tcase_add_test(tests, cut_frees_the_end);
     tcase_add_test(tests, remap_keeps_the_contents);
