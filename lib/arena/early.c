@@ -2,8 +2,8 @@
  * early.c - see early.h.
  *
  * What goes early may be wanted again, and a program that takes and frees the same would
- * pay for it over and over.  So growth pays: it is a quarter of the peak, at most, in the life
- * of a process, for each of the two reasons.
+ * pay for it over and over.  So growth pays: it is a quarter of the peak and 8 MiB
+ * (milliseconds), at most, in the life of a process, for each of the two reasons.
  */
 #include "arena/early.h"
 
@@ -11,6 +11,7 @@
 #include "os/compiler.h"
 
 #define ALLOWED_MIN (256 * PM_KIB)
+#define PAID_MIN (8 * PM_MIB)
 
 static size_t booked[PM_EARLY_REASONS]; /* bytes so far; under pm_arena_lock */
 
@@ -26,7 +27,7 @@ static size_t at_most(size_t bytes, size_t limit)
 
 static size_t paid_for(enum pm_early reason)
 {
-    return above(pm_arena_peak_used() / 4, booked[reason]);
+    return above(pm_arena_peak_used() / 4 + PAID_MIN, booked[reason]);
 }
 
 static size_t book(enum pm_early reason, size_t bytes)
@@ -38,7 +39,7 @@ static size_t book(enum pm_early reason, size_t bytes)
 /* So much may lie free before any of it goes early. */
 static size_t allowed(void)
 {
-    return pm_arena_peak_used() / 8 + ALLOWED_MIN;
+    return pm_arena_peak_used() / 16 + ALLOWED_MIN;
 }
 
 /*
