@@ -282,7 +282,7 @@ static bool are_dirty(const struct pm_arena *arena, size_t first, size_t slices)
 
 bool pm_arena_take_dirty_locked(struct pm_span *span, size_t slices)
 {
-    if (PM_LIKELY(total_dirty < slices << PM_SLICE_SHIFT >> 1))
+    if (PM_LIKELY(total_dirty < (slices << PM_SLICE_SHIFT) / 4 * 3))
         return false;
     for (struct pm_arena *arena = pm_arena_list; arena != NULL && !arena->dedicated;
          arena = arena->next) {
