@@ -7,6 +7,8 @@
 #include "arena/purge.h"
 #include "os/os.h"
 
+#define SLOW_US 1000 /* for the first byte of a huge page */
+
 static atomic_bool wanted = true; /* relaxed: set before there is a second thread */
 
 void pm_hugepages_set(bool use)
@@ -33,7 +35,7 @@ enum pm_hugepages pm_hugepages_of_dedicated(void)
     return are_wanted() ? PM_HUGEPAGES_SYSTEM : PM_HUGEPAGES_NEVER;
 }
 
-void pm_hugepages_advise(struct pm_arena *arena)
+static void advise(struct pm_arena *arena)
 {
     enum pm_hugepages present = pm_arena_hugepages(arena);
     if (present != PM_HUGEPAGES_SYSTEM && pm_provider_is_system(&arena->provider))
@@ -44,7 +46,24 @@ void pm_hugepages_advise(struct pm_arena *arena)
 static void change(struct pm_arena *arena, enum pm_hugepages hugepages)
 {
     atomic_store_explicit(&arena->hugepages, hugepages, memory_order_relaxed);
-    pm_hugepages_advise(arena);
+    advise(arena);
+}
+
+/*
+ * One takes 0.1 to 0.3 ms.  On a virtual machine whose host takes free memory back it may be 3 or
+ * 4, as the host has to find it first; small pages, which are at hand for the most part, take 0.7.
+ */
+static bool come_slowly(struct pm_arena *arena)
+{
+    return pm_os_memory.touch((void *)arena->base) > SLOW_US;
+}
+
+void pm_hugepages_begin(struct pm_arena *arena)
+{
+    advise(arena);
+    if (pm_arena_hugepages(arena) == PM_HUGEPAGES_ADVISED &&
+        pm_provider_is_system(&arena->provider) && come_slowly(arena))
+        change(arena, PM_HUGEPAGES_NEVER);
 }
 
 void pm_hugepages_grow(struct pm_arena *arena)

@@ -7,9 +7,10 @@
  * out, as many are only written in part; what they use is for the system to say.  But what a
  * program makes longer it has written to its end: large blocks that grow use them as well.
  *
- * Pools of a small process have none, nor has an arena any more of which free pages inside pools
- * have been purged: where the system uses huge pages wherever they fit, it would make
- * one of the few small ones that are still in use.
+ * Pools of a small process have none; nor has a new arena, where its first one comes slowly, as
+ * on some virtual machines; nor any more one of which free pages inside pools have been
+ * purged: where the system uses huge pages wherever they fit, it would make one of the few small
+ * ones that are still in use.
  */
 #ifndef PM_ARENA_HUGEPAGES_H
 #define PM_ARENA_HUGEPAGES_H
@@ -28,8 +29,8 @@ enum pm_hugepages pm_hugepages_of_shared(enum pm_span_kind kind);
 /* And one that a large block has to itself. */
 enum pm_hugepages pm_hugepages_of_dedicated(void);
 
-/* Tells the system what the arena is to have. */
-void pm_hugepages_advise(struct pm_arena *arena);
+/* Tells the system what a new arena is to have; where huge pages come slowly it has none. */
+void pm_hugepages_begin(struct pm_arena *arena);
 
 /* A dedicated arena has grown: if it is large now, it uses them. */
 void pm_hugepages_grow(struct pm_arena *arena);

@@ -111,7 +111,7 @@ static struct pm_arena *new_arena(size_t bytes, size_t align, enum pm_hugepages 
         pm_meta_free(arena, size);
         return NULL;
     }
-    pm_hugepages_advise(arena);
+    pm_hugepages_begin(arena);
     if (!dedicated) {
         arena->taken = (uint64_t *)(arena + 1);
         arena->dirty = arena->taken + PM_BITMAP_WORDS(slices);

@@ -17,7 +17,7 @@ size_t pm_os_page_size(void);
 void pm_os_set_page_size(size_t size);
 
 /*
- * The six ways memory comes and goes, in a table so that a test can make any
+ * The ways memory comes and goes, in a table so that a test can make any
  * of them fail at any moment.
  *
  * map:    `size` bytes (a multiple of the page) of private zeroed memory,
@@ -35,6 +35,7 @@ void pm_os_set_page_size(size_t size);
  *         is unmapped.  False when refused, both intact.
  * advise_huge: huge pages are welcome there, or are not; does nothing where the
  *         system has none.
+ * touch:  writes a 0 to fresh memory; the microseconds that took.
  */
 struct pm_os_memory {
     void *(*map)(size_t size);
@@ -44,6 +45,7 @@ struct pm_os_memory {
     void *(*move)(void *start, size_t size);
     bool (*move_back)(void *start, void *from, size_t size);
     void (*advise_huge)(void *start, size_t size, bool use);
+    uint64_t (*touch)(void *page);
 };
 
 extern struct pm_os_memory pm_os_memory;

@@ -95,7 +95,22 @@ static void advise_huge(void *start, size_t size, bool use)
     errno = saved;
 }
 
-struct pm_os_memory pm_os_memory = {map, unmap, purge, resize, move, move_back, advise_huge};
+static uint64_t clock_us(void)
+{
+    struct timespec now;
+    if (clock_gettime(CLOCK_MONOTONIC, &now) != 0)
+        return 0;
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static uint64_t touch(void *page)
+{
+    uint64_t before = clock_us();
+    *(volatile char *)page = 0;
+    return clock_us() - before;
+}
+
+struct pm_os_memory pm_os_memory = {map, unmap, purge, resize, move, move_back, advise_huge, touch};
 
 void pm_os_name(void *start, size_t size, const char *name)
 {

@@ -62,6 +62,23 @@ START_TEST(pools_of_a_large_one_have_arenas_with_huge_pages)
 }
 END_TEST
 
+START_TEST(where_they_come_slowly_there_are_none)
+{
+    struct pm_span second;
+    make_large();
+    unit_os.touch_us = 3000;
+    struct pm_arena *slow = take(&pool_span, PM_SPAN_POOL, PM_SLICE);
+    ck_assert_int_eq(pm_arena_hugepages(slow), PM_HUGEPAGES_NEVER);
+    ck_assert_uint_eq(unit_os.small, bytes_of(slow));
+    ck_assert_int_eq(*(char *)slow->base, 0);
+    unit_os.touch_us = 300;
+    take(&large_span, PM_SPAN_POOL, bytes_of(slow) - PM_SLICE);
+    struct pm_arena *next = take(&second, PM_SPAN_POOL, PM_SLICE);
+    ck_assert_ptr_ne(next, slow);
+    ck_assert_int_eq(pm_arena_hugepages(next), PM_HUGEPAGES_ADVISED);
+}
+END_TEST
+
 START_TEST(large_blocks_are_kept_out)
 {
     make_large();
@@ -204,6 +221,7 @@ static void add(TCase *tests)
     tcase_add_checked_fixture(tests, setup, NULL);
     tcase_add_test(tests, a_small_process_has_none);
     tcase_add_test(tests, pools_of_a_large_one_have_arenas_with_huge_pages);
+    tcase_add_test(tests, where_they_come_slowly_there_are_none);
     tcase_add_test(tests, large_blocks_are_kept_out);
     tcase_add_test(tests, large_blocks_are_let_in_when_memory_is_short);
     tcase_add_test(tests, what_nobody_has_used_goes_too);

@@ -4,6 +4,8 @@
  */
 #include "unit.h"
 
+#include <sys/mman.h>
+
 enum { PAGES = 8, MARK = 77 };
 
 static size_t page;
@@ -27,6 +29,17 @@ START_TEST(the_page_size_is_the_systems)
     ck_assert_uint_eq(page, (size_t)sysconf(_SC_PAGESIZE));
     pm_os_set_page_size(65536);
     ck_assert_uint_eq(pm_os_page_size(), 65536);
+}
+END_TEST
+
+START_TEST(a_touched_page_is_zero_and_resident)
+{
+    unsigned char resident[PAGES] = {0};
+    char *start = pm_os_memory.map(PAGES * page);
+    ck_assert_uint_lt(pm_os_memory.touch(start + page), 60 * 1000 * 1000);
+    ck_assert_int_eq(mincore(start, PAGES * page, resident), 0);
+    ck_assert_int_eq(resident[1] & 1, 1);
+    ck_assert(unit_is_zero(start, PAGES * page));
 }
 END_TEST
 
@@ -210,6 +223,7 @@ static void add(TCase *tests)
 {
     tcase_add_checked_fixture(tests, setup, NULL);
     tcase_add_test(tests, the_page_size_is_the_systems);
+    tcase_add_test(tests, a_touched_page_is_zero_and_resident);
     tcase_add_test(tests, mapped_pages_are_zero_and_writable);
     tcase_add_test(tests, refusals_leave_errno_alone);
     tcase_add_test(tests, resize_keeps_the_contents);

@@ -80,8 +80,9 @@ static bool move_back(void *start, void *from, size_t size)
 
 static void setup(void)
 {
-    pm_os_memory =
-        (struct pm_os_memory){map, unmap, purge, resize, move, move_back, pm_os_memory.advise_huge};
+    struct pm_os_memory real = pm_os_memory;
+    pm_os_memory = (struct pm_os_memory){
+        map, unmap, purge, resize, move, move_back, real.advise_huge, real.touch};
 }
 
 /* The pages of a real system are not larger, or it could not be played. */

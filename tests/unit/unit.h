@@ -162,6 +162,7 @@ enum unit_call { UNIT_MAP, UNIT_UNMAP, UNIT_PURGE, UNIT_RESIZE, UNIT_MOVE, UNIT_
  */
 struct unit_os {
     struct pm_os_memory real;
+    uint64_t touch_us; /* what touching a page is said to take */
     atomic_ulong calls[UNIT_CALLS];
     unsigned fail; /* set of UNIT_BIT() */
     bool forever;
@@ -240,13 +241,19 @@ static inline void unit_os_advise_huge(void *start, size_t size, bool use)
     atomic_fetch_add(use ? &unit_os.huge : &unit_os.small, size);
 }
 
+static inline uint64_t unit_os_touch(void *page)
+{
+    unit_os.real.touch(page);
+    return unit_os.touch_us;
+}
+
 /* Puts the counting table in the place of the system's. */
 static inline void unit_os_install(void)
 {
     unit_os.real = pm_os_memory;
     pm_os_memory =
-        (struct pm_os_memory){unit_os_map,  unit_os_unmap,     unit_os_purge,      unit_os_resize,
-                              unit_os_move, unit_os_move_back, unit_os_advise_huge};
+        (struct pm_os_memory){unit_os_map,  unit_os_unmap,     unit_os_purge,       unit_os_resize,
+                              unit_os_move, unit_os_move_back, unit_os_advise_huge, unit_os_touch};
 }
 
 /* The `n`th call from now of the set `calls` fails; with `forever` all later ones too. */
