@@ -17,19 +17,14 @@ static size_t total_arenas;
 /* Bytes of taken slices that are resident, as far as we know; relaxed, as nothing hangs on it. */
 static _Atomic size_t total_used, peak_used;
 
-static unsigned page_shift(void)
-{
-    return (unsigned)__builtin_ctzll(pm_os_page_size());
-}
-
 size_t pm_arena_pages(size_t slices)
 {
-    return slices << PM_SLICE_SHIFT >> page_shift();
+    return slices << PM_SLICE_SHIFT >> pm_os_page_shift();
 }
 
 static size_t slice_of_page(size_t page)
 {
-    return page << page_shift() >> PM_SLICE_SHIFT;
+    return page << pm_os_page_shift() >> PM_SLICE_SHIFT;
 }
 
 static void count_used(size_t bytes)
@@ -67,7 +62,7 @@ static uint64_t existing(size_t pages)
 
 static size_t bytes_in(uint64_t pages)
 {
-    return (size_t)__builtin_popcountll(pages) << page_shift();
+    return (size_t)__builtin_popcountll(pages) << pm_os_page_shift();
 }
 
 /* All of a long span, or of an arena of its own, was counted when it was taken. */
@@ -88,7 +83,7 @@ void pm_arena_unuse(struct pm_span *span, uint64_t pages)
 /* The total is of what can be purged: what a replaced provider gave stays as it is. */
 static size_t purgeable(const struct pm_arena *arena, size_t pages)
 {
-    return pm_provider_is_system(&arena->provider) ? pages << page_shift() : 0;
+    return pm_provider_is_system(&arena->provider) ? pages << pm_os_page_shift() : 0;
 }
 
 static void count_dirty(struct pm_arena *arena, size_t pages)
@@ -201,7 +196,7 @@ static uint64_t mark_taken(struct pm_arena *arena, size_t first, size_t slices)
         count_clean(arena, dirty);
     }
     count_taken(arena, slices);
-    count_used((is_long || !may_be_clean ? pages : dirty) << page_shift());
+    count_used((is_long || !may_be_clean ? pages : dirty) << pm_os_page_shift());
     return may_be_clean && (dirty == 0 || !is_long) ? ~clean : 0;
 }
 
@@ -231,7 +226,7 @@ void pm_arena_free_locked(struct pm_arena *arena, size_t first, size_t slices, u
     mark_free(arena, first, slices);
     size_t dirty = mark_dirty(arena, pm_arena_pages(first), pm_arena_pages(slices), clean);
     count_dirty(arena, dirty);
-    count_unused(dirty << page_shift());
+    count_unused(dirty << pm_os_page_shift());
     count_freed(arena, slices);
 }
 
@@ -259,42 +254,37 @@ static bool is_for(const struct pm_arena *arena, enum pm_span_kind kind)
     return kind == PM_SPAN_POOL || pm_arena_hugepages(arena) != PM_HUGEPAGES_ADVISED;
 }
 
-bool pm_arena_take_locked(struct pm_span *span, size_t slices, size_t align)
-{
-    for (struct pm_arena *arena = pm_arena_list; arena != NULL && !arena->dedicated;
-         arena = arena->next) {
-        if (!is_for(arena, span->kind))
-            continue;
-        size_t first = find(arena, slices, align);
-        if (first != SIZE_MAX) {
-            take_at(arena, first, span, slices);
-            return true;
-        }
-    }
-    return false;
-}
-
+/* Most of them. */
 static bool are_dirty(const struct pm_arena *arena, size_t first, size_t slices)
 {
     size_t page = pm_arena_pages(first), pages = pm_arena_pages(slices);
     return pm_bitmap_count(arena->dirty, page, pages) >= pages - pages / 4;
 }
 
-bool pm_arena_take_dirty_locked(struct pm_span *span, size_t slices)
+PM_INLINE bool take(struct pm_span *span, size_t slices, size_t align, bool dirty_only)
 {
-    if (PM_LIKELY(total_dirty < (slices << PM_SLICE_SHIFT) / 4 * 3))
-        return false;
     for (struct pm_arena *arena = pm_arena_list; arena != NULL && !arena->dedicated;
          arena = arena->next) {
-        if (!is_for(arena, span->kind) || arena->dirty_count == 0)
+        if (!is_for(arena, span->kind))
             continue;
-        size_t first = find(arena, slices, PM_SLICE);
-        if (first != SIZE_MAX && are_dirty(arena, first, slices)) {
-            take_at(arena, first, span, slices);
-            return true;
-        }
+        size_t first = find(arena, slices, align);
+        if (first == SIZE_MAX || (dirty_only && !are_dirty(arena, first, slices)))
+            continue;
+        take_at(arena, first, span, slices);
+        return true;
     }
     return false;
+}
+
+bool pm_arena_take_locked(struct pm_span *span, size_t slices, size_t align)
+{
+    return take(span, slices, align, false);
+}
+
+bool pm_arena_take_dirty_locked(struct pm_span *span, size_t slices)
+{
+    bool may_be = total_dirty >= (slices << PM_SLICE_SHIFT) / 4 * 3;
+    return may_be && take(span, slices, PM_SLICE, true);
 }
 
 bool pm_arena_extend_locked(struct pm_span *span, size_t slices)
@@ -347,7 +337,7 @@ struct pm_arena *pm_arena_unlink_empty_locked(size_t keep)
 static size_t slices_of(const struct pm_arena_run *run, size_t *first)
 {
     *first = slice_of_page(run->first);
-    return pm_div_up((run->first + run->pages) << page_shift(), PM_SLICE) - *first;
+    return pm_div_up((run->first + run->pages) << pm_os_page_shift(), PM_SLICE) - *first;
 }
 
 bool pm_arena_lock_run(struct pm_arena *arena, bool aged_only, size_t from,

@@ -24,20 +24,20 @@ size_t pm_spans_slices(size_t bytes)
 }
 
 /* A thread that purges at this moment has booked what it purges; this is not to go twice. */
-static PM_COLD void purge(enum pm_early reason, size_t excess)
+static PM_COLD void purge_booked(enum pm_early reason, size_t bytes)
 {
-    if (pm_purge_some(excess))
+    if (pm_purge_some(bytes))
         return;
     pm_lock(&pm_arena_lock);
-    pm_early_unbook_locked(reason, excess);
+    pm_early_unbook_locked(reason, bytes);
     pm_unlock(&pm_arena_lock);
 }
 
-/* More is resident, and no lock held. */
-static void purge_for_growth(size_t excess)
+/* What pm_early_excess_locked() has said; no lock is held. */
+static void purge_early(enum pm_early reason, size_t excess)
 {
     if (PM_UNLIKELY(excess != 0))
-        purge(PM_EARLY_GROWTH, excess);
+        purge_booked(reason, excess);
 }
 
 /* A dedicated arena is new, or has grown. */
@@ -47,7 +47,7 @@ static void insert(struct pm_arena *arena)
     pm_arena_insert_locked(arena);
     size_t excess = pm_early_excess_locked(PM_EARLY_GROWTH);
     pm_unlock(&pm_arena_lock);
-    purge_for_growth(excess);
+    purge_early(PM_EARLY_GROWTH, excess);
 }
 
 /* From the arenas there are and `fresh`, if any; says how much should be purged now. */
@@ -88,7 +88,7 @@ bool pm_spans_take(struct pm_span *span, enum pm_span_kind kind, size_t slices, 
         struct pm_arena *arena = new_arena(kind, slices, align);
         taken = take(span, slices, align, arena, &excess);
     }
-    purge_for_growth(excess);
+    purge_early(PM_EARLY_GROWTH, excess);
     return taken;
 }
 
@@ -136,8 +136,7 @@ void pm_spans_give(struct pm_span *span)
     pm_arena_free_locked(arena, pm_arena_slice_of(span), span->slices, span->clean);
     size_t excess = span->kind == PM_SPAN_POOL ? pm_early_excess_locked(PM_EARLY_POOLS) : 0;
     pm_unlock(&pm_arena_lock);
-    if (PM_UNLIKELY(excess != 0))
-        purge(PM_EARLY_POOLS, excess);
+    purge_early(PM_EARLY_POOLS, excess);
     pm_purge_after_free();
 }
 
@@ -149,7 +148,7 @@ bool pm_spans_extend(struct pm_span *span, size_t slices)
     bool extended = pm_arena_extend_locked(span, slices);
     size_t excess = extended ? pm_early_excess_locked(PM_EARLY_GROWTH) : 0;
     pm_unlock(&pm_arena_lock);
-    purge_for_growth(excess);
+    purge_early(PM_EARLY_GROWTH, excess);
     return extended;
 }
 

@@ -154,12 +154,17 @@ void pm_free_slow(struct pm_heap *heap, void *address, size_t size, const char *
     pm_misuse(address, call);
 }
 
+/* `block` is one of `size`, if there is memory for it. */
+PM_INLINE void *zeroed(void *block, size_t size)
+{
+    return block != NULL ? memset(block, 0, size != 0 ? size : 1) : NULL;
+}
+
 void *pm_alloc_zeroed(size_t size)
 {
     if (size > PM_POOL_SIZE_MAX)
         return alloc(size, PM_GRANULE, true);
-    void *block = pm_alloc(size);
-    return block != NULL ? memset(block, 0, size != 0 ? size : 1) : NULL;
+    return zeroed(pm_alloc(size), size);
 }
 
 /* Too large for anybody when the product overflows. */
@@ -179,8 +184,7 @@ void *pm_alloc_zeroed_objects(size_t count, size_t size)
     size_t bytes = product(count, size);
     if (bytes > PM_OBJECT_MAX)
         return pm_alloc_zeroed(bytes);
-    void *block = pm_alloc_object(bytes);
-    return block != NULL ? memset(block, 0, bytes != 0 ? bytes : 1) : NULL;
+    return zeroed(pm_alloc_object(bytes), bytes);
 }
 
 /* Where no class is aligned so, a large block: whole slices can be had at any address. */

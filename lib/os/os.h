@@ -13,6 +13,12 @@
 /* Bytes in a page: 4 KiB to 64 KiB, a power of two.  Read from the system once. */
 size_t pm_os_page_size(void);
 
+/* Its logarithm to the base of 2. */
+PM_INLINE unsigned pm_os_page_shift(void)
+{
+    return (unsigned)__builtin_ctzll(pm_os_page_size());
+}
+
 /* Tests only: pretend another page size.  Before anything has been mapped. */
 void pm_os_set_page_size(size_t size);
 

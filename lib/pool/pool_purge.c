@@ -18,14 +18,9 @@
 #include "os/os.h"
 #include "pool/pool.h"
 
-static unsigned page_shift(void)
-{
-    return (unsigned)__builtin_ctzll(pm_os_page_size());
-}
-
 static unsigned page_of(const struct pm_pool *pool, uintptr_t address)
 {
-    return (unsigned)((address - pool->span.start) >> page_shift());
+    return (unsigned)((address - pool->span.start) >> pm_os_page_shift());
 }
 
 /* Bits first to last, at most 63. */
@@ -68,7 +63,8 @@ static uint64_t idle_pages(struct pm_pool *pool, uint64_t *offered)
     for (uint32_t block = pool->free; block != PM_LINK_NONE; block = pm_link_get(pool, block))
         pm_bitmap_set(listed, block, 1);
     uint64_t busy = 0;
-    unsigned shift = page_shift(); /* what is looked at here is every block of a growing process */
+    unsigned shift =
+        pm_os_page_shift(); /* what is looked at here is every block of a growing process */
     uint32_t at = pool->shape.lead, size = pool->size;
     for (uint32_t block = pool->shape.first; block < pool->carved; block++, at += size) {
         uint64_t pages = bits(at >> shift, (at + size - 1) >> shift), begins = pages & -pages;

@@ -32,15 +32,23 @@ static size_t dirty(void)
     return totals.dirty;
 }
 
-/* A third as much as is in use lies free, and in the way of what is taken last. */
-static void grow_past_a_hole(void)
+/* A third as much as is in use lies free, before the last span. */
+static struct pm_span leave_a_hole(void)
 {
-    struct pm_span first, base, hole, fence, longer;
+    struct pm_span first, base, hole, last;
     take_used(&first, 200); /* what the first arena has */
     take_used(&base, 800);
     take_used(&hole, 500);
-    take_used(&fence, 300);
+    take_used(&last, 300);
     pm_spans_give(&hole);
+    return last;
+}
+
+/* The hole is in the way of what is taken last. */
+static void grow_past_a_hole(void)
+{
+    struct pm_span longer;
+    leave_a_hole();
     take_used(&longer, 501);
 }
 
@@ -78,12 +86,7 @@ static bool (*const growths[])(struct pm_span *) = {grow_by_dedicated, grow_by_e
 
 START_TEST(so_does_growth_of_any_kind)
 {
-    struct pm_span first, base, hole, last;
-    take_used(&first, 200);
-    take_used(&base, 800);
-    take_used(&hole, 500);
-    take_used(&last, 300);
-    pm_spans_give(&hole);
+    struct pm_span last = leave_a_hole();
     if (!growths[_i](&last))
         ck_assert(growths[_i] == grow_by_remapping); /* a system that cannot */
     else
