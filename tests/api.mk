@@ -74,6 +74,7 @@ check_PROGRAMS += \
 	tests/api/header_cxx \
 	tests/api/limits_fill \
 	tests/api/limits_lower \
+	tests/api/sandbox \
 	tests/api/test_cxx \
 	tests/api/cxx_replaced \
 	tests/api/unload
@@ -84,6 +85,7 @@ TESTS += \
 	tests/api/header_python.sh \
 	tests/api/limits.sh \
 	tests/api/no_libstdcxx.sh \
+	tests/api/sandbox \
 	tests/api/test_cxx \
 	tests/api/cxx_replaced \
 	tests/api/unload \
@@ -123,6 +125,11 @@ tests_api_limits_fill_SOURCES = tests/api/limits_fill.c tests/api/limits_test.h
 tests_api_limits_fill_CFLAGS = $(AM_CFLAGS) -fno-builtin
 tests_api_limits_fill_LDFLAGS = $(api_ldflags)
 tests_api_limits_fill_LDADD = libpymem.la
+
+tests_api_sandbox_SOURCES = tests/api/sandbox.c
+tests_api_sandbox_CFLAGS = $(AM_CFLAGS) -fno-builtin
+tests_api_sandbox_LDFLAGS = $(api_ldflags)
+tests_api_sandbox_LDADD = libpymem.la
 
 tests_api_limits_lower_SOURCES = tests/api/limits_lower.c tests/api/limits_test.h
 tests_api_limits_lower_CFLAGS = $(AM_CFLAGS) -fno-builtin

@@ -24,15 +24,16 @@ struct key {
     }
 
 static const struct key keys[] = {
-    KEY(verbose, BOOLEAN), KEY(confirm_conf, BOOLEAN),     KEY(abort_conf, BOOLEAN),
-    KEY(stats, BOOLEAN),   KEY(background_purge, BOOLEAN), KEY(thp, BOOLEAN),
-    KEY(decay_ms, NUMBER), KEY(arena_size, SIZE),
+    KEY(verbose, BOOLEAN),   KEY(confirm_conf, BOOLEAN),     KEY(abort_conf, BOOLEAN),
+    KEY(stats, BOOLEAN),     KEY(background_purge, BOOLEAN), KEY(thp, BOOLEAN),
+    KEY(map_names, BOOLEAN), KEY(decay_ms, NUMBER),          KEY(arena_size, SIZE),
 };
 
 enum { KEY_COUNT = sizeof keys / sizeof *keys };
 
 static const struct pm_options defaults = {
     .thp = true,
+    .map_names = true,
     .decay_ms = 1000,
     .arena_size = 256 * PM_MIB,
 };

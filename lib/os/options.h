@@ -14,6 +14,7 @@ struct pm_options {
     bool stats;
     bool background_purge;
     bool thp;
+    bool map_names;
     int64_t decay_ms;
     size_t arena_size; /* bytes */
 };

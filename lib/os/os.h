@@ -59,8 +59,11 @@ extern struct pm_os_memory pm_os_memory;
 /* Bytes in a huge page, on most machines. */
 #define PM_OS_HUGE_PAGE (2 * PM_MIB)
 
-/* Names a mapping for /proc/PID/maps; does nothing where the kernel cannot. */
+/* Names a mapping for /proc/PID/maps; does nothing where the kernel cannot, or nobody wants it. */
 void pm_os_name(void *start, size_t size, const char *name);
+
+/* Option map_names: from now on. */
+void pm_os_set_names(bool wanted);
 
 /* Milliseconds of a clock that never goes back; a few milliseconds coarse. */
 uint64_t pm_os_clock_ms(void);

@@ -112,13 +112,19 @@ static uint64_t touch(void *page)
 
 struct pm_os_memory pm_os_memory = {map, unmap, purge, resize, move, move_back, advise_huge, touch};
 
+static atomic_bool nameless; /* relaxed: asking once more does no harm */
+
+void pm_os_set_names(bool wanted)
+{
+    atomic_store_explicit(&nameless, !wanted, memory_order_relaxed);
+}
+
 void pm_os_name(void *start, size_t size, const char *name)
 {
-    static atomic_bool refused; /* relaxed: asking once more does no harm */
     int saved = errno;
-    if (!atomic_load_explicit(&refused, memory_order_relaxed) &&
+    if (!atomic_load_explicit(&nameless, memory_order_relaxed) &&
         prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, start, size, name) != 0 && errno == EINVAL)
-        atomic_store_explicit(&refused, true, memory_order_relaxed);
+        pm_os_set_names(false);
     errno = saved;
 }
 

@@ -14,7 +14,8 @@ struct reading {
 };
 
 /* What is on unless switched off, and numbers. */
-#define NUMBERS(ms, bytes) .thp = true, .decay_ms = (ms), .arena_size = (bytes)
+#define BOTH(ms, bytes) .decay_ms = (ms), .arena_size = (bytes)
+#define NUMBERS(ms, bytes) .thp = true, .map_names = true, BOTH(ms, bytes)
 #define DEFAULTS NUMBERS(1000, 256 * PM_MIB)
 
 static bool same(const struct pm_options *a, const struct pm_options *b)
@@ -22,7 +23,8 @@ static bool same(const struct pm_options *a, const struct pm_options *b)
     return a->verbose == b->verbose && a->confirm_conf == b->confirm_conf &&
            a->abort_conf == b->abort_conf && a->stats == b->stats &&
            a->background_purge == b->background_purge && a->thp == b->thp &&
-           a->decay_ms == b->decay_ms && a->arena_size == b->arena_size;
+           a->map_names == b->map_names && a->decay_ms == b->decay_ms &&
+           a->arena_size == b->arena_size;
 }
 
 static void read_options(struct pm_options *options, const struct reading *reading)
@@ -62,7 +64,8 @@ START_TEST(every_key_is_read)
         {.list = "confirm_conf:1", .expected = {DEFAULTS, .confirm_conf = true}},
         {.list = "abort_conf:yes", .expected = {DEFAULTS, .abort_conf = true}},
         {.list = "background_purge:on", .expected = {DEFAULTS, .background_purge = true}},
-        {.list = "thp:false", .expected = {.decay_ms = 1000, .arena_size = 256 * PM_MIB}},
+        {.list = "thp:false", .expected = {.map_names = true, BOTH(1000, 256 * PM_MIB)}},
+        {.list = "map_names:false", .expected = {.thp = true, BOTH(1000, 256 * PM_MIB)}},
         {.list = "stats:on", .expected = {DEFAULTS, .stats = true}},
         {.list = "stats:1,stats:false", .expected = {DEFAULTS}},
         {.list = "stats:1,stats:0", .expected = {DEFAULTS}},
@@ -82,7 +85,10 @@ START_TEST(every_key_is_read)
          .expected = {DEFAULTS, .background_purge = true}},
         {.variable = "PYMEM_THP",
          .value = "0",
-         .expected = {.decay_ms = 1000, .arena_size = 256 * PM_MIB}},
+         .expected = {.map_names = true, BOTH(1000, 256 * PM_MIB)}},
+        {.variable = "PYMEM_MAP_NAMES",
+         .value = "0",
+         .expected = {.thp = true, BOTH(1000, 256 * PM_MIB)}},
         {.variable = "PYMEM_DECAY_MS", .value = "20", .expected = {NUMBERS(20, 256 * PM_MIB)}},
         {.variable = "PYMEM_ARENA_SIZE", .value = "1M", .expected = {NUMBERS(1000, PM_MIB)}},
     };
@@ -264,10 +270,11 @@ START_TEST(print_names_every_key)
     char text[1024];
     struct pm_options options = {.stats = true, .decay_ms = -1, .arena_size = PM_MIB};
     ck_assert_int_eq(unit_child(print, &options, text, sizeof text), 0);
-    ck_assert_str_eq(text, "pymem: verbose:false\npymem: confirm_conf:false\n"
-                           "pymem: abort_conf:false\npymem: stats:true\n"
-                           "pymem: background_purge:false\npymem: thp:false\n"
-                           "pymem: decay_ms:-1\npymem: arena_size:1048576\n");
+    ck_assert_str_eq(text,
+                     "pymem: verbose:false\npymem: confirm_conf:false\n"
+                     "pymem: abort_conf:false\npymem: stats:true\n"
+                     "pymem: background_purge:false\npymem: thp:false\n"
+                     "pymem: map_names:false\npymem: decay_ms:-1\npymem: arena_size:1048576\n");
 }
 END_TEST
 
