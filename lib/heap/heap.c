@@ -20,6 +20,7 @@ enum {
     PARTIAL_LOOKED = 8,        /* partial pools asked for a block before fresh memory is used */
     FULL_KEPT = 64,            /* full pools of a class that stay with the heap */
     IDLE_STEP = 128 << 10,     /* bytes of pools made between two looks at the idle ones */
+    IDLE_MAX = 256 << 10,      /* bytes of idle pools that stay, even if they are most of all */
     GROWTH_STEPS = 256,        /* of the peak, between two times idle ones go because it grows */
     TIDY_STEP = 256 << 10, /* bytes of growth, at least, between two times all pools are purged */
 };
@@ -268,23 +269,35 @@ static struct pm_pool *take_used(struct pm_heap *heap, unsigned class)
 
 /*
  * Lets a current pool go in which nothing is live: at once, or when that was so the last
- * time too and no block came back since.
+ * time too and no block came back since.  Returns the bytes of one that stays for now.
  */
-static void age_current(struct pm_heap *heap, struct pm_pool *pool, bool at_once)
+static size_t age_current(struct pm_heap *heap, struct pm_pool *pool, bool at_once)
 {
     pm_pool_collect(pool);
     bool touched = pool->used != pm_pool_used_current(pool), was_idle = pool->rested == 0;
     if (!touched && !was_idle) /* as many are live as the last time, or more */
-        return;
+        return 0;
     bool idle = pm_pool_used(pool) == 0;
     if (idle && (at_once || !touched)) {
         from_current(heap, pool);
         pool_gone(heap, pool);
-        return;
+        return 0;
     }
     pm_pool_set_current(pool);
-    if (idle)
-        pm_pool_rest(pool, 0);
+    if (!idle)
+        return 0;
+    pm_pool_rest(pool, 0);
+    return pm_span_bytes(&pool->span);
+}
+
+static size_t age_all(struct pm_heap *heap, bool at_once)
+{
+    size_t idle = 0;
+    for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1) {
+        if (heap->bin[class].current != &pm_pool_none)
+            idle += age_current(heap, heap->bin[class].current, at_once);
+    }
+    return idle;
 }
 
 /*
@@ -293,7 +306,7 @@ static void age_current(struct pm_heap *heap, struct pm_pool *pool, bool at_once
  * more.  (A steady program does not grow, so there no pool comes and goes with every call.)
  * When classes without a pool have made theirs, IDLE_STEP in all, it goes if nobody
  * used it meanwhile: a buffer that grows through all classes would leave an empty pool in
- * each.
+ * each.  All idle ones go when they are the larger part of what the process uses.
  */
 static void let_idle_go(struct pm_heap *heap)
 {
@@ -307,10 +320,9 @@ static void let_idle_go(struct pm_heap *heap)
         heap->tidy_below = peak + peak / 8 + TIDY_STEP;
         pm_heap_tidy(heap);
     }
-    for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1) {
-        if (heap->bin[class].current != &pm_pool_none)
-            age_current(heap, heap->bin[class].current, grows);
-    }
+    size_t idle = age_all(heap, grows);
+    if (idle > IDLE_MAX && idle > pm_arena_used() / 2)
+        age_all(heap, true);
 }
 
 static struct pm_pool *take_fresh(struct pm_heap *heap, unsigned class)

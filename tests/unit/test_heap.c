@@ -11,8 +11,8 @@
 #include "heap/census.h"
 #include "heap/remote.h"
 
-/* FULL_KEPT and IDLE_STEP as in heap.c. */
-enum { CLASS = 20, BLOCKS = 2000, FULL_KEPT = 64, IDLE_STEP = 128 << 10 };
+/* The last three as in heap.c. */
+enum { CLASS = 20, BLOCKS = 2000, FULL_KEPT = 64, IDLE_STEP = 128 << 10, IDLE_MAX = 256 << 10 };
 
 static struct pm_heap heap = UNIT_HEAP, other = UNIT_HEAP;
 
@@ -201,6 +201,19 @@ START_TEST(an_idle_pool_goes_when_others_are_made_in_its_place)
         ck_assert_ptr_eq(use(CLASS), in_use);
         /* those made between three looks, each of which may be late by one pool */
         ck_assert_uint_le(current_bytes(), 3 * (IDLE_STEP + 2 * PM_POOL_SIZE_MAX));
+        pm_heap_check(&heap);
+    }
+    pm_heap_abandon(&heap);
+}
+END_TEST
+
+START_TEST(idle_pools_go_when_they_are_most_of_what_is_used)
+{
+    for (unsigned last = 0; last < PM_CLASS_COUNT; last += 1) {
+        for (unsigned class = 0; class <= last; class += 1) { /* so that none rests */
+            use(class);
+            ck_assert_uint_le(current_bytes(), IDLE_MAX + 2 * IDLE_STEP + 4 * PM_POOL_SIZE_MAX);
+        }
         pm_heap_check(&heap);
     }
     pm_heap_abandon(&heap);
@@ -461,6 +474,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, full_pools_that_others_have_emptied_go);
     tcase_add_test(tests, an_idle_pool_goes_when_the_process_grows);
     tcase_add_test(tests, an_idle_pool_goes_when_others_are_made_in_its_place);
+    tcase_add_test(tests, idle_pools_go_when_they_are_most_of_what_is_used);
     tcase_add_test(tests, the_only_pool_of_a_class_is_small);
     tcase_add_test(tests, idle_pools_are_looked_at_now_and_then);
     tcase_add_test(tests, partial_pools_serve_what_was_used_before);
