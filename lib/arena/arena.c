@@ -385,18 +385,21 @@ bool pm_arena_contains(const void *address)
     return found;
 }
 
-void pm_arena_totals_locked(struct pm_arena_totals *totals)
+struct pm_arena_totals pm_arena_totals_locked(void)
 {
-    totals->arenas = total_arenas;
-    totals->mapped = total_mapped;
-    totals->taken = total_taken;
-    totals->peak_taken = peak_taken;
-    totals->dirty = total_dirty;
+    return (struct pm_arena_totals){
+        .arenas = total_arenas,
+        .mapped = total_mapped,
+        .taken = total_taken,
+        .dirty = total_dirty,
+        .peak_taken = peak_taken,
+    };
 }
 
-void pm_arena_totals(struct pm_arena_totals *totals)
+struct pm_arena_totals pm_arena_totals(void)
 {
     pm_lock(&pm_arena_lock);
-    pm_arena_totals_locked(totals);
+    struct pm_arena_totals totals = pm_arena_totals_locked();
     pm_unlock(&pm_arena_lock);
+    return totals;
 }

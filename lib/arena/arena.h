@@ -158,7 +158,7 @@ struct pm_arena_totals {
     size_t peak_taken;
 };
 
-void pm_arena_totals(struct pm_arena_totals *totals);
-void pm_arena_totals_locked(struct pm_arena_totals *totals);
+struct pm_arena_totals pm_arena_totals(void);
+struct pm_arena_totals pm_arena_totals_locked(void);
 
 #endif /* PM_ARENA_ARENA_H */

@@ -65,10 +65,8 @@ static bool take(struct pm_span *span, size_t slices, size_t align, struct pm_ar
 
 static struct pm_arena *new_arena(enum pm_span_kind kind, size_t slices, size_t align)
 {
-    struct pm_arena_totals totals;
-    pm_arena_totals(&totals);
-    struct pm_arena *arena =
-        pm_mapping_new(kind, (slices << PM_SLICE_SHIFT) + align - PM_SLICE, totals.mapped);
+    size_t bytes = (slices << PM_SLICE_SHIFT) + align - PM_SLICE;
+    struct pm_arena *arena = pm_mapping_new(kind, bytes, pm_arena_totals().mapped);
     if (arena == NULL) {
         pm_lock(&pm_arena_lock);
         pm_hugepages_end_all_locked();

@@ -278,18 +278,28 @@ static void *resize(const struct pm_block *block, void *address, size_t size, si
     return stays(block->usable, size) ? address : NULL;
 }
 
-void *pm_realloc_aligned(void *address, size_t size, size_t align, const char *call)
+/* Where the new block comes from is the caller's to say. */
+PM_INLINE void *resize_or_move(void *address, size_t size, size_t align, const char *call,
+                               void *(*allocate)(size_t size, size_t align))
 {
     if (address == NULL)
-        return pm_alloc_aligned(size, align);
+        return allocate(size, align);
+    struct old old = {.block = address};
     struct pm_block block;
-    if (!find(address, &block))
-        return move((struct old){address, foreign_size(address, call)},
-                    pm_alloc_aligned(size, align), size, call);
-    void *resized = resize(&block, address, size, align);
-    if (resized != NULL)
-        return resized;
-    return move((struct old){address, block.usable}, pm_alloc_aligned(size, align), size, call);
+    if (find(address, &block)) {
+        void *resized = resize(&block, address, size, align);
+        if (resized != NULL)
+            return resized;
+        old.size = block.usable;
+    } else {
+        old.size = foreign_size(address, call);
+    }
+    return move(old, allocate(size, align), size, call);
+}
+
+void *pm_realloc_aligned(void *address, size_t size, size_t align, const char *call)
+{
+    return resize_or_move(address, size, align, call, pm_alloc_aligned);
 }
 
 /* Most are of one's own blocks, which are short. */
@@ -303,17 +313,17 @@ void *pm_realloc(void *address, size_t size, const char *call)
     return move((struct old){address, pool->size}, pm_alloc(size), size, call);
 }
 
+static void *alloc_object(size_t size, size_t align)
+{
+    (void)align; /* a granule */
+    return pm_alloc_object(size);
+}
+
 void *pm_realloc_object(void *address, size_t size, const char *call)
 {
-    if (address == NULL)
-        return pm_alloc_object(size);
-    struct pm_block block;
-    if (size > PM_OBJECT_MAX || !find(address, &block))
+    if (size > PM_OBJECT_MAX)
         return pm_realloc(address, size, call);
-    void *resized = resize(&block, address, size, PM_GRANULE);
-    if (resized != NULL)
-        return resized;
-    return move((struct old){address, block.usable}, pm_alloc_object(size), size, call);
+    return resize_or_move(address, size, PM_GRANULE, call, alloc_object);
 }
 
 size_t pm_usable_size(const void *address, const char *call)

@@ -56,6 +56,6 @@ void pm_census_take(struct pm_census *census)
         for (size_t slice = 0; (span = pm_spans_next(arena, &slice)) != NULL;)
             count_span(census, span);
     }
-    pm_arena_totals_locked(&census->arenas);
+    census->arenas = pm_arena_totals_locked();
     pm_unlock(&pm_arena_lock);
 }

@@ -254,9 +254,7 @@ START_TEST(empty_arenas_go_before_memory_runs_out)
     unit_os_fail(UNIT_BIT(UNIT_MAP), 1, false);
     void *block = pm_alloc(PM_DEDICATED_MIN);
     ck_assert_ptr_nonnull(block);
-    struct pm_arena_totals totals;
-    pm_arena_totals(&totals);
-    ck_assert_uint_eq(totals.arenas, 1);
+    ck_assert_uint_eq(pm_arena_totals().arenas, 1);
 }
 END_TEST
 

@@ -418,9 +418,7 @@ START_TEST(no_memory_leaves_the_heap_as_it_was)
 {
     unit_os_install();
     while (pop(&heap, CLASS) != NULL) {
-        struct pm_arena_totals totals;
-        pm_arena_totals(&totals);
-        if (totals.taken > 2 * PM_MIB)
+        if (pm_arena_totals().taken > 2 * PM_MIB)
             unit_os_fail(UNIT_BIT(UNIT_MAP), 1, true);
     }
     pm_heap_check(&heap);

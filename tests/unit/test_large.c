@@ -26,9 +26,7 @@ static struct pm_large *large_at(void *block)
 
 static size_t active(void)
 {
-    struct pm_arena_totals totals;
-    pm_arena_totals(&totals);
-    return totals.taken;
+    return pm_arena_totals().taken;
 }
 
 /* What a block in a shared arena occupies: whole slices, whole pages. */

@@ -134,9 +134,7 @@ START_TEST(a_mixed_load_runs)
         pm_free(slots[i].start, "free");
     pm_heap_collect(pm_tls_heap);
     pm_purge_all();
-    struct pm_arena_totals totals;
-    pm_arena_totals(&totals);
-    ck_assert_uint_eq(totals.mapped, 0);
+    ck_assert_uint_eq(pm_arena_totals().mapped, 0);
     ck_assert_uint_gt(atomic_load(&calls), 10);
 }
 END_TEST

@@ -403,9 +403,7 @@ START_TEST(no_memory_no_pool)
             ck_assert_ptr_null(pm_pool_create(0, PM_POOL_REGULAR, &owner));
     }
     unit_os_heal();
-    struct pm_arena_totals totals;
-    pm_arena_totals(&totals);
-    ck_assert_uint_eq(totals.taken, 0);
+    ck_assert_uint_eq(pm_arena_totals().taken, 0);
     create(0);
 }
 END_TEST

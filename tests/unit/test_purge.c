@@ -27,23 +27,16 @@ static void setup(void)
     memset((void *)span.start, 0xff, 4 * PM_SLICE);
 }
 
-static size_t dirty(void)
-{
-    struct pm_arena_totals totals;
-    pm_arena_totals(&totals);
-    return totals.dirty;
-}
-
 START_TEST(decay_zero_purges_at_every_free)
 {
     pm_purge_set_decay(0);
     pm_spans_give(&span);
-    ck_assert_uint_eq(dirty(), 0);
+    ck_assert_uint_eq(pm_arena_totals().dirty, 0);
     ck_assert_uint_eq(unit_os_calls(UNIT_PURGE), 1);
     ck_assert_uint_eq(pm_purge_total(), 4 * PM_SLICE);
     take(&span, 4);
     pm_spans_cut(&span, 1);
-    ck_assert_uint_eq(dirty(), 0);
+    ck_assert_uint_eq(pm_arena_totals().dirty, 0);
     ck_assert_uint_eq(pm_purge_total(), 7 * PM_SLICE);
 }
 END_TEST
@@ -55,9 +48,9 @@ START_TEST(decay_below_zero_never_purges)
     unit_sleep_ms(20);
     pm_purge_tick(pm_os_clock_ms());
     ck_assert_uint_eq(unit_os_calls(UNIT_PURGE), 0);
-    ck_assert_uint_eq(dirty(), 4 * PM_SLICE);
+    ck_assert_uint_eq(pm_arena_totals().dirty, 4 * PM_SLICE);
     ck_assert_uint_eq(pm_purge_all(), 4 * PM_SLICE); /* but on demand */
-    ck_assert_uint_eq(dirty(), 0);
+    ck_assert_uint_eq(pm_arena_totals().dirty, 0);
 }
 END_TEST
 
@@ -66,9 +59,9 @@ START_TEST(a_quiet_time_purges_all)
     pm_purge_set_decay(40);
     pm_spans_give(&span);
     unit_sleep_ms(200);
-    ck_assert_uint_eq(dirty(), 4 * PM_SLICE); /* nothing happens by itself */
+    ck_assert_uint_eq(pm_arena_totals().dirty, 4 * PM_SLICE); /* nothing happens by itself */
     pm_purge_tick(pm_os_clock_ms());
-    ck_assert_uint_eq(dirty(), 0);
+    ck_assert_uint_eq(pm_arena_totals().dirty, 0);
     ck_assert_uint_eq(pm_purge_total(), 4 * PM_SLICE);
 }
 END_TEST
@@ -113,7 +106,7 @@ START_TEST(nothing_is_purged_while_suspended)
     ck_assert_uint_eq(unit_os_calls(UNIT_PURGE), 0);
     pm_purge_suspend(false);
     pm_purge_tick(pm_os_clock_ms());
-    ck_assert_uint_eq(dirty(), 0);
+    ck_assert_uint_eq(pm_arena_totals().dirty, 0);
 }
 END_TEST
 
@@ -123,11 +116,11 @@ START_TEST(a_refused_purge_leaves_it_dirty)
     unit_os_fail(UNIT_BIT(UNIT_PURGE), 1, true);
     pm_spans_give(&span);
     ck_assert_uint_eq(pm_purge_all(), 0);
-    ck_assert_uint_eq(dirty(), 4 * PM_SLICE);
+    ck_assert_uint_eq(pm_arena_totals().dirty, 4 * PM_SLICE);
     ck_assert_uint_eq(pm_purge_total(), 0);
     unit_os_heal();
     ck_assert_uint_eq(pm_purge_all(), 4 * PM_SLICE);
-    ck_assert_uint_eq(dirty(), 0);
+    ck_assert_uint_eq(pm_arena_totals().dirty, 0);
 }
 END_TEST
 
@@ -198,7 +191,7 @@ START_TEST(two_threads_never_purge_the_same_pages)
     pm_purge_all();
     ck_assert_uint_ne(meanwhile.start, purging);
     ck_assert_int_eq(*(char *)meanwhile.start, 0x55);
-    ck_assert_uint_eq(dirty(), 0);
+    ck_assert_uint_eq(pm_arena_totals().dirty, 0);
 }
 END_TEST
 
@@ -232,8 +225,7 @@ START_TEST(threads_that_purge_leave_one_another_alone)
     }
     for (unsigned i = 0; i < THREADS; i++)
         ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
-    struct pm_arena_totals totals;
-    pm_arena_totals(&totals);
+    struct pm_arena_totals totals = pm_arena_totals();
     ck_assert_uint_eq(totals.taken, 5 * PM_SLICE);
     ck_assert_uint_eq(totals.dirty, 0);
 }

@@ -21,13 +21,6 @@ static void setup(void)
     pm_purge_set_decay(-1);
 }
 
-static struct pm_arena_totals totals(void)
-{
-    struct pm_arena_totals now;
-    pm_arena_totals(&now);
-    return now;
-}
-
 static struct pm_span *take(size_t i, size_t slices, size_t align)
 {
     spans[i] = (struct pm_span){0};
@@ -65,22 +58,22 @@ START_TEST(clean_taken_dirty_clean)
     ck_assert(was_clean[1]);
     ck_assert(unit_is_zero(start_of(&spans[1]), 2 * PM_SLICE));
     memset(start_of(&spans[1]), 0xff, 2 * PM_SLICE);
-    ck_assert_uint_eq(totals().taken, 3 * PM_SLICE);
+    ck_assert_uint_eq(pm_arena_totals().taken, 3 * PM_SLICE);
     pm_spans_give(&spans[1]);
-    ck_assert_uint_eq(totals().taken, PM_SLICE);
-    ck_assert_uint_eq(totals().dirty, 2 * PM_SLICE);
-    ck_assert_uint_eq(totals().peak_taken, 3 * PM_SLICE);
+    ck_assert_uint_eq(pm_arena_totals().taken, PM_SLICE);
+    ck_assert_uint_eq(pm_arena_totals().dirty, 2 * PM_SLICE);
+    ck_assert_uint_eq(pm_arena_totals().peak_taken, 3 * PM_SLICE);
     ck_assert_ptr_null(pm_ownermap_get(start_of(&spans[1])));
 
     take(2, 1, PM_SLICE); /* reused while resident */
     ck_assert(!was_clean[2]);
-    ck_assert_uint_eq(totals().dirty, PM_SLICE);
+    ck_assert_uint_eq(pm_arena_totals().dirty, PM_SLICE);
     take(3, 2, PM_SLICE); /* half dirty, half clean */
     ck_assert(!was_clean[3]);
     pm_spans_give(&spans[2]);
     pm_spans_give(&spans[3]);
     ck_assert_uint_eq(pm_purge_all(), 3 * PM_SLICE);
-    ck_assert_uint_eq(totals().dirty, 0);
+    ck_assert_uint_eq(pm_arena_totals().dirty, 0);
     take(4, 3, PM_SLICE);
     ck_assert(was_clean[4]);
     ck_assert(unit_is_zero(start_of(&spans[4]), 3 * PM_SLICE));
@@ -108,8 +101,8 @@ START_TEST(where_too_little_is_dirty_nothing_is_taken)
     ck_assert(pm_spans_take_dirty(&again, 40));
     ck_assert_uint_eq(again.start, start);
     ck_assert_int_eq(again.kind, PM_SPAN_LARGE);
-    ck_assert_uint_eq(totals().dirty, 20 * PM_SLICE);
-    ck_assert_uint_eq(totals().taken, 41 * PM_SLICE);
+    ck_assert_uint_eq(pm_arena_totals().dirty, 20 * PM_SLICE);
+    ck_assert_uint_eq(pm_arena_totals().taken, 41 * PM_SLICE);
     pm_arena_check();
     ck_assert_ptr_nonnull(pm_ownermap_get(start_of(fence)));
 }
@@ -124,8 +117,8 @@ START_TEST(extend_takes_what_follows)
     pm_spans_give(&spans[1]);
     ck_assert(pm_spans_extend(&spans[0], 4));
     ck_assert_uint_eq(spans[0].slices, 4);
-    ck_assert_uint_eq(totals().taken, 4 * PM_SLICE);
-    ck_assert_uint_eq(totals().dirty, 0);
+    ck_assert_uint_eq(pm_arena_totals().taken, 4 * PM_SLICE);
+    ck_assert_uint_eq(pm_arena_totals().dirty, 0);
     ck_assert(!pm_spans_extend(&spans[0], spans[0].arena->slices + 1));
     ck_assert(pm_spans_extend(&spans[0], spans[0].arena->slices));
     ck_assert(!pm_spans_extend(&spans[0], spans[0].arena->slices + 1));
@@ -139,8 +132,8 @@ START_TEST(cut_frees_the_end)
     ck_assert_uint_eq(spans[0].slices, 10);
     pm_spans_cut(&spans[0], 4);
     ck_assert_uint_eq(spans[0].slices, 4);
-    ck_assert_uint_eq(totals().taken, 4 * PM_SLICE);
-    ck_assert_uint_eq(totals().dirty, 6 * PM_SLICE);
+    ck_assert_uint_eq(pm_arena_totals().taken, 4 * PM_SLICE);
+    ck_assert_uint_eq(pm_arena_totals().dirty, 6 * PM_SLICE);
     ck_assert_uint_eq(take(1, 6, PM_SLICE)->start, base + 4 * PM_SLICE);
     ck_assert(!was_clean[1]);
 }
@@ -163,8 +156,8 @@ START_TEST(remap_keeps_the_contents)
     ck_assert(spans[0].arena->dedicated);
     ck_assert_uint_eq(pm_arena_span_bytes(&spans[0]), 40 * PM_MIB);
     ck_assert(unit_intact(start_of(&spans[0]), 32 * PM_SLICE, 9));
-    ck_assert_uint_eq(totals().taken, 40 * PM_MIB + PM_SLICE);
-    ck_assert_uint_eq(totals().dirty, 0);
+    ck_assert_uint_eq(pm_arena_totals().taken, 40 * PM_MIB + PM_SLICE);
+    ck_assert_uint_eq(pm_arena_totals().dirty, 0);
     take(2, 32, PM_SLICE);
     ck_assert_uint_eq(spans[2].start, old);
     ck_assert(unit_is_zero(start_of(&spans[2]), 32 * PM_SLICE));
@@ -176,7 +169,7 @@ START_TEST(remap_keeps_the_contents)
     unit_os_fail(UNIT_BIT(UNIT_RESIZE), 1, true);
     ck_assert(!remap(&spans[0], 40 * PM_MIB));
     ck_assert(unit_intact(start_of(&spans[0]), 32 * PM_SLICE, 9));
-    ck_assert_uint_eq(totals().taken, 65 * PM_SLICE);
+    ck_assert_uint_eq(pm_arena_totals().taken, 65 * PM_SLICE);
 }
 END_TEST
 
@@ -206,7 +199,7 @@ START_TEST(what_cannot_be_remapped_stays)
         ck_assert(!remap(&spans[i], 40 * PM_MIB));
         ck_assert_uint_eq(spans[i].slices, 32);
         ck_assert(unit_intact(start_of(&spans[i]), 32 * PM_SLICE, 9));
-        ck_assert_uint_eq(totals().taken, 32 * (i + 1) * PM_SLICE);
+        ck_assert_uint_eq(pm_arena_totals().taken, 32 * (i + 1) * PM_SLICE);
     }
 }
 END_TEST
@@ -219,13 +212,15 @@ START_TEST(dedicated_arenas_come_and_go)
     ck_assert_uint_eq(spans[0].clean, PM_SPAN_CLEAN);
     ck_assert_uint_eq(spans[0].start % PM_MIB, 0);
     ck_assert_uint_eq(pm_arena_span_bytes(&spans[0]), bytes);
-    ck_assert_uint_eq(totals().arenas, 1);
-    ck_assert_uint_eq(totals().mapped, bytes);
+    ck_assert_uint_eq(pm_arena_totals().arenas, 1);
+    ck_assert_uint_eq(pm_arena_totals().mapped, bytes);
     ck_assert(!pm_spans_extend(&spans[0], spans[0].slices + 1));
     pm_spans_cut(&spans[0], 1);
     ck_assert_uint_eq(pm_arena_span_bytes(&spans[0]), bytes);
     pm_spans_give(&spans[0]);
-    ck_assert_uint_eq(totals().arenas + totals().mapped + totals().taken + totals().dirty, 0);
+    ck_assert_uint_eq(pm_arena_totals().arenas + pm_arena_totals().mapped +
+                          pm_arena_totals().taken + pm_arena_totals().dirty,
+                      0);
     ck_assert(!pm_spans_take_dedicated(&spans[0], (size_t)1 << 47, PM_SLICE));
 }
 END_TEST
@@ -234,7 +229,7 @@ END_TEST
 START_TEST(no_more_is_taken_than_mapped)
 {
     ck_assert(pm_spans_take_dedicated(&spans[0], PM_DEDICATED_MIN + pm_os_page_size(), PM_SLICE));
-    ck_assert_uint_le(totals().taken, totals().mapped);
+    ck_assert_uint_le(pm_arena_totals().taken, pm_arena_totals().mapped);
 }
 END_TEST
 
@@ -244,18 +239,18 @@ START_TEST(empty_arenas_are_given_back_but_for_some)
     pm_mapping_set_arena_max(PM_MIB);
     for (size_t i = 0; i < 160; i++)
         take(i, bytes / PM_SLICE, PM_SLICE);
-    ck_assert_uint_eq(totals().arenas, 10);
+    ck_assert_uint_eq(pm_arena_totals().arenas, 10);
     ck_assert_uint_eq(pm_purge_empty_arenas(0), 0);
     for (size_t i = 1; i < 160; i++)
         pm_spans_give(&spans[i]);
     ck_assert_uint_eq(pm_purge_empty_arenas(4 * PM_MIB), 5 * PM_MIB);
-    ck_assert_uint_eq(totals().arenas, 5);
+    ck_assert_uint_eq(pm_arena_totals().arenas, 5);
     ck_assert_uint_eq(pm_purge_empty_arenas(0), 4 * PM_MIB);
-    ck_assert_uint_eq(totals().arenas, 1);
-    ck_assert_uint_eq(totals().dirty, 15 * bytes);
+    ck_assert_uint_eq(pm_arena_totals().arenas, 1);
+    ck_assert_uint_eq(pm_arena_totals().dirty, 15 * bytes);
     pm_spans_give(&spans[0]);
     ck_assert_uint_eq(pm_purge_empty_arenas(0), PM_MIB);
-    ck_assert_uint_eq(totals().mapped + totals().dirty, 0);
+    ck_assert_uint_eq(pm_arena_totals().mapped + pm_arena_totals().dirty, 0);
 }
 END_TEST
 
@@ -265,7 +260,7 @@ START_TEST(refused_memory_changes_nothing)
     unit_os_fail(UNIT_BIT(UNIT_MAP), 1, true);
     ck_assert(!pm_spans_take(&spans[1], PM_SPAN_LARGE, spans[0].arena->slices, PM_SLICE));
     ck_assert(!pm_spans_take_dedicated(&spans[1], PM_DEDICATED_MIN, PM_SLICE));
-    ck_assert_uint_eq(totals().taken, PM_SLICE);
+    ck_assert_uint_eq(pm_arena_totals().taken, PM_SLICE);
     take(1, spans[0].arena->slices - 1, PM_SLICE);
     ck_assert(!pm_spans_take(&spans[2], PM_SPAN_LARGE, 1, PM_SLICE));
     unit_os_heal();
@@ -295,7 +290,7 @@ START_TEST(dirty_runs_are_held_while_they_are_purged)
     pm_unlock(&pm_arena_lock);
     ck_assert_uint_eq(take(9, 4, PM_SLICE)->start, base + 4 * PM_SLICE);
     ck_assert(was_clean[9]);
-    ck_assert_uint_eq(totals().dirty, 2 * PM_SLICE);
+    ck_assert_uint_eq(pm_arena_totals().dirty, 2 * PM_SLICE);
 }
 END_TEST
 
@@ -315,7 +310,7 @@ START_TEST(only_used_pages_become_dirty)
     pm_arena_use(&spans[1], 1);
     ck_assert_uint_eq(pm_arena_peak_used(), peak + 4 * page);
     pm_spans_give(&spans[1]);
-    ck_assert_uint_eq(totals().dirty, 4 * page);
+    ck_assert_uint_eq(pm_arena_totals().dirty, 4 * page);
     pm_arena_check();
     ck_assert(pm_spans_take(&spans[1], PM_SPAN_LARGE, slices, PM_SLICE));
     ck_assert_uint_eq(spans[1].clean, ~used);
@@ -326,7 +321,7 @@ START_TEST(only_used_pages_become_dirty)
     pm_arena_unlock_run(spans[0].arena, &run, false);
     pm_unlock(&pm_arena_lock);
     ck_assert_uint_eq(pm_purge_all(), 7 * page);
-    ck_assert_uint_eq(totals().dirty, 0);
+    ck_assert_uint_eq(pm_arena_totals().dirty, 0);
     pm_arena_check();
 }
 END_TEST
@@ -396,13 +391,15 @@ START_TEST(any_series_keeps_the_books)
         taken += spans[i].slices;
         verify(&spans[i], (unsigned)i + 1);
     }
-    ck_assert_uint_eq(totals().taken, taken << PM_SLICE_SHIFT);
+    ck_assert_uint_eq(pm_arena_totals().taken, taken << PM_SLICE_SHIFT);
     for (size_t i = 0; i < SPANS; i++) {
         if (spans[i].slices != 0)
             pm_spans_give(&spans[i]);
     }
     pm_purge_all();
-    ck_assert_uint_eq(totals().taken + totals().dirty + totals().arenas + totals().mapped, 0);
+    ck_assert_uint_eq(pm_arena_totals().taken + pm_arena_totals().dirty + pm_arena_totals().arenas +
+                          pm_arena_totals().mapped,
+                      0);
 }
 END_TEST
 

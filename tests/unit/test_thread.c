@@ -74,18 +74,16 @@ START_TEST(many_short_threads_leave_nothing)
 {
     enum { THREADS = 2000, WARM = 20 };
     size_t metadata = 0, mapped = 0;
-    struct pm_arena_totals totals;
     for (int i = 0; i < THREADS; i++) {
         unit_in_thread(use, NULL);
-        pm_arena_totals(&totals);
         if (i == WARM) {
             metadata = pm_meta_mapped();
-            mapped = totals.mapped;
+            mapped = pm_arena_totals().mapped;
         }
     }
     ck_assert_uint_eq(pm_meta_mapped(), metadata);
-    ck_assert_uint_eq(totals.mapped, mapped);
-    ck_assert_uint_eq(totals.taken, 0);
+    ck_assert_uint_eq(pm_arena_totals().mapped, mapped);
+    ck_assert_uint_eq(pm_arena_totals().taken, 0);
     ck_assert_uint_eq(pools(), 0);
 }
 END_TEST
