@@ -126,15 +126,15 @@ tests_api_limits_fill_CFLAGS = $(AM_CFLAGS) -fno-builtin
 tests_api_limits_fill_LDFLAGS = $(api_ldflags)
 tests_api_limits_fill_LDADD = libpymem.la
 
-tests_api_sandbox_SOURCES = tests/api/sandbox.c
-tests_api_sandbox_CFLAGS = $(AM_CFLAGS) -fno-builtin
-tests_api_sandbox_LDFLAGS = $(api_ldflags)
-tests_api_sandbox_LDADD = libpymem.la
-
 tests_api_limits_lower_SOURCES = tests/api/limits_lower.c tests/api/limits_test.h
 tests_api_limits_lower_CFLAGS = $(AM_CFLAGS) -fno-builtin
 tests_api_limits_lower_LDFLAGS = $(api_ldflags)
 tests_api_limits_lower_LDADD = libpymem.la
+
+tests_api_sandbox_SOURCES = tests/api/sandbox.c
+tests_api_sandbox_CFLAGS = $(AM_CFLAGS) -fno-builtin
+tests_api_sandbox_LDFLAGS = $(api_ldflags)
+tests_api_sandbox_LDADD = libpymem.la
 
 # A plugin, which carries the heap, and a program that does not.
 check_LTLIBRARIES += tests/api/plugin.la

@@ -59,7 +59,7 @@ const struct pm_options *pm_start(void)
     pm_mapping_set_arena_max(options.arena_size);
     pm_hugepages_set(options.thp);
     if (!options.map_names)
-        pm_os_set_names(false);
+        pm_os_stop_naming();
     atomic_store_explicit(&pm_background_wanted, options.background_purge, memory_order_relaxed);
     if (options.verbose)
         say_hello();

@@ -420,11 +420,10 @@ static void collect_partial(struct pm_heap *heap, struct pm_bin *bin)
 void pm_heap_collect(struct pm_heap *heap)
 {
     pm_remote_flush(heap);
+    age_all(heap, true);
     for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1) {
         struct pm_bin *bin = &heap->bin[class];
         struct pm_pool *pool;
-        if (bin->current != &pm_pool_none)
-            age_current(heap, bin->current, true);
         while ((pool = take_full(heap, bin)) != NULL)
             pm_heap_adopt(heap, pool);
         collect_partial(heap, bin);

@@ -62,8 +62,8 @@ extern struct pm_os_memory pm_os_memory;
 /* Names a mapping for /proc/PID/maps; does nothing where the kernel cannot, or nobody wants it. */
 void pm_os_name(void *start, size_t size, const char *name);
 
-/* Option map_names: from now on. */
-void pm_os_set_names(bool wanted);
+/* Option map_names is false: nobody wants names from now on. */
+void pm_os_stop_naming(void);
 
 /* Milliseconds of a clock that never goes back; a few milliseconds coarse. */
 uint64_t pm_os_clock_ms(void);

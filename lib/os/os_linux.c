@@ -114,9 +114,9 @@ struct pm_os_memory pm_os_memory = {map, unmap, purge, resize, move, move_back, 
 
 static atomic_bool nameless; /* relaxed: asking once more does no harm */
 
-void pm_os_set_names(bool wanted)
+void pm_os_stop_naming(void)
 {
-    atomic_store_explicit(&nameless, !wanted, memory_order_relaxed);
+    atomic_store_explicit(&nameless, true, memory_order_relaxed);
 }
 
 void pm_os_name(void *start, size_t size, const char *name)
@@ -124,7 +124,7 @@ void pm_os_name(void *start, size_t size, const char *name)
     int saved = errno;
     if (!atomic_load_explicit(&nameless, memory_order_relaxed) &&
         prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, start, size, name) != 0 && errno == EINVAL)
-        pm_os_set_names(false);
+        pm_os_stop_naming();
     errno = saved;
 }
 

@@ -63,8 +63,7 @@ static uint64_t idle_pages(struct pm_pool *pool, uint64_t *offered)
     for (uint32_t block = pool->free; block != PM_LINK_NONE; block = pm_link_get(pool, block))
         pm_bitmap_set(listed, block, 1);
     uint64_t busy = 0;
-    unsigned shift =
-        pm_os_page_shift(); /* what is looked at here is every block of a growing process */
+    unsigned shift = pm_os_page_shift(); /* once: it may be every block of a growing process */
     uint32_t at = pool->shape.lead, size = pool->size;
     for (uint32_t block = pool->shape.first; block < pool->carved; block++, at += size) {
         uint64_t pages = bits(at >> shift, (at + size - 1) >> shift), begins = pages & -pages;

@@ -14,9 +14,9 @@ struct reading {
 };
 
 /* What is on unless switched off, and numbers. */
-#define BOTH(ms, bytes) .decay_ms = (ms), .arena_size = (bytes)
-#define NUMBERS(ms, bytes) .thp = true, .map_names = true, BOTH(ms, bytes)
-#define DEFAULTS NUMBERS(1000, 256 * PM_MIB)
+#define NUMBERS(ms, bytes) .decay_ms = (ms), .arena_size = (bytes)
+#define DEFAULTS_WITH(ms, bytes) .thp = true, .map_names = true, NUMBERS(ms, bytes)
+#define DEFAULTS DEFAULTS_WITH(1000, 256 * PM_MIB)
 
 static bool same(const struct pm_options *a, const struct pm_options *b)
 {
@@ -64,16 +64,16 @@ START_TEST(every_key_is_read)
         {.list = "confirm_conf:1", .expected = {DEFAULTS, .confirm_conf = true}},
         {.list = "abort_conf:yes", .expected = {DEFAULTS, .abort_conf = true}},
         {.list = "background_purge:on", .expected = {DEFAULTS, .background_purge = true}},
-        {.list = "thp:false", .expected = {.map_names = true, BOTH(1000, 256 * PM_MIB)}},
-        {.list = "map_names:false", .expected = {.thp = true, BOTH(1000, 256 * PM_MIB)}},
+        {.list = "thp:false", .expected = {.map_names = true, NUMBERS(1000, 256 * PM_MIB)}},
+        {.list = "map_names:false", .expected = {.thp = true, NUMBERS(1000, 256 * PM_MIB)}},
         {.list = "stats:on", .expected = {DEFAULTS, .stats = true}},
         {.list = "stats:1,stats:false", .expected = {DEFAULTS}},
         {.list = "stats:1,stats:0", .expected = {DEFAULTS}},
         {.list = "stats:1,stats:no", .expected = {DEFAULTS}},
         {.list = "stats:1,stats:off", .expected = {DEFAULTS}},
-        {.list = "decay_ms:0", .expected = {NUMBERS(0, 256 * PM_MIB)}},
-        {.list = "decay_ms:-1", .expected = {NUMBERS(-1, 256 * PM_MIB)}},
-        {.list = ",,arena_size:64K,,decay_ms:7,", .expected = {NUMBERS(7, 64 * PM_KIB)}},
+        {.list = "decay_ms:0", .expected = {DEFAULTS_WITH(0, 256 * PM_MIB)}},
+        {.list = "decay_ms:-1", .expected = {DEFAULTS_WITH(-1, 256 * PM_MIB)}},
+        {.list = ",,arena_size:64K,,decay_ms:7,", .expected = {DEFAULTS_WITH(7, 64 * PM_KIB)}},
         {.variable = "PYMEM_VERBOSE", .value = "1", .expected = {DEFAULTS, .verbose = true}},
         {.variable = "PYMEM_CONFIRM_CONF",
          .value = "1",
@@ -85,12 +85,14 @@ START_TEST(every_key_is_read)
          .expected = {DEFAULTS, .background_purge = true}},
         {.variable = "PYMEM_THP",
          .value = "0",
-         .expected = {.map_names = true, BOTH(1000, 256 * PM_MIB)}},
+         .expected = {.map_names = true, NUMBERS(1000, 256 * PM_MIB)}},
         {.variable = "PYMEM_MAP_NAMES",
          .value = "0",
-         .expected = {.thp = true, BOTH(1000, 256 * PM_MIB)}},
-        {.variable = "PYMEM_DECAY_MS", .value = "20", .expected = {NUMBERS(20, 256 * PM_MIB)}},
-        {.variable = "PYMEM_ARENA_SIZE", .value = "1M", .expected = {NUMBERS(1000, PM_MIB)}},
+         .expected = {.thp = true, NUMBERS(1000, 256 * PM_MIB)}},
+        {.variable = "PYMEM_DECAY_MS",
+         .value = "20",
+         .expected = {DEFAULTS_WITH(20, 256 * PM_MIB)}},
+        {.variable = "PYMEM_ARENA_SIZE", .value = "1M", .expected = {DEFAULTS_WITH(1000, PM_MIB)}},
     };
     check_readings(readings, UNIT_COUNT_OF(readings));
 }
@@ -126,11 +128,11 @@ END_TEST
 START_TEST(later_and_narrower_wins)
 {
     static const struct reading readings[] = {
-        {.list = "decay_ms:1,decay_ms:2", .expected = {NUMBERS(2, 256 * PM_MIB)}},
+        {.list = "decay_ms:1,decay_ms:2", .expected = {DEFAULTS_WITH(2, 256 * PM_MIB)}},
         {.list = "decay_ms:1",
          .variable = "PYMEM_DECAY_MS",
          .value = "3",
-         .expected = {NUMBERS(3, 256 * PM_MIB)}},
+         .expected = {DEFAULTS_WITH(3, 256 * PM_MIB)}},
     };
     check_readings(readings, UNIT_COUNT_OF(readings));
 }
@@ -185,12 +187,12 @@ START_TEST(a_bad_value_leaves_the_earlier_one)
          NULL,
          NULL,
          "pymem: PYMEM_CONF: bad value 'x' for 'decay_ms'\n",
-         {NUMBERS(5, 256 * PM_MIB)}},
+         {DEFAULTS_WITH(5, 256 * PM_MIB)}},
         {"arena_size:1M,arena_size:x",
          NULL,
          NULL,
          "pymem: PYMEM_CONF: bad value 'x' for 'arena_size'\n",
-         {NUMBERS(1000, PM_MIB)}},
+         {DEFAULTS_WITH(1000, PM_MIB)}},
         {"stats:true,stats:x",
          NULL,
          NULL,
