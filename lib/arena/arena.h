@@ -47,7 +47,10 @@ struct pm_arena {
     uintptr_t base;               /* of slice 0; a multiple of the slice unless dedicated */
     size_t slices;
     bool dedicated;
-    _Atomic enum pm_hugepages hugepages; /* relaxed: nothing hangs on it but speed */
+
+    /* hugepages.c's; relaxed: nothing hangs on them but speed. */
+    _Atomic enum pm_hugepages hugepages;
+    _Atomic size_t tried; /* the bytes from base on that have been looked at */
 
     /* The mapping that base lies in, and where it goes back to. */
     uintptr_t map_start;

@@ -7,7 +7,8 @@
 #include "arena/purge.h"
 #include "os/os.h"
 
-#define SLOW_US 1000 /* for the first byte of a huge page */
+#define SLOW_US 1000      /* for the first byte of a huge page */
+#define GIVEN_UP SIZE_MAX /* as `tried` */
 
 static atomic_bool wanted = true; /* relaxed: set before there is a second thread */
 
@@ -49,29 +50,63 @@ static void change(struct pm_arena *arena, enum pm_hugepages hugepages)
     advise(arena);
 }
 
-/*
- * One takes 0.1 to 0.3 ms.  On a virtual machine whose host takes free memory back it may be 3 or
- * 4, as the host has to find it first; small pages, which are at hand for the most part, take 0.7.
- */
-static bool come_slowly(struct pm_arena *arena)
-{
-    return pm_os_memory.touch((void *)arena->base) > SLOW_US;
-}
-
 void pm_hugepages_begin(struct pm_arena *arena)
 {
     advise(arena);
-    if (pm_arena_hugepages(arena) == PM_HUGEPAGES_ADVISED &&
-        pm_provider_is_system(&arena->provider) && come_slowly(arena))
-        change(arena, PM_HUGEPAGES_NEVER);
 }
 
-void pm_hugepages_grow(struct pm_arena *arena)
+/*
+ * One takes 0.1 to 0.3 ms.  On a virtual machine whose host takes free memory back it may be 5, as
+ * the host has to find it first; small pages, which are at hand for the most part, take 0.7.  And
+ * the first ones may be at hand, but not those behind them.
+ */
+static bool comes_slowly(uintptr_t fresh)
+{
+    return pm_os_memory.touch((void *)fresh) > SLOW_US;
+}
+
+static void give_up(struct pm_arena *arena)
+{
+    pm_lock(&pm_arena_lock);
+    atomic_store_explicit(&arena->tried, GIVEN_UP, memory_order_relaxed);
+    if (pm_arena_hugepages(arena) == PM_HUGEPAGES_ADVISED)
+        change(arena, PM_HUGEPAGES_NEVER);
+    pm_unlock(&pm_arena_lock);
+}
+
+/* True for the first caller whose span ends on a huge page behind those looked at so far. */
+static bool is_untried(struct pm_arena *arena, size_t end)
+{
+    size_t tried = atomic_load_explicit(&arena->tried, memory_order_relaxed);
+    size_t now = pm_align_up(end, PM_OS_HUGE_PAGE);
+    return end > tried &&
+           atomic_compare_exchange_strong_explicit(&arena->tried, &tried, now, memory_order_relaxed,
+                                                   memory_order_relaxed);
+}
+
+void pm_hugepages_try(const struct pm_span *span)
+{
+    struct pm_arena *arena = span->arena;
+    if (PM_LIKELY(pm_arena_hugepages(arena) != PM_HUGEPAGES_ADVISED) ||
+        !pm_provider_is_system(&arena->provider))
+        return;
+    uintptr_t end = span->start + pm_span_bytes(span);
+    uintptr_t last = pm_align_down(end - 1, PM_OS_HUGE_PAGE);
+    if (is_untried(arena, end - arena->base) &&
+        comes_slowly(last > span->start ? last : span->start))
+        give_up(arena);
+}
+
+void pm_hugepages_grow(struct pm_arena *arena, uintptr_t fresh)
 {
     if (!are_wanted() || arena->map_size < PM_HUGEPAGES_FROM ||
-        pm_arena_hugepages(arena) == PM_HUGEPAGES_ADVISED)
+        atomic_load_explicit(&arena->tried, memory_order_relaxed) == GIVEN_UP)
         return;
-    change(arena, PM_HUGEPAGES_ADVISED);
+    if (pm_arena_hugepages(arena) != PM_HUGEPAGES_ADVISED)
+        change(arena, PM_HUGEPAGES_ADVISED);
+    uintptr_t first = pm_align_up(fresh, PM_OS_HUGE_PAGE);
+    if (first + PM_OS_HUGE_PAGE <= arena->map_start + arena->map_size && comes_slowly(first))
+        give_up(arena);
 }
 
 /* Free slices beside others that are in use may be resident, though nobody has ever used them.

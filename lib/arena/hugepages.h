@@ -7,9 +7,9 @@
  * out, as many are only written in part; what they use is for the system to say.  But what a
  * program makes longer it has written to its end: large blocks that grow use them as well.
  *
- * Pools of a small process have none; nor has a new arena, where its first one comes slowly, as
- * on some virtual machines; nor any more one of which free pages inside pools have been
- * purged: where the system uses huge pages wherever they fit, it would make one of the few small
+ * Pools of a small process have none.  An arena gets no more when one comes slowly, as
+ * on some virtual machines; nor when free pages inside its pools have been purged:
+ * where the system uses huge pages wherever they fit, it would make one of the few small
  * ones that are still in use.
  */
 #ifndef PM_ARENA_HUGEPAGES_H
@@ -29,11 +29,16 @@ enum pm_hugepages pm_hugepages_of_shared(enum pm_span_kind kind);
 /* And one that a large block has to itself. */
 enum pm_hugepages pm_hugepages_of_dedicated(void);
 
-/* Tells the system what a new arena is to have; where huge pages come slowly it has none. */
+/* Tells the system what a new arena is to have. */
 void pm_hugepages_begin(struct pm_arena *arena);
 
-/* A dedicated arena has grown: if it is large now, it uses them. */
-void pm_hugepages_grow(struct pm_arena *arena);
+/* A pool's span has been taken and not been used yet: if it is the first on a huge page, sees how
+ * long that takes to come.  No lock is held. */
+void pm_hugepages_try(const struct pm_span *span);
+
+/* A dedicated arena has grown, from `fresh` on: if it is large now, it uses them, and this sees
+ * how long the first one there takes. */
+void pm_hugepages_grow(struct pm_arena *arena, uintptr_t fresh);
 
 /*
  * Pages inside pools are purged, or any of an arena for pools: it has none from now on, and is open

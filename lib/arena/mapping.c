@@ -183,8 +183,8 @@ bool pm_mapping_resize(struct pm_arena *arena, size_t bytes)
     size_t before = arena->base - arena->map_start;
     if (bytes > PTRDIFF_MAX - before || !pm_ownermap_reserve())
         return false;
-    bool grows = before + bytes > arena->map_size;
-    void *moved = pm_os_memory.resize((void *)arena->map_start, arena->map_size, before + bytes);
+    size_t old_size = arena->map_size;
+    void *moved = pm_os_memory.resize((void *)arena->map_start, old_size, before + bytes);
     if (moved == NULL)
         return false;
     arena->map_start = (uintptr_t)moved;
@@ -192,8 +192,8 @@ bool pm_mapping_resize(struct pm_arena *arena, size_t bytes)
     arena->base = arena->map_start + before;
     arena->slices = pm_div_up(bytes, PM_SLICE);
     pm_os_name(moved, arena->map_size, "pymem: arena");
-    if (grows)
-        pm_hugepages_grow(arena);
+    if (arena->map_size > old_size)
+        pm_hugepages_grow(arena, arena->map_start + old_size);
     if (!pm_ownermap_prepare(arena->base, 1))
         pm_fatal_broken("the owner map has room for a block that was moved", moved);
     return true;

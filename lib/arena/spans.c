@@ -87,6 +87,8 @@ bool pm_spans_take(struct pm_span *span, enum pm_span_kind kind, size_t slices, 
         taken = take(span, slices, align, arena, &excess);
     }
     purge_early(PM_EARLY_GROWTH, excess);
+    if (taken && kind == PM_SPAN_POOL)
+        pm_hugepages_try(span);
     return taken;
 }
 

@@ -41,7 +41,7 @@ void pm_os_set_page_size(size_t size);
  *         is unmapped.  False when refused, both intact.
  * advise_huge: huge pages are welcome there, or are not; does nothing where the
  *         system has none.
- * touch:  writes a 0 to fresh memory; the microseconds that took.
+ * touch:  writes a 0 to fresh memory; the microseconds of processor time that took.
  */
 struct pm_os_memory {
     void *(*map)(size_t size);

@@ -62,6 +62,57 @@ START_TEST(pools_of_a_large_one_have_arenas_with_huge_pages)
 }
 END_TEST
 
+START_TEST(each_is_looked_at_once)
+{
+    struct pm_span more[3];
+    make_large();
+    take(&pool_span, PM_SPAN_POOL, PM_SLICE);
+    ck_assert_uint_eq(unit_os.touched, 1);
+    take(&more[0], PM_SPAN_POOL, PM_OS_HUGE_PAGE - 2 * PM_SLICE);
+    ck_assert_uint_eq(unit_os.touched, 1);
+    take(&more[1], PM_SPAN_POOL, 2 * PM_SLICE); /* on the last slice and the next one's first */
+    ck_assert_uint_eq(unit_os.touched, 2);
+    take(&more[2], PM_SPAN_POOL, PM_SLICE);
+    ck_assert_uint_eq(unit_os.touched, 2);
+    pm_spans_give(&pool_span);
+    take(&pool_span, PM_SPAN_POOL, PM_SLICE);
+    ck_assert_uint_eq(unit_os.touched, 2);
+    ck_assert_int_eq(pm_arena_hugepages(pool_span.arena), PM_HUGEPAGES_ADVISED);
+}
+END_TEST
+
+START_TEST(when_a_later_one_comes_slowly_there_are_no_more)
+{
+    struct pm_span second, third;
+    make_large();
+    struct pm_arena *slow = take(&pool_span, PM_SPAN_POOL, PM_OS_HUGE_PAGE);
+    ck_assert_int_eq(pm_arena_hugepages(slow), PM_HUGEPAGES_ADVISED);
+    memset((void *)pool_span.start, 1, PM_SLICE);
+    unit_os.touch_us = 3000;
+    ck_assert_ptr_eq(take(&second, PM_SPAN_POOL, PM_SLICE), slow);
+    ck_assert_int_eq(pm_arena_hugepages(slow), PM_HUGEPAGES_NEVER);
+    ck_assert_uint_eq(unit_os.small, bytes_of(slow));
+    ck_assert_int_eq(*(char *)pool_span.start, 1);
+    ck_assert_ptr_eq(take(&third, PM_SPAN_POOL, PM_OS_HUGE_PAGE), slow);
+    ck_assert_uint_eq(unit_os.touched, 2);
+}
+END_TEST
+
+START_TEST(a_large_block_does_without_where_they_come_slowly)
+{
+    ck_assert(pm_spans_take_dedicated(&large_span, PM_DEDICATED_MIN, PM_SLICE));
+    unit_os.touch_us = 3000;
+    ck_assert(pm_spans_remap(&large_span, PM_HUGEPAGES_FROM + 4 * PM_OS_HUGE_PAGE));
+    ck_assert_uint_eq(unit_os.touched, 1);
+    ck_assert_int_eq(pm_arena_hugepages(large_span.arena), PM_HUGEPAGES_NEVER);
+    size_t huge = unit_os.huge;
+    ck_assert(pm_spans_remap(&large_span, 2 * PM_HUGEPAGES_FROM));
+    ck_assert_uint_eq(unit_os.touched, 1);
+    ck_assert_uint_eq(unit_os.huge, huge);
+    ck_assert_int_eq(pm_arena_hugepages(large_span.arena), PM_HUGEPAGES_NEVER);
+}
+END_TEST
+
 START_TEST(where_they_come_slowly_there_are_none)
 {
     struct pm_span second;
@@ -221,6 +272,9 @@ static void add(TCase *tests)
     tcase_add_checked_fixture(tests, setup, NULL);
     tcase_add_test(tests, a_small_process_has_none);
     tcase_add_test(tests, pools_of_a_large_one_have_arenas_with_huge_pages);
+    tcase_add_test(tests, each_is_looked_at_once);
+    tcase_add_test(tests, when_a_later_one_comes_slowly_there_are_no_more);
+    tcase_add_test(tests, a_large_block_does_without_where_they_come_slowly);
     tcase_add_test(tests, where_they_come_slowly_there_are_none);
     tcase_add_test(tests, large_blocks_are_kept_out);
     tcase_add_test(tests, large_blocks_are_let_in_when_memory_is_short);

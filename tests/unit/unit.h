@@ -162,7 +162,8 @@ enum unit_call { UNIT_MAP, UNIT_UNMAP, UNIT_PURGE, UNIT_RESIZE, UNIT_MOVE, UNIT_
  */
 struct unit_os {
     struct pm_os_memory real;
-    uint64_t touch_us; /* what touching a page is said to take */
+    uint64_t touch_us; /* what touching a page is said to take, */
+    size_t touched;    /* and how many were */
     atomic_ulong calls[UNIT_CALLS];
     unsigned fail; /* set of UNIT_BIT() */
     bool forever;
@@ -244,6 +245,7 @@ static inline void unit_os_advise_huge(void *start, size_t size, bool use)
 static inline uint64_t unit_os_touch(void *page)
 {
     unit_os.real.touch(page);
+    unit_os.touched++;
     return unit_os.touch_us;
 }
 
