@@ -13,6 +13,7 @@ unit_tests = \
 	tests/unit/test_spans \
 	tests/unit/test_arena_check \
 	tests/unit/test_background \
+	tests/unit/test_batches \
 	tests/unit/test_bitmap \
 	tests/unit/test_census \
 	tests/unit/test_cpython \
@@ -57,6 +58,8 @@ tests_unit_test_arena_check_LDADD = $(unit_libs)
 tests_unit_test_background_CFLAGS = $(unit_cflags)
 tests_unit_test_background_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=pthread_create
 tests_unit_test_background_LDADD = $(unit_libs)
+tests_unit_test_batches_CFLAGS = $(unit_cflags)
+tests_unit_test_batches_LDADD = $(unit_libs)
 tests_unit_test_bitmap_CFLAGS = $(unit_cflags)
 tests_unit_test_bitmap_LDADD = $(unit_libs)
 tests_unit_test_census_CFLAGS = $(unit_cflags)

@@ -135,7 +135,9 @@ static bool may_be_foreign(const struct pm_span *span, const void *address)
     return span == NULL || (span->kind == PM_SPAN_LARGE && span->start > (uintptr_t)address);
 }
 
-void pm_free_slow(struct pm_heap *heap, void *address, size_t size, const char *call)
+/* Of a pool that is not in the table, a large block, or none. */
+static PM_NOINLINE void free_by_ownermap(struct pm_heap *heap, void *address, size_t size,
+                                         const char *call)
 {
     struct pm_span *span = pm_ownermap_get(address);
     if (PM_LIKELY(span != NULL) && PM_LIKELY(span->kind == PM_SPAN_POOL) &&
@@ -152,6 +154,12 @@ void pm_free_slow(struct pm_heap *heap, void *address, size_t size, const char *
     if (may_be_foreign(span, address) && pm_foreign.free != NULL && pm_foreign.free(address))
         return;
     pm_misuse(address, call);
+}
+
+void pm_free_slow(struct pm_heap *heap, void *address, size_t size, const char *call)
+{
+    if (!pm_remote_join(heap, address, size))
+        free_by_ownermap(heap, address, size, call);
 }
 
 /* `block` is one of `size`, if there is memory for it. */

@@ -72,8 +72,11 @@ static bool is_orphan(struct pm_pool *pool)
 static bool is_awaiting(const struct pm_pool *pool)
 {
     for (struct pm_heap *heap = pm_registry_last_locked(); heap != NULL; heap = heap->next) {
-        if (heap->batch[pm_batch_slot(pool)].pool == pool)
-            return true;
+        for (size_t i = 0; i < pool->span.slices; i++) {
+            void *slice = (void *)(pool->span.start + i * PM_SLICE);
+            if (pm_remote_batch(heap, slice)->pool == pool)
+                return true;
+        }
     }
     return false;
 }
@@ -110,7 +113,7 @@ static void inherit_pools(struct pm_arena *arena)
 static void forget_batches(struct pm_heap *heap)
 {
     for (size_t i = 0; i < PM_BATCH_SLOTS; i++)
-        heap->batch[i].pool = NULL;
+        heap->batch[i] = (struct pm_batch){.pool = NULL};
 }
 
 /* A heap whose thread is gone starts anew; its pools float by now. */

@@ -54,7 +54,7 @@ void pm_heap_tlb_enter(struct pm_heap *heap, const void *address, struct pm_pool
 void pm_heap_clear(struct pm_heap *heap)
 {
     for (size_t i = 0; i < PM_BATCH_SLOTS; i++)
-        heap->batch[i].pool = NULL;
+        heap->batch[i] = (struct pm_batch){.pool = NULL};
     heap->has_batches = false;
     for (size_t i = 0; i < PM_DIRECT_COUNT; i++)
         heap->direct[i] = &pm_pool_none;

@@ -32,16 +32,20 @@ struct pm_bin {
 };
 
 /*
- * Blocks of one pool that this heap's thread has freed and does not own.  They travel
- * together: see remote.c.
+ * Blocks of one slice of a pool that this heap's thread has freed and does not own.  They
+ * travel together: see remote.c.  What says whether a block may join is here as well: the pool's
+ * own line wanders from thread to thread.
  */
 struct pm_batch {
     struct pm_pool *pool; /* NULL: there are none */
+    uintptr_t block0;     /* as the pool's, and the next */
+    uint64_t reciprocal;
+    uint16_t limit; /* 0: nothing may join */
     uint16_t head, last;
-    uint16_t count, room; /* blocks there are, and how many more may join */
+    uint8_t most, room; /* blocks it may have, and how many more may join */
 };
 
-/* Batches under way at one time; a pool's address says which is its. */
+/* Batches under way at one time; a block's slice says which is its. */
 #define PM_BATCH_SLOTS ((size_t)128)
 
 struct pm_heap {

@@ -37,6 +37,11 @@ static void lead_on(const struct pm_batch *list, uint16_t from, uint16_t to)
         pm_fatal_broken("a block is freed by one thread", list->pool);
 }
 
+static uint32_t count(const struct pm_batch *list)
+{
+    return (uint32_t)(list->most - list->room);
+}
+
 /* Pushes a list, whose links are already taken over; true when that claimed the pool. */
 static bool push(const struct pm_batch *list)
 {
@@ -46,7 +51,7 @@ static bool push(const struct pm_batch *list)
     do {
         lead_on(list, behind, PM_REMOTE_HEAD(word));
         behind = PM_REMOTE_HEAD(word);
-        pushed = owned_list | (PM_REMOTE_COUNT(word) + list->count) * PM_REMOTE_ONE;
+        pushed = owned_list | (PM_REMOTE_COUNT(word) + count(list)) * PM_REMOTE_ONE;
         /* release pairs with the acquire in pm_pool_collect(); acquire pairs with the
          * release in floating.c: unclaim(), for the case that this claims the pool */
     } while (!atomic_compare_exchange_weak_explicit(&list->pool->remote, &word, pushed,
@@ -77,21 +82,19 @@ static void send(struct pm_heap *heap, const struct pm_batch *list)
 static void check_list(const struct pm_batch *list)
 {
     uint16_t block = list->head;
-    for (uint32_t i = 1; i < list->count && block < list->pool->shape.limit; i++)
+    for (uint32_t i = 1; i < count(list) && block < list->pool->shape.limit; i++)
         block = pm_link_get(list->pool, block);
     if (block != list->last || pm_link_get(list->pool, block) != PM_LINK_NONE)
         pm_fatal_broken("a block is freed by one thread", list->pool);
 }
 
 /* A fork finds the blocks in the slot or in the pool; what follows may lead back here. */
-static void flush(struct pm_heap *heap, struct pm_batch *batch)
+void pm_remote_send(struct pm_heap *heap, struct pm_batch *batch)
 {
     struct pm_batch list = *batch;
-    if (list.pool == NULL)
-        return;
     check_list(&list);
     bool claimed = push(&list);
-    batch->pool = NULL;
+    *batch = (struct pm_batch){.pool = NULL};
     if (claimed)
         look_after(heap, list.pool);
 }
@@ -101,8 +104,10 @@ void pm_remote_flush(struct pm_heap *heap)
     if (!heap->has_batches) /* of a program with one thread */
         return;
     heap->has_batches = false;
-    for (size_t i = 0; i < PM_BATCH_SLOTS; i++)
-        flush(heap, &heap->batch[i]);
+    for (size_t i = 0; i < PM_BATCH_SLOTS; i++) {
+        if (heap->batch[i].pool != NULL)
+            pm_remote_send(heap, &heap->batch[i]);
+    }
 }
 
 static PM_COLD void refuse(struct pm_pool *pool, uint64_t block, const char *call)
@@ -119,56 +124,49 @@ static void take_over(struct pm_pool *pool, uint64_t block, const char *call)
 
 static void send_one(struct pm_heap *heap, struct pm_pool *pool, uint64_t block, const char *call)
 {
-    struct pm_batch list = {pool, (uint16_t)block, (uint16_t)block, 1, 0};
+    struct pm_batch list = {
+        .pool = pool, .head = (uint16_t)block, .last = (uint16_t)block, .most = 1};
     take_over(pool, block, call);
     send(heap, &list);
 }
 
-/* The block begins a batch, perhaps once another pool's has gone. */
-static PM_NOINLINE void begin(struct pm_heap *heap, struct pm_pool *pool, uint64_t block,
-                              const char *call)
+/* How many blocks travel together: the last goes at once when it makes BATCH_BYTES. */
+static uint8_t most_of(const struct pm_pool *pool)
 {
-    struct pm_batch *batch = &heap->batch[pm_batch_slot(pool)];
-    while (batch->pool != NULL) /* what a flush leads to may fill it again */
-        flush(heap, batch);
-    uint32_t blocks = (BATCH_BYTES - 1) / pool->shape.size;
-    uint16_t room = blocks < BATCH_BLOCKS ? (uint16_t)blocks : BATCH_BLOCKS - 1;
-    *batch = (struct pm_batch){pool, (uint16_t)block, (uint16_t)block, 1, room};
-    heap->has_batches = true;
-    take_over(pool, block, call);
-    if (room == 0)
-        flush(heap, batch);
+    uint32_t blocks = (BATCH_BYTES - 1) / pool->shape.size + 1;
+    return blocks < BATCH_BLOCKS ? (uint8_t)blocks : BATCH_BLOCKS;
 }
 
-PM_INLINE void join(struct pm_heap *heap, struct pm_batch *batch, uint64_t block, const char *call)
+/* The block begins a batch, perhaps once another has gone. */
+static void begin(struct pm_heap *heap, struct pm_pool *pool, uint64_t block, const char *call)
 {
-    if (PM_UNLIKELY(!pm_link_is_live(batch->pool, block)))
-        refuse(batch->pool, block, call);
-    pm_link_set(batch->pool, block, batch->head);
-    batch->head = (uint16_t)block;
-    batch->count++;
-    if (--batch->room == 0)
-        flush(heap, batch);
+    struct pm_batch *batch = pm_remote_batch(heap, pm_pool_address(pool, (uint32_t)block));
+    while (batch->pool != NULL) /* what sending leads to may fill it again */
+        pm_remote_send(heap, batch);
+    uint8_t most = most_of(pool);
+    *batch = (struct pm_batch){
+        .pool = pool,
+        .block0 = pm_pool_block0(pool),
+        .reciprocal = pool->shape.reciprocal,
+        .limit = pm_pool_is_near(pool) ? pool->shape.limit : 0,
+        .head = (uint16_t)block,
+        .last = (uint16_t)block,
+        .most = most,
+        .room = most - 1,
+    };
+    heap->has_batches = true;
+    take_over(pool, block, call);
 }
 
 /* A thread that only frees what others have allocated gets a heap all the same, for its batches.
  * One that has ended has no use for them; a pool that was ours last becomes ours again with the
  * first block: then frees are fast. */
-static PM_NOINLINE void free_at_first(struct pm_heap *heap, struct pm_pool *pool, uint64_t block,
-                                      const char *call)
+void pm_remote_free(struct pm_heap *heap, struct pm_pool *pool, uint64_t block, const char *call)
 {
     struct pm_heap *own = heap == &pm_heap_none ? pm_thread_begin() : heap;
-    if (own == NULL || own == &pm_heap_ended || pm_pool_was_owned_by(pool, heap))
+    if (own == NULL || own == &pm_heap_ended || most_of(pool) == 1 ||
+        pm_pool_was_owned_by(pool, heap))
         send_one(heap, pool, block, call);
     else
         begin(own, pool, block, call);
-}
-
-void pm_remote_free(struct pm_heap *heap, struct pm_pool *pool, uint64_t block, const char *call)
-{
-    struct pm_batch *batch = &heap->batch[pm_batch_slot(pool)];
-    if (PM_LIKELY(batch->pool == pool))
-        join(heap, batch, block, call);
-    else
-        free_at_first(heap, pool, block, call);
 }

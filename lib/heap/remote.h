@@ -11,8 +11,38 @@
 
 #include "heap/heap.h"
 
-/* Frees block number `block` of `pool`, if that is live; `call` names the public function in the
- * message that ends the process if not. */
+/* The batch that a block at `address` would join. */
+PM_INLINE struct pm_batch *pm_remote_batch(struct pm_heap *heap, const void *address)
+{
+    return &heap->batch[((uintptr_t)address >> PM_SLICE_SHIFT) % PM_BATCH_SLOTS];
+}
+
+/* Sends a batch that has no more room. */
+void pm_remote_send(struct pm_heap *heap, struct pm_batch *batch);
+
+/*
+ * Frees the block at `address` if it is a live one, has `size` bytes, and one of its pool and slice
+ * was freed just before; false if not.  The comparisons are those of pm_free_sized().
+ */
+PM_INLINE bool pm_remote_join(struct pm_heap *heap, const void *address, size_t size)
+{
+    struct pm_batch *batch = pm_remote_batch(heap, address);
+    PM_OPAQUE(batch); /* one register for all of it */
+    struct pm_pool *pool = batch->pool;
+    uint64_t distance = (uintptr_t)address - batch->block0;
+    uint64_t block = pm_multiply_high(distance, batch->reciprocal);
+    if (block >= batch->limit || pm_link_peek(pool, block) != (uint16_t)distance ||
+        (size != 0 && PM_UNLIKELY(size > pool->shape.size)))
+        return false;
+    pm_link_set(pool, block, batch->head);
+    batch->head = (uint16_t)block;
+    if (--batch->room == 0)
+        pm_remote_send(heap, batch);
+    return true;
+}
+
+/* Frees block number `block` of `pool`, if that is live, when pm_remote_join() has not; `call`
+ * names the public function in the message that ends the process if it is not. */
 void pm_remote_free(struct pm_heap *heap, struct pm_pool *pool, uint64_t block, const char *call);
 
 /* Pushes what the heap's batches hold. */
@@ -28,12 +58,6 @@ void pm_remote_see(void);
 PM_INLINE bool pm_remote_is_seen(void)
 {
     return atomic_load_explicit(&pm_remote_seen, memory_order_relaxed);
-}
-
-/* The slot of heap->batch that `pool` uses. */
-PM_INLINE size_t pm_batch_slot(const struct pm_pool *pool)
-{
-    return (pool->span.start >> PM_SLICE_SHIFT) % PM_BATCH_SLOTS;
 }
 
 #endif /* PM_HEAP_REMOTE_H */

@@ -7,6 +7,7 @@
 #include "unit.h"
 
 #include "arena/ownermap.h"
+#include "heap/alloc.h"
 #include "heap/census.h"
 #include "heap/heap.h"
 
@@ -61,6 +62,22 @@ static inline struct pm_pool *unit_partial_pool(struct pm_heap *heap, unsigned c
     pm_pool_unset_current(pool);
     pm_heap_adopt(heap, pool);
     return pool;
+}
+
+/* A pool of `heap` with `count` live blocks at least. */
+static inline struct pm_pool *unit_used_pool(struct pm_heap *heap, unsigned class, uint32_t count)
+{
+    struct pm_pool *pool = pm_pool_create(class, PM_POOL_REGULAR, heap);
+    ck_assert_ptr_nonnull(pool);
+    for (uint32_t i = 0; i < count; i++)
+        ck_assert_ptr_nonnull(unit_take(pool));
+    return pool;
+}
+
+/* The pool's `i`th block is freed by the thread of `heap`. */
+static inline void unit_free_from(struct pm_heap *heap, struct pm_pool *pool, uint32_t i)
+{
+    pm_free_slow(heap, pm_pool_address(pool, unit_nth(pool, i)), 0, "free");
 }
 
 /* A live block of a pool that is in no other thread's hands is on the list in `remote`. */

@@ -5,10 +5,6 @@
  */
 #include "pools.h"
 
-#include "arena/mapping.h"
-#include "arena/ownermap.h"
-#include "arena/provider.h"
-#include "arena/purge.h"
 #include "heap/alloc.h"
 #include "heap/census.h"
 #include "heap/floating.h"
@@ -17,9 +13,6 @@
 
 enum { THREADS = 4, BLOCKS = 4000, SIZE = 100, ROUNDS = 20 };
 
-/* As in remote.c: what a batch holds when it goes. */
-enum { BATCH_BLOCKS = 32, BATCH_BYTES = 4096 };
-
 static struct pm_heap owner = UNIT_HEAP, other = UNIT_HEAP;
 static void *blocks[THREADS][BLOCKS];
 
@@ -27,22 +20,6 @@ static void setup(void)
 {
     pm_heap_clear(&owner);
     pm_heap_clear(&other);
-}
-
-/* A pool of `owner` with `count` live blocks at least. */
-static struct pm_pool *used_pool(unsigned class, uint32_t count)
-{
-    struct pm_pool *pool = pm_pool_create(class, PM_POOL_REGULAR, &owner);
-    ck_assert_ptr_nonnull(pool);
-    for (uint32_t i = 0; i < count; i++)
-        ck_assert_ptr_nonnull(unit_take(pool));
-    return pool;
-}
-
-/* The `i`th block is freed by the thread of `heap`. */
-static void free_from(struct pm_heap *heap, struct pm_pool *pool, uint32_t i)
-{
-    pm_remote_free(heap, pool, unit_nth(pool, i), "free");
 }
 
 static void *free_one(void *block)
@@ -73,124 +50,15 @@ START_TEST(it_is_seen_that_pools_with_an_owner_receive_blocks)
 {
     pm_free(pm_alloc(SIZE), "free");
     ck_assert(!pm_remote_is_seen());
-    struct pm_pool *floating = used_pool(3, 2), *owned = used_pool(3, 2);
+    struct pm_pool *floating = unit_used_pool(&owner, 3, 2), *owned = unit_used_pool(&owner, 3, 2);
     pm_pool_unset_current(floating);
     ck_assert(pm_floating_release(floating, false, false));
-    free_from(&other, floating, 0);
+    unit_free_from(&other, floating, 0);
     pm_remote_flush(&other);
     ck_assert(!pm_remote_is_seen());
-    free_from(&other, owned, 0);
+    unit_free_from(&other, owned, 0);
     pm_remote_flush(&other);
     ck_assert(pm_remote_is_seen());
-}
-END_TEST
-
-/* Every class: blocks travel together until they are many, or much memory. */
-START_TEST(a_batch_goes_when_it_is_full)
-{
-    uint32_t size = pm_class_size((unsigned)_i);
-    uint32_t full = (uint32_t)pm_div_up(BATCH_BYTES, size);
-    if (full > BATCH_BLOCKS)
-        full = BATCH_BLOCKS;
-    struct pm_pool *pool = used_pool((unsigned)_i, full + 1);
-    for (uint32_t i = 0; i < full; i++) {
-        ck_assert_uint_eq(unit_remote_count(pool), 0);
-        free_from(&other, pool, i);
-        ck_assert(!pm_link_is_live(pool, unit_nth(pool, i)));
-        pm_pool_check(pool);
-    }
-    ck_assert_uint_eq(unit_remote_count(pool), full);
-    free_from(&other, pool, full);
-    ck_assert_uint_eq(unit_remote_count(pool), size >= BATCH_BYTES ? 2 : full);
-    pm_remote_flush(&other);
-    ck_assert_uint_eq(unit_remote_count(pool), full + 1);
-    ck_assert(pm_pool_collect(pool));
-    ck_assert_uint_eq(pm_pool_used(pool), 0);
-    pm_pool_check(pool);
-}
-END_TEST
-
-/* Sets `pools` to two whose batches want the same slot. */
-static void find_rivals(struct pm_pool *pools[2])
-{
-    struct pm_pool *at[PM_BATCH_SLOTS] = {NULL};
-    for (;;) {
-        struct pm_pool *pool = used_pool(pm_class_of(SIZE), 3);
-        struct pm_pool **slot = &at[pm_batch_slot(pool)];
-        if (*slot != NULL) {
-            pools[0] = *slot;
-            pools[1] = pool;
-            return;
-        }
-        *slot = pool;
-    }
-}
-
-START_TEST(a_batch_goes_when_another_needs_its_slot)
-{
-    struct pm_pool *pools[2];
-    find_rivals(pools);
-    free_from(&other, pools[0], 0);
-    free_from(&other, pools[0], 1);
-    ck_assert_uint_eq(unit_remote_count(pools[0]), 0);
-    free_from(&other, pools[1], 0);
-    ck_assert_uint_eq(unit_remote_count(pools[0]), 2);
-    ck_assert_uint_eq(unit_remote_count(pools[1]), 0);
-    free_from(&other, pools[0], 2);
-    ck_assert_uint_eq(unit_remote_count(pools[0]), 2);
-    ck_assert_uint_eq(unit_remote_count(pools[1]), 1);
-    for (int i = 0; i < 2; i++)
-        pm_pool_check(pools[i]);
-}
-END_TEST
-
-/* Nothing goes twice, and a heap without batches has nothing to send. */
-START_TEST(a_flush_sends_all)
-{
-    struct pm_pool *pools[PM_BATCH_SLOTS];
-    pm_remote_flush(&other);
-    for (size_t i = 0; i < PM_BATCH_SLOTS; i++) {
-        pools[i] = used_pool(pm_class_of(SIZE), 3);
-        free_from(&other, pools[i], 0);
-        free_from(&other, pools[i], 1);
-    }
-    for (int round = 0; round < 2; round++) {
-        pm_remote_flush(&other);
-        for (size_t i = 0; i < PM_BATCH_SLOTS; i++) {
-            ck_assert_uint_eq(unit_remote_count(pools[i]), 2);
-            pm_pool_check(pools[i]);
-        }
-    }
-}
-END_TEST
-
-START_TEST(a_heap_that_is_collected_or_abandoned_sends_all)
-{
-    struct pm_pool *pool = used_pool(pm_class_of(SIZE), 5);
-    free_from(&other, pool, 0);
-    pm_heap_collect(&other);
-    ck_assert_uint_eq(unit_remote_count(pool), 1);
-    free_from(&other, pool, 1);
-    free_from(&other, pool, 2);
-    ck_assert_uint_eq(unit_remote_count(pool), 1);
-    pm_heap_abandon(&other);
-    ck_assert_uint_eq(unit_remote_count(pool), 3);
-    pm_pool_check(pool);
-}
-END_TEST
-
-/* Who allocates is not kept waiting for what others have done long ago. */
-START_TEST(refills_send_what_is_under_way)
-{
-    pm_purge_set_decay(-1); /* which would look at the heap too */
-    struct pm_pool *pool = used_pool(pm_class_of(SIZE), 2);
-    free_from(&other, pool, 0);
-    for (int i = 0; i < 100 && unit_remote_count(pool) == 0; i++) {
-        struct pm_pool *current = pm_heap_refill(&other, 0);
-        while (current->free != PM_LINK_NONE)
-            pm_pool_pop(current);
-    }
-    ck_assert_uint_eq(unit_remote_count(pool), 1);
 }
 END_TEST
 
@@ -234,8 +102,8 @@ END_TEST
 /* Nobody would ever send it. */
 START_TEST(from_an_ended_thread_blocks_go_at_once)
 {
-    struct pm_pool *pool = used_pool(pm_class_of(SIZE), 3);
-    free_from(&pm_heap_ended, pool, 0);
+    struct pm_pool *pool = unit_used_pool(&owner, pm_class_of(SIZE), 3);
+    unit_free_from(&pm_heap_ended, pool, 0);
     ck_assert_uint_eq(unit_remote_count(pool), 1);
     pm_pool_check(pool);
 }
@@ -315,89 +183,12 @@ START_TEST(a_free_into_anothers_floating_pool_leaves_it)
     if (_i == 0)
         unit_in_thread(free_one, block);
     else
-        free_from(&other, pool, 0);
+        unit_free_from(&other, pool, 0);
     pm_remote_flush(&other);
     ck_assert(pm_pool_was_owned_by(pool, last));
     ck_assert_uint_eq(atomic_load(&pool->remote), PM_REMOTE_EMPTY);
     ck_assert_uint_eq(pool->used, pm_pool_blocks(pool) - 1);
     ck_assert(!pm_pool_was_owned_by(pool, &other));
-}
-END_TEST
-
-/* The blocks were put together while the pool still had its owner. */
-START_TEST(a_batch_may_find_that_its_pool_floats)
-{
-    struct pm_pool *pool = used_pool(pm_class_of(SIZE), 4);
-    free_from(&other, pool, 0);
-    free_from(&other, pool, 1);
-    pm_pool_unset_current(pool);
-    ck_assert(pm_floating_release(pool, true, false));
-    ck_assert(pool->listed);
-    free_from(&other, pool, 2);
-    pm_remote_flush(&other);
-    ck_assert_uint_eq(pool->used, 1);
-    ck_assert_int_eq(pool->state, PM_POOL_FLOATING);
-    free_from(&other, pool, 3);
-    pm_remote_flush(&other);
-    ck_assert_uint_eq(unit_live(), 0);
-}
-END_TEST
-
-/* An arena allocator that frees a block when it gets an arena back. */
-static struct pm_pool *freed_within;
-
-static void *provide(void *context, size_t size)
-{
-    (void)context;
-    return pm_os_memory.map(size);
-}
-
-static void take_back(void *context, void *start, size_t size)
-{
-    (void)context;
-    struct pm_pool *pool = freed_within;
-    freed_within = NULL;
-    if (pool != NULL)
-        free_from(&other, pool, 0);
-    pm_os_memory.unmap(start, size);
-}
-
-/* Sets `rivals` to three pools in arenas of their own whose batches want the same slot. */
-static void find_three_rivals(struct pm_pool *rivals[3])
-{
-    struct pm_pool *at[PM_BATCH_SLOTS][2] = {{NULL}};
-    for (;;) {
-        struct pm_pool *pool = used_pool(pm_class_of(SIZE), 1);
-        struct pm_pool **slot = at[pm_batch_slot(pool)];
-        if (slot[1] != NULL) {
-            rivals[0] = slot[0];
-            rivals[1] = slot[1];
-            rivals[2] = pool;
-            return;
-        }
-        slot[slot[0] != NULL] = pool;
-    }
-}
-
-START_TEST(a_flush_may_lead_to_frees_that_fill_the_slot_again)
-{
-    struct pm_provider own = {NULL, provide, take_back}, before;
-    struct pm_pool *rivals[3];
-    pm_provider_get(&before);
-    pm_provider_set(&own);
-    pm_purge_set_decay(0);
-    pm_mapping_set_arena_max(PM_SLICE);
-    find_three_rivals(rivals);
-    pm_pool_unset_current(rivals[0]);
-    ck_assert(pm_floating_release(rivals[0], true, false));
-    free_from(&other, rivals[0], 0); /* its last block: when it is sent the arena goes */
-    freed_within = rivals[1];
-    free_from(&other, rivals[2], 0);
-    ck_assert_ptr_null(freed_within);
-    pm_remote_flush(&other);
-    ck_assert_uint_eq(unit_remote_count(rivals[1]), 1);
-    ck_assert_uint_eq(unit_remote_count(rivals[2]), 1);
-    pm_provider_set(&before);
 }
 END_TEST
 
@@ -431,7 +222,7 @@ END_TEST
 
 START_TEST(a_second_free_of_a_block_under_way_is_told)
 {
-    struct pm_pool *pool = used_pool(pm_class_of(SIZE), 3);
+    struct pm_pool *pool = unit_used_pool(&owner, pm_class_of(SIZE), 3);
     char *first = pm_pool_address(pool, unit_nth(pool, 0));
     pm_alloc(SIZE);
     for (uint32_t i = 0; i < 2; i++)
@@ -447,19 +238,12 @@ static void add(TCase *tests)
     tcase_add_checked_fixture(tests, setup, NULL);
     tcase_add_test(tests, the_owner_finds_it_when_it_collects);
     tcase_add_test(tests, it_is_seen_that_pools_with_an_owner_receive_blocks);
-    tcase_add_loop_test(tests, a_batch_goes_when_it_is_full, 0, PM_CLASS_COUNT);
-    tcase_add_test(tests, a_batch_goes_when_another_needs_its_slot);
-    tcase_add_test(tests, a_flush_sends_all);
-    tcase_add_test(tests, a_heap_that_is_collected_or_abandoned_sends_all);
-    tcase_add_test(tests, refills_send_what_is_under_way);
     tcase_add_test(tests, the_end_of_a_thread_sends_all);
     tcase_add_test(tests, a_thread_that_only_frees_gets_a_heap_for_its_batches);
     tcase_add_test(tests, from_an_ended_thread_blocks_go_at_once);
     tcase_add_loop_test(tests, many_threads_free_into_the_same_pools, 0, 2);
     tcase_add_test(tests, a_free_into_ones_own_floating_pool_adopts_it);
     tcase_add_loop_test(tests, a_free_into_anothers_floating_pool_leaves_it, 0, 2);
-    tcase_add_test(tests, a_batch_may_find_that_its_pool_floats);
-    tcase_add_test(tests, a_flush_may_lead_to_frees_that_fill_the_slot_again);
     tcase_add_test(tests, a_second_free_is_told);
     tcase_add_test(tests, a_second_free_of_a_block_under_way_is_told);
 }
