@@ -37,7 +37,8 @@ pm_core_sources = \
 	lib/api/pymem.c lib/api/direct.c lib/api/own.c lib/api/start.h lib/api/start.c
 
 pm_libc_sources = \
-	lib/api/malloc.h lib/api/malloc.c lib/api/cxx.c lib/api/foreign.c lib/api/loaded.c
+	lib/api/malloc.h lib/api/malloc.c lib/api/cxx.c lib/api/foreign.c lib/api/loaded.c \
+	lib/api/deepbind.c
 if HAVE_MALLINFO2
 pm_libc_sources += lib/api/libc_stats.c
 endif

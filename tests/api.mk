@@ -76,6 +76,7 @@ check_PROGRAMS += \
 	tests/api/limits_lower \
 	tests/api/sandbox \
 	tests/api/test_cxx \
+	tests/api/test_deepbind \
 	tests/api/cxx_replaced \
 	tests/api/unload
 TESTS += \
@@ -87,6 +88,7 @@ TESTS += \
 	tests/api/no_libstdcxx.sh \
 	tests/api/sandbox \
 	tests/api/test_cxx \
+	tests/api/test_deepbind \
 	tests/api/cxx_replaced \
 	tests/api/unload \
 	tests/misuse/run.sh
@@ -146,6 +148,20 @@ tests_api_unload_CPPFLAGS = -DPLUGIN='"$(abs_top_builddir)/tests/api/.libs/plugi
 tests_api_unload_CFLAGS = $(AM_CFLAGS) -pthread
 tests_api_unload_LDADD = -ldl
 EXTRA_tests_api_unload_DEPENDENCIES = tests/api/plugin.la
+
+# A library that finds the plugin in its RUNPATH, and a program that does not.
+check_LTLIBRARIES += tests/api/bound.la
+tests_api_bound_la_SOURCES = tests/api/bound.c
+tests_api_bound_la_CFLAGS = $(AM_CFLAGS) -fno-builtin
+tests_api_bound_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -rpath $(abs_builddir) \
+	-Wl,--enable-new-dtags -Wl,-rpath,$(abs_top_builddir)/tests/api/.libs
+tests_api_bound_la_LIBADD = -ldl
+tests_api_test_deepbind_SOURCES = tests/api/test_deepbind.c
+tests_api_test_deepbind_CPPFLAGS = $(AM_CPPFLAGS) -DBOUND='"$(abs_top_builddir)/tests/api/.libs/bound.so"'
+tests_api_test_deepbind_CFLAGS = $(AM_CFLAGS) -fno-builtin
+tests_api_test_deepbind_LDFLAGS = $(api_ldflags)
+tests_api_test_deepbind_LDADD = libpymem.la -ldl
+EXTRA_tests_api_test_deepbind_DEPENDENCIES = tests/api/bound.la tests/api/plugin.la
 
 # One program per mistake, run by tests/misuse/run.sh; their volatile pointers
 # keep the compiler from seeing it.

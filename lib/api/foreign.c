@@ -1,7 +1,7 @@
 /*
  * foreign.c - pointers that libc's own heap handed out: before this library
  * was there (it was loaded late), or to a library that is bound to libc's
- * malloc past us (RTLD_DEEPBIND).
+ * malloc past us (deepbind.c prevents most of these).
  *
  * When our malloc is not the process's malloc, every foreign pointer is passed
  * on to the one that is, which makes its own checks.  When it is, only what

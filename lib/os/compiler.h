@@ -28,6 +28,16 @@
  * computed from in another register, or share parts of addresses that are free of charge. */
 #define PM_OPAQUE(variable) __asm__("" : "+r"(variable))
 
+/* A function with calls in `PM_TAIL_RETURN f(...)` leaves no frame behind by them, also where
+ * nothing else is optimized; f takes the same arguments. */
+#if __has_attribute(musttail)
+#define PM_TAIL_CALLS
+#define PM_TAIL_RETURN __attribute__((musttail)) return
+#else
+#define PM_TAIL_CALLS __attribute__((optimize("O2")))
+#define PM_TAIL_RETURN return
+#endif
+
 #define PM_CACHE_LINE 64
 #define PM_CACHE_ALIGNED __attribute__((aligned(PM_CACHE_LINE)))
 
