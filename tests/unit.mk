@@ -22,6 +22,7 @@ unit_tests = \
 	tests/unit/test_faults \
 	tests/unit/test_floating \
 	tests/unit/test_fork \
+	tests/unit/test_full \
 	tests/unit/test_heap \
 	tests/unit/test_heap_check \
 	tests/unit/test_heap_purge \
@@ -94,6 +95,8 @@ tests_unit_test_floating_CFLAGS = $(unit_cflags)
 tests_unit_test_floating_LDADD = $(unit_libs)
 tests_unit_test_fork_CFLAGS = $(unit_cflags)
 tests_unit_test_fork_LDADD = $(unit_libs)
+tests_unit_test_full_CFLAGS = $(unit_cflags)
+tests_unit_test_full_LDADD = $(unit_libs)
 tests_unit_test_heap_CFLAGS = $(unit_cflags)
 tests_unit_test_heap_LDADD = $(unit_libs)
 tests_unit_test_heap_check_CFLAGS = $(unit_cflags)

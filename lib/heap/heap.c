@@ -18,7 +18,8 @@ enum {
     TICK_REFILLS = 16,         /* refills between two looks at the clock */
     DEBUG_CHECK_REFILLS = 256, /* refills between two full checks in debug builds */
     PARTIAL_LOOKED = 8,        /* partial pools asked for a block before fresh memory is used */
-    FULL_KEPT = 64,            /* full pools of a class that stay with the heap */
+    FULL_KEPT = 64,            /* full pools of a class that stay with the heap, */
+    FULL_KEPT_REMOTE = 4,      /* and when it is others who free into them */
     IDLE_STEP = 128 << 10,     /* bytes of pools made between two looks at the idle ones */
     IDLE_MAX = 256 << 10,      /* bytes of idle pools that stay, even if they are most of all */
     GROWTH_STEPS = 256,        /* of the peak, between two times idle ones go because it grows */
@@ -62,7 +63,7 @@ void pm_heap_clear(struct pm_heap *heap)
         heap->object[i] = &pm_pool_none;
     tlb_clear(heap, PM_TLB_SLOTS_MIN);
     for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1)
-        heap->bin[class] = (struct pm_bin){.current = &pm_pool_none};
+        heap->bin[class] = (struct pm_bin){.current = &pm_pool_none, .full_kept = FULL_KEPT};
 }
 
 static void tlb_forget(struct pm_heap *heap, struct pm_pool *pool)
@@ -185,13 +186,32 @@ static void full_to_floating(struct pm_heap *heap, struct pm_pool *pool)
         keep_or_go(heap, pool);
 }
 
-/* Its blocks are all in use; the one that has been full for longest floats instead. */
+/*
+ * Full pools are kept for a next free of the heap's own, which then is fast.  Where it is others
+ * who free into them, they had better float: then every thread of the class may take what comes
+ * back, and less memory circulates.
+ */
+static void keep_fewer(struct pm_bin *bin)
+{
+    if (bin->full_kept > FULL_KEPT_REMOTE)
+        bin->full_kept /= 2;
+}
+
+static void keep_more(struct pm_bin *bin)
+{
+    if (bin->full_kept < FULL_KEPT)
+        bin->full_kept *= 2;
+}
+
+/* Its blocks are all in use; those that have been full for longest float instead. */
 static void add_full(struct pm_heap *heap, struct pm_pool *pool)
 {
     struct pm_bin *bin = &heap->bin[pool->class];
     pm_pool_set_full(pool);
     pm_heap_list_append(&bin->full, pool);
-    if (++bin->full_count > FULL_KEPT || pm_background_is_wanted())
+    bin->full_count++;
+    uint32_t kept = pm_background_is_wanted() ? 0 : bin->full_kept;
+    while (bin->full_count > kept)
         full_to_floating(heap, bin->full.first);
 }
 
@@ -227,6 +247,7 @@ static struct pm_pool *take_full(struct pm_heap *heap, struct pm_bin *bin)
     if (pool != NULL) {
         unlist_full(heap, pool, 0);
         pm_pool_collect(pool);
+        keep_fewer(bin);
     }
     return pool;
 }
@@ -392,6 +413,7 @@ void pm_heap_pushed(struct pm_heap *heap, struct pm_pool *pool)
     }
     if (pool->state == PM_POOL_FULL) {
         unlist_full(heap, pool, 1);
+        keep_more(&heap->bin[pool->class]);
         keep_or_go(heap, pool);
     } else {
         partial_to_gone(heap, pool);

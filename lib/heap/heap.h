@@ -28,7 +28,7 @@ struct pm_pool_list {
 struct pm_bin {
     struct pm_pool *current; /* pm_pool_none when there is none */
     struct pm_pool_list partial, full;
-    uint32_t full_count;
+    uint32_t full_count, full_kept; /* how many are full, and how many of these may be kept */
 };
 
 /*
@@ -46,7 +46,7 @@ struct pm_batch {
 };
 
 /* Batches under way at one time; a block's slice says which is its. */
-#define PM_BATCH_SLOTS ((size_t)128)
+#define PM_BATCH_SLOTS ((size_t)256)
 
 struct pm_heap {
     /* The current pool for each size in granules; never NULL. */

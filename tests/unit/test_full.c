@@ -1,0 +1,192 @@
+/*
+ * test_full.c - what becomes of pools whose blocks are all in use: how many stay with their heap,
+ * and what others free into them.
+ */
+#include "pools.h"
+
+#include "arena/purge.h"
+#include "heap/alloc.h"
+#include "heap/remote.h"
+
+/* The last two as in heap.c. */
+enum { CLASS = 20, FULL_KEPT = 64, FULL_KEPT_REMOTE = 4 };
+
+static struct pm_heap heap = UNIT_HEAP, other = UNIT_HEAP;
+
+static void setup(void)
+{
+    pm_purge_set_decay(-1); /* no tick, whatever the time is */
+    pm_heap_clear(&heap);
+    pm_heap_clear(&other);
+}
+
+static void *pop(struct pm_heap *from, unsigned class)
+{
+    struct pm_pool *pool = from->bin[class].current;
+    if (pool->free == PM_LINK_NONE)
+        pool = pm_heap_refill(from, class);
+    return pool == NULL ? NULL : pm_pool_pop(pool);
+}
+
+/* Takes blocks until the pool that was current first is not; returns that. */
+static struct pm_pool *fill_one(void)
+{
+    struct pm_pool *pool = pm_heap_refill(&heap, CLASS);
+    while (heap.bin[CLASS].current == pool)
+        ck_assert_ptr_nonnull(pop(&heap, CLASS));
+    return pool;
+}
+
+START_TEST(a_full_pool_waits_for_its_next_free)
+{
+    struct pm_pool *full = fill_one();
+    ck_assert_int_eq(full->state, PM_POOL_FULL);
+    ck_assert(pm_pool_is_owned_by(full, &heap));
+    ck_assert_uint_eq(pm_pool_used(full), pm_pool_blocks(full));
+    pm_heap_check(&heap);
+    ck_assert(pm_pool_push(full, unit_nth(full, 2)));
+    pm_heap_pushed(&heap, full);
+    ck_assert_int_eq(full->state, PM_POOL_PARTIAL);
+    ck_assert_uint_eq(full->used, pm_pool_blocks(full) - 1);
+    ck_assert(!pm_pool_push(full, unit_nth(full, 1)));
+    pm_heap_check(&heap);
+}
+END_TEST
+
+START_TEST(the_one_that_is_full_for_longest_floats)
+{
+    struct pm_pool *first = fill_one();
+    for (int i = 0; i < FULL_KEPT - 1; i++)
+        fill_one();
+    ck_assert_int_eq(first->state, PM_POOL_FULL);
+    struct pm_pool *second = first->next;
+    fill_one();
+    ck_assert_int_eq(first->state, PM_POOL_FLOATING);
+    ck_assert(pm_pool_was_owned_by(first, &heap));
+    ck_assert_uint_eq(atomic_load(&first->remote), PM_REMOTE_EMPTY);
+    ck_assert(!first->listed);
+    ck_assert_uint_eq(first->used, pm_pool_blocks(first));
+    ck_assert_int_eq(second->state, PM_POOL_FULL);
+    pm_heap_check(&heap);
+}
+END_TEST
+
+START_TEST(what_others_free_into_full_pools_comes_before_fresh_memory)
+{
+    struct pm_pool *first = fill_one(), *second = fill_one();
+    pm_remote_free(&other, second, unit_nth(second, 4), "free");
+    pm_remote_flush(&other);
+    ck_assert_int_eq(second->state, PM_POOL_FULL);
+    size_t before = unit_pools();
+    while (heap.bin[CLASS].current != second)
+        ck_assert_ptr_nonnull(pop(&heap, CLASS));
+    ck_assert_uint_eq(unit_pools(), before);
+    ck_assert_int_eq(first->state, PM_POOL_FULL);
+    pm_heap_check(&heap);
+}
+END_TEST
+
+static void free_all_remotely(struct pm_pool *pool)
+{
+    for (uint64_t block = pool->shape.first; block < pool->limit; block++)
+        pm_remote_free(&other, pool, block, "free");
+    pm_remote_flush(&other);
+}
+
+/* The one that is full for longest has been emptied by others when its turn to float comes. */
+START_TEST(a_full_pool_that_is_empty_goes_instead_of_floating)
+{
+    struct pm_pool *first = fill_one();
+    for (int i = 0; i < FULL_KEPT - 1; i++)
+        fill_one();
+    free_all_remotely(first);
+    struct pm_pool *current = heap.bin[CLASS].current;
+    while (pm_pool_used(current) < pm_pool_blocks(current))
+        ck_assert_ptr_nonnull(pop(&heap, CLASS));
+    struct pm_pool *adopted =
+        unit_partial_pool(&heap, CLASS); /* so that no full pool is asked for blocks */
+    size_t before = unit_pools();
+    while (heap.bin[CLASS].current != adopted)
+        ck_assert_ptr_nonnull(pop(&heap, CLASS));
+    ck_assert_uint_eq(unit_pools(), before - 1);
+    pm_heap_check(&heap);
+}
+END_TEST
+
+START_TEST(full_pools_that_others_have_emptied_go)
+{
+    struct pm_pool *full = fill_one();
+    free_all_remotely(full);
+    pm_heap_check(&heap);
+    size_t before = unit_pools();
+    pm_heap_collect(&heap);
+    ck_assert_uint_eq(unit_pools(), before - 1);
+    pm_heap_check(&heap);
+}
+END_TEST
+
+static struct pm_bin *bin(void)
+{
+    return &heap.bin[CLASS];
+}
+
+/* A block of the pool that will be full for longest comes back from another thread, and
+ * serves this heap again. */
+static void have_one_back(void)
+{
+    struct pm_pool *pool = bin()->full.first;
+    unit_free_from(&other, pool, 0);
+    pm_remote_flush(&other);
+    while (bin()->current != pool)
+        ck_assert_ptr_nonnull(pop(&heap, CLASS));
+}
+
+START_TEST(fewer_are_kept_where_others_free)
+{
+    for (int i = 0; i < FULL_KEPT; i++)
+        fill_one();
+    ck_assert_uint_eq(bin()->full_count, FULL_KEPT);
+    for (int i = 0; i < 10; i++)
+        have_one_back();
+    ck_assert_uint_eq(bin()->full_kept, FULL_KEPT_REMOTE);
+    fill_one();
+    ck_assert_uint_le(bin()->full_count, FULL_KEPT_REMOTE);
+    pm_heap_check(&heap);
+}
+END_TEST
+
+START_TEST(and_more_where_the_heap_itself_does)
+{
+    for (int i = 0; i < FULL_KEPT; i++)
+        fill_one();
+    for (int i = 0; i < 10; i++)
+        have_one_back();
+    for (uint32_t kept = FULL_KEPT_REMOTE; kept <= FULL_KEPT; kept *= 2) {
+        ck_assert_uint_eq(bin()->full_kept, kept);
+        struct pm_pool *full = fill_one();
+        while (full->state != PM_POOL_FULL)
+            full = fill_one();
+        ck_assert(pm_pool_push(full, unit_nth(full, 0)));
+        pm_heap_pushed(&heap, full);
+    }
+    ck_assert_uint_eq(bin()->full_kept, FULL_KEPT);
+    pm_heap_check(&heap);
+}
+END_TEST
+
+static void add(TCase *tests)
+{
+    tcase_add_checked_fixture(tests, setup, NULL);
+    tcase_add_test(tests, a_full_pool_waits_for_its_next_free);
+    tcase_add_test(tests, the_one_that_is_full_for_longest_floats);
+    tcase_add_test(tests, what_others_free_into_full_pools_comes_before_fresh_memory);
+    tcase_add_test(tests, a_full_pool_that_is_empty_goes_instead_of_floating);
+    tcase_add_test(tests, full_pools_that_others_have_emptied_go);
+    tcase_add_test(tests, fewer_are_kept_where_others_free);
+    tcase_add_test(tests, and_more_where_the_heap_itself_does);
+}
+
+int main(void)
+{
+    return unit_run("full", add);
+}
