@@ -161,6 +161,14 @@ void pm_heap_adopt(struct pm_heap *heap, struct pm_pool *pool)
     pm_heap_list_append(&heap->bin[pool->class].partial, pool);
 }
 
+void pm_heap_take_back(struct pm_heap *heap, struct pm_pool *pool)
+{
+    struct pm_bin *bin = &heap->bin[pool->class];
+    if (bin->full_kept < FULL_KEPT)
+        bin->full_kept *= 2;
+    pm_heap_adopt(heap, pool);
+}
+
 static void let_float(struct pm_heap *heap, struct pm_pool *pool)
 {
     tlb_forget(heap, pool);
@@ -189,18 +197,13 @@ static void full_to_floating(struct pm_heap *heap, struct pm_pool *pool)
 /*
  * Full pools are kept for a next free of the heap's own, which then is fast.  Where it is others
  * who free into them, they had better float: then every thread of the class may take what comes
- * back, and less memory circulates.
+ * back, and less memory circulates.  Too few are kept when the heap itself frees into one that
+ * floats: pm_heap_take_back().
  */
 static void keep_fewer(struct pm_bin *bin)
 {
     if (bin->full_kept > FULL_KEPT_REMOTE)
         bin->full_kept /= 2;
-}
-
-static void keep_more(struct pm_bin *bin)
-{
-    if (bin->full_kept < FULL_KEPT)
-        bin->full_kept *= 2;
 }
 
 /* Its blocks are all in use; those that have been full for longest float instead. */
@@ -413,7 +416,6 @@ void pm_heap_pushed(struct pm_heap *heap, struct pm_pool *pool)
     }
     if (pool->state == PM_POOL_FULL) {
         unlist_full(heap, pool, 1);
-        keep_more(&heap->bin[pool->class]);
         keep_or_go(heap, pool);
     } else {
         partial_to_gone(heap, pool);

@@ -98,6 +98,9 @@ struct pm_pool *pm_heap_refill(struct pm_heap *heap, unsigned class);
 /* A pool that `heap` has claimed, with free blocks, waits to become current. */
 void pm_heap_adopt(struct pm_heap *heap, struct pm_pool *pool);
 
+/* The same for one that had floated and that the heap itself has freed into. */
+void pm_heap_take_back(struct pm_heap *heap, struct pm_pool *pool);
+
 /* pm_pool_push() has reported that the pool is empty, is full no more, or that it is current
  * and was freed into so often that it is time to look at the clock. */
 void pm_heap_pushed(struct pm_heap *heap, struct pm_pool *pool);

@@ -65,7 +65,7 @@ static bool push(const struct pm_batch *list)
 static void look_after(struct pm_heap *heap, struct pm_pool *claimed)
 {
     if (pm_floating_claimed(claimed, heap))
-        pm_heap_adopt(heap, claimed);
+        pm_heap_take_back(heap, claimed);
 }
 
 static void send(struct pm_heap *heap, const struct pm_batch *list)

@@ -155,20 +155,25 @@ START_TEST(fewer_are_kept_where_others_free)
 }
 END_TEST
 
-START_TEST(and_more_where_the_heap_itself_does)
+START_TEST(and_more_where_the_heap_frees_into_those_that_float)
 {
     for (int i = 0; i < FULL_KEPT; i++)
         fill_one();
     for (int i = 0; i < 10; i++)
         have_one_back();
-    for (uint32_t kept = FULL_KEPT_REMOTE; kept <= FULL_KEPT; kept *= 2) {
+    for (uint32_t kept = FULL_KEPT_REMOTE; kept < FULL_KEPT; kept *= 2) {
         ck_assert_uint_eq(bin()->full_kept, kept);
-        struct pm_pool *full = fill_one();
-        while (full->state != PM_POOL_FULL)
-            full = fill_one();
-        ck_assert(pm_pool_push(full, unit_nth(full, 0)));
-        pm_heap_pushed(&heap, full);
+        struct pm_pool *pool = fill_one();
+        while (pool->state != PM_POOL_FLOATING)
+            ck_assert_ptr_nonnull(pop(&heap, CLASS));
+        unit_free_from(&heap, pool, 0);
+        ck_assert_int_eq(pool->state, PM_POOL_PARTIAL);
     }
+    struct pm_pool *full = fill_one();
+    while (full->state != PM_POOL_FULL)
+        full = fill_one();
+    ck_assert(pm_pool_push(full, unit_nth(full, 0)));
+    pm_heap_pushed(&heap, full);
     ck_assert_uint_eq(bin()->full_kept, FULL_KEPT);
     pm_heap_check(&heap);
 }
@@ -183,7 +188,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, a_full_pool_that_is_empty_goes_instead_of_floating);
     tcase_add_test(tests, full_pools_that_others_have_emptied_go);
     tcase_add_test(tests, fewer_are_kept_where_others_free);
-    tcase_add_test(tests, and_more_where_the_heap_itself_does);
+    tcase_add_test(tests, and_more_where_the_heap_frees_into_those_that_float);
 }
 
 int main(void)
