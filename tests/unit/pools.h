@@ -46,6 +46,15 @@ static inline char *unit_take(struct pm_pool *pool)
     return pm_pool_pop(pool);
 }
 
+/* Takes a block of the heap, as an allocation does; NULL when there is no memory. */
+static inline void *unit_pop(struct pm_heap *from, unsigned class)
+{
+    struct pm_pool *pool = from->bin[class].current;
+    if (pool->free == PM_LINK_NONE)
+        pool = pm_heap_refill(from, class);
+    return pool == NULL ? NULL : pm_pool_pop(pool);
+}
+
 /* The number of the pool's `i`th block. */
 static inline uint32_t unit_nth(const struct pm_pool *pool, uint32_t i)
 {

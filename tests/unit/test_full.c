@@ -20,20 +20,12 @@ static void setup(void)
     pm_heap_clear(&other);
 }
 
-static void *pop(struct pm_heap *from, unsigned class)
-{
-    struct pm_pool *pool = from->bin[class].current;
-    if (pool->free == PM_LINK_NONE)
-        pool = pm_heap_refill(from, class);
-    return pool == NULL ? NULL : pm_pool_pop(pool);
-}
-
 /* Takes blocks until the pool that was current first is not; returns that. */
 static struct pm_pool *fill_one(void)
 {
     struct pm_pool *pool = pm_heap_refill(&heap, CLASS);
     while (heap.bin[CLASS].current == pool)
-        ck_assert_ptr_nonnull(pop(&heap, CLASS));
+        ck_assert_ptr_nonnull(unit_pop(&heap, CLASS));
     return pool;
 }
 
@@ -79,7 +71,7 @@ START_TEST(what_others_free_into_full_pools_comes_before_fresh_memory)
     ck_assert_int_eq(second->state, PM_POOL_FULL);
     size_t before = unit_pools();
     while (heap.bin[CLASS].current != second)
-        ck_assert_ptr_nonnull(pop(&heap, CLASS));
+        ck_assert_ptr_nonnull(unit_pop(&heap, CLASS));
     ck_assert_uint_eq(unit_pools(), before);
     ck_assert_int_eq(first->state, PM_POOL_FULL);
     pm_heap_check(&heap);
@@ -102,12 +94,12 @@ START_TEST(a_full_pool_that_is_empty_goes_instead_of_floating)
     free_all_remotely(first);
     struct pm_pool *current = heap.bin[CLASS].current;
     while (pm_pool_used(current) < pm_pool_blocks(current))
-        ck_assert_ptr_nonnull(pop(&heap, CLASS));
+        ck_assert_ptr_nonnull(unit_pop(&heap, CLASS));
     struct pm_pool *adopted =
         unit_partial_pool(&heap, CLASS); /* so that no full pool is asked for blocks */
     size_t before = unit_pools();
     while (heap.bin[CLASS].current != adopted)
-        ck_assert_ptr_nonnull(pop(&heap, CLASS));
+        ck_assert_ptr_nonnull(unit_pop(&heap, CLASS));
     ck_assert_uint_eq(unit_pools(), before - 1);
     pm_heap_check(&heap);
 }
@@ -138,7 +130,7 @@ static void have_one_back(void)
     unit_free_from(&other, pool, 0);
     pm_remote_flush(&other);
     while (bin()->current != pool)
-        ck_assert_ptr_nonnull(pop(&heap, CLASS));
+        ck_assert_ptr_nonnull(unit_pop(&heap, CLASS));
 }
 
 START_TEST(fewer_are_kept_where_others_free)
@@ -165,7 +157,7 @@ START_TEST(and_more_where_the_heap_frees_into_those_that_float)
         ck_assert_uint_eq(bin()->full_kept, kept);
         struct pm_pool *pool = fill_one();
         while (pool->state != PM_POOL_FLOATING)
-            ck_assert_ptr_nonnull(pop(&heap, CLASS));
+            ck_assert_ptr_nonnull(unit_pop(&heap, CLASS));
         unit_free_from(&heap, pool, 0);
         ck_assert_int_eq(pool->state, PM_POOL_PARTIAL);
     }

@@ -23,14 +23,6 @@ static void setup(void)
     pm_heap_clear(&other);
 }
 
-static void *pop(struct pm_heap *from, unsigned class)
-{
-    struct pm_pool *pool = from->bin[class].current;
-    if (pool->free == PM_LINK_NONE)
-        pool = pm_heap_refill(from, class);
-    return pool == NULL ? NULL : pm_pool_pop(pool);
-}
-
 START_TEST(an_empty_heap_holds)
 {
     pm_heap_check(&heap);
@@ -67,10 +59,10 @@ START_TEST(an_idle_pool_goes_when_the_process_grows)
 {
     struct pm_pool *idle = pm_heap_refill(&heap, CLASS);
     pm_pool_pop(idle);
-    ck_assert_ptr_nonnull(pop(&heap, CLASS + 1));
+    ck_assert_ptr_nonnull(unit_pop(&heap, CLASS + 1));
     ck_assert_ptr_eq(heap.bin[CLASS].current, idle);
     ck_assert(!pm_pool_push(idle, idle->shape.first));
-    ck_assert_ptr_nonnull(pop(&heap, CLASS + 2));
+    ck_assert_ptr_nonnull(unit_pop(&heap, CLASS + 2));
     ck_assert_ptr_eq(heap.bin[CLASS].current, &pm_pool_none);
     pm_heap_check(&heap);
 }
@@ -80,7 +72,7 @@ END_TEST
 static struct pm_pool *use(unsigned class)
 {
     heap.idle_below = SIZE_MAX;
-    char *block = pop(&heap, class);
+    char *block = unit_pop(&heap, class);
     ck_assert_ptr_nonnull(block);
     struct pm_pool *pool = unit_pool_of(block);
     if (pm_pool_push(pool, pm_pool_block_at(pool, block)))
@@ -128,7 +120,7 @@ START_TEST(the_only_pool_of_a_class_is_small)
     enum { LARGE_CLASS = PM_CLASS_OBJECTS - 1 };
     ck_assert_uint_eq(pm_pool_blocks(pm_heap_refill(&heap, LARGE_CLASS)), 2);
     for (int i = 0; i < 3; i++)
-        ck_assert_ptr_nonnull(pop(&heap, LARGE_CLASS));
+        ck_assert_ptr_nonnull(unit_pop(&heap, LARGE_CLASS));
     ck_assert_uint_eq(pm_pool_blocks(heap.bin[LARGE_CLASS].current), 8);
     pm_heap_abandon(&heap);
 }
@@ -159,16 +151,16 @@ START_TEST(partial_pools_serve_what_was_used_before)
         all += pm_pool_blocks(waiting[i]) - 1;
     }
     for (size_t i = 0, turn = 0; i < used; i++) {
-        ck_assert_ptr_nonnull(pop(&heap, CLASS));
+        ck_assert_ptr_nonnull(unit_pop(&heap, CLASS));
         while (turn < 2 && heap.bin[CLASS].current != waiting[turn])
             turn++;
         ck_assert_ptr_eq(heap.bin[CLASS].current, waiting[turn]);
         pm_heap_check(&heap);
     }
     for (size_t i = used; i < all; i++)
-        ck_assert_ptr_nonnull(pop(&heap, CLASS));
+        ck_assert_ptr_nonnull(unit_pop(&heap, CLASS));
     ck_assert_uint_eq(unit_pools(), 3);
-    ck_assert_ptr_nonnull(pop(&heap, CLASS));
+    ck_assert_ptr_nonnull(unit_pop(&heap, CLASS));
     ck_assert_uint_eq(unit_pools(), 4);
     pm_heap_check(&heap);
 }
@@ -221,7 +213,7 @@ static struct pm_pool *about_to_look_at_clock(uint32_t live)
 {
     struct pm_pool *pool = pm_heap_refill(&heap, CLASS);
     for (uint32_t i = 0; i < live; i++)
-        ck_assert_ptr_nonnull(pop(&heap, CLASS));
+        ck_assert_ptr_nonnull(unit_pop(&heap, CLASS));
     ck_assert_ptr_eq(heap.bin[CLASS].current, pool);
     pool->used = 1;
     return pool;
@@ -236,7 +228,7 @@ static void works_on(struct pm_pool *pool, uint32_t live)
     ck_assert_uint_eq(pm_pool_used(pool), live);
     pm_heap_check(&heap);
     while (heap.bin[CLASS].current == pool)
-        ck_assert_ptr_nonnull(pop(&heap, CLASS));
+        ck_assert_ptr_nonnull(unit_pop(&heap, CLASS));
     ck_assert_int_eq(pool->state, PM_POOL_FULL);
     pm_heap_check(&heap);
     for (uint32_t block = first, limit = pool->shape.limit; block < limit; block++) {
@@ -306,12 +298,12 @@ END_TEST
 START_TEST(what_is_abandoned_serves_others)
 {
     for (size_t i = 0; i < BLOCKS; i++)
-        ck_assert_ptr_nonnull(pop(&heap, CLASS));
+        ck_assert_ptr_nonnull(unit_pop(&heap, CLASS));
     size_t before = unit_pools();
     pm_heap_abandon(&heap);
     pm_heap_check(&heap);
     ck_assert_uint_eq(unit_pools(), before);
-    ck_assert_ptr_nonnull(pop(&other, CLASS));
+    ck_assert_ptr_nonnull(unit_pop(&other, CLASS));
     ck_assert_uint_eq(unit_pools(), before); /* the one that was not full */
     pm_heap_check(&other);
 }
@@ -320,14 +312,14 @@ END_TEST
 START_TEST(no_memory_leaves_the_heap_as_it_was)
 {
     unit_os_install();
-    while (pop(&heap, CLASS) != NULL) {
+    while (unit_pop(&heap, CLASS) != NULL) {
         if (pm_arena_totals().taken > 2 * PM_MIB)
             unit_os_fail(UNIT_BIT(UNIT_MAP), 1, true);
     }
     pm_heap_check(&heap);
     ck_assert_ptr_null(pm_heap_refill(&heap, CLASS));
     unit_os_heal();
-    ck_assert_ptr_nonnull(pop(&heap, CLASS));
+    ck_assert_ptr_nonnull(unit_pop(&heap, CLASS));
     pm_heap_check(&heap);
 }
 END_TEST
