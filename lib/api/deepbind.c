@@ -38,7 +38,8 @@ PM_EXPORT PM_TAIL_CALLS void *dlopen(const char *file, int mode)
     dlopen_function *next = next_dlopen();
     if (next == NULL) /* an old glibc, and nobody has linked its libdl */
         return NULL;
-    if (pm_foreign.none_before_us)
+    bool is_late = pm_foreign.free != NULL && !pm_foreign.none_before_us; /* as far as known yet */
+    if (!is_late)
         mode &= ~RTLD_DEEPBIND;
     PM_TAIL_RETURN next(file, mode);
 }

@@ -65,6 +65,11 @@ static bool comes_slowly(uintptr_t fresh)
     return pm_os_memory.touch((void *)fresh) > SLOW_US;
 }
 
+static bool has_given_up(const struct pm_arena *arena)
+{
+    return atomic_load_explicit(&arena->tried, memory_order_relaxed) == GIVEN_UP;
+}
+
 static void give_up(struct pm_arena *arena)
 {
     pm_lock(&pm_arena_lock);
@@ -99,8 +104,7 @@ void pm_hugepages_try(const struct pm_span *span)
 
 void pm_hugepages_grow(struct pm_arena *arena, uintptr_t fresh)
 {
-    if (!are_wanted() || arena->map_size < PM_HUGEPAGES_FROM ||
-        atomic_load_explicit(&arena->tried, memory_order_relaxed) == GIVEN_UP)
+    if (!are_wanted() || arena->map_size < PM_HUGEPAGES_FROM || has_given_up(arena))
         return;
     if (pm_arena_hugepages(arena) != PM_HUGEPAGES_ADVISED)
         change(arena, PM_HUGEPAGES_ADVISED);
@@ -125,18 +129,23 @@ static size_t purge_free(struct pm_arena *arena)
     return (dirty - arena->dirty_count) * pm_os_page_size();
 }
 
+bool pm_hugepages_may_be(const struct pm_arena *arena)
+{
+    return pm_arena_hugepages(arena) == PM_HUGEPAGES_ADVISED || has_given_up(arena);
+}
+
 size_t pm_hugepages_end_locked(struct pm_arena *arena)
 {
-    enum pm_hugepages before = pm_arena_hugepages(arena);
-    if (PM_LIKELY(before == PM_HUGEPAGES_NEVER))
-        return 0;
-    change(arena, PM_HUGEPAGES_NEVER);
-    return before == PM_HUGEPAGES_ADVISED ? purge_free(arena) : 0;
+    bool may_be = pm_hugepages_may_be(arena);
+    atomic_store_explicit(&arena->tried, 0, memory_order_relaxed);
+    if (pm_arena_hugepages(arena) != PM_HUGEPAGES_NEVER)
+        change(arena, PM_HUGEPAGES_NEVER);
+    return may_be ? purge_free(arena) : 0;
 }
 
 void pm_hugepages_end(struct pm_arena *arena)
 {
-    if (PM_LIKELY(pm_arena_hugepages(arena) == PM_HUGEPAGES_NEVER))
+    if (PM_LIKELY(pm_arena_hugepages(arena) == PM_HUGEPAGES_NEVER && !has_given_up(arena)))
         return;
     pm_lock(&pm_arena_lock);
     size_t purged = pm_hugepages_end_locked(arena);

@@ -32,13 +32,17 @@ enum pm_hugepages pm_hugepages_of_dedicated(void);
 /* Tells the system what a new arena is to have. */
 void pm_hugepages_begin(struct pm_arena *arena);
 
-/* A pool's span has been taken and not been used yet: if it is the first on a huge page, sees how
- * long that takes to come.  No lock is held. */
+/* A pool's span has been taken and not been used yet: if it is the first that ends on a huge page,
+ * sees how long that takes to come.  Not under pm_arena_lock. */
 void pm_hugepages_try(const struct pm_span *span);
 
 /* A dedicated arena has grown, from `fresh` on: if it is large now, it uses them, and this sees
  * how long the first one there takes. */
 void pm_hugepages_grow(struct pm_arena *arena, uintptr_t fresh);
+
+/* Has the arena huge pages, or has it had any until they came slowly?  Free pages may be resident
+ * then that the books call clean. */
+bool pm_hugepages_may_be(const struct pm_arena *arena);
 
 /*
  * Pages inside pools are purged, or any of an arena for pools: it has none from now on, and is open

@@ -73,7 +73,7 @@ static size_t purge_arena(struct pm_arena *arena, bool aged_only, size_t wanted)
     size_t pages = pm_arena_pages(arena->slices), enough = wanted / pm_os_page_size() + 1;
     size_t tail = pm_bitmap_tail(aged_only ? arena->aged : arena->dirty, pages, enough);
     size_t purged = 0;
-    if (pm_arena_hugepages(arena) == PM_HUGEPAGES_ADVISED)
+    if (pm_hugepages_may_be(arena))
         purged = pm_hugepages_end_locked(arena);
     if (purged < wanted)
         purged += purge_runs(arena, aged_only, tail, wanted - purged);

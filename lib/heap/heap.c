@@ -250,7 +250,6 @@ static struct pm_pool *take_full(struct pm_heap *heap, struct pm_bin *bin)
     if (pool != NULL) {
         unlist_full(heap, pool, 0);
         pm_pool_collect(pool);
-        keep_fewer(bin);
     }
     return pool;
 }
@@ -353,8 +352,11 @@ static struct pm_pool *take_fresh(struct pm_heap *heap, unsigned class)
 {
     struct pm_bin *bin = &heap->bin[class];
     struct pm_pool *pool = take_last_partial(bin);
-    if (pool == NULL)
+    if (pool == NULL) {
         pool = take_full(heap, bin);
+        if (pool != NULL)
+            keep_fewer(bin);
+    }
     if (pool != NULL)
         return pool;
     let_idle_go(heap);

@@ -7,7 +7,7 @@
  * fetch several at once.
  *
  * A batch is bounded in number and in bytes, as its blocks are of use to nobody
- * meanwhile.  It goes when it is full, when another pool needs its slot, and each time
+ * meanwhile.  It goes when it is full, when another slice needs its slot, and each time
  * its heap looks at the clock (heap_purge.c).
  */
 #include "heap/remote.h"
@@ -163,6 +163,9 @@ static void begin(struct pm_heap *heap, struct pm_pool *pool, uint64_t block, co
  * first block: then frees are fast. */
 void pm_remote_free(struct pm_heap *heap, struct pm_pool *pool, uint64_t block, const char *call)
 {
+    /* If it is in a batch, to send that may destroy the pool. */
+    if (PM_UNLIKELY(!pm_link_is_live(pool, block)))
+        refuse(pool, block, call);
     struct pm_heap *own = heap == &pm_heap_none ? pm_thread_begin() : heap;
     if (own == NULL || own == &pm_heap_ended || most_of(pool) == 1 ||
         pm_pool_was_owned_by(pool, heap))

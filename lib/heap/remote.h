@@ -21,8 +21,8 @@ PM_INLINE struct pm_batch *pm_remote_batch(struct pm_heap *heap, const void *add
 void pm_remote_send(struct pm_heap *heap, struct pm_batch *batch);
 
 /*
- * Frees the block at `address` if it is a live one, has `size` bytes, and one of its pool and slice
- * was freed just before; false if not.  The comparisons are those of pm_free_sized().
+ * Frees the block at `address` if it is a live one, has at least `size` bytes, and one of its pool
+ * and slice was freed just before; false if not.  The comparisons are those of pm_free_sized().
  */
 PM_INLINE bool pm_remote_join(struct pm_heap *heap, const void *address, size_t size)
 {

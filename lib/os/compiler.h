@@ -34,7 +34,7 @@
 #define PM_TAIL_CALLS
 #define PM_TAIL_RETURN __attribute__((musttail)) return
 #else
-#define PM_TAIL_CALLS __attribute__((optimize("O2")))
+#define PM_TAIL_CALLS __attribute__((optimize("O2", "optimize-sibling-calls")))
 #define PM_TAIL_RETURN return
 #endif
 

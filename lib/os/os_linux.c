@@ -106,9 +106,12 @@ static uint64_t processor_us(void)
 
 static uint64_t touch(void *page)
 {
+    int saved = errno;
     uint64_t before = processor_us();
     *(volatile char *)page = 0;
-    return processor_us() - before;
+    uint64_t took = processor_us() - before;
+    errno = saved;
+    return took;
 }
 
 struct pm_os_memory pm_os_memory = {map, unmap, purge, resize, move, move_back, advise_huge, touch};

@@ -258,6 +258,36 @@ START_TEST(a_flush_may_lead_to_frees_that_fill_the_slot_again)
 }
 END_TEST
 
+static char *last_block;
+
+static void tell_what_is_gone(int signal)
+{
+    (void)signal;
+    if (pm_ownermap_get(last_block) == NULL)
+        fputs("the pool is gone\n", stderr);
+}
+
+static void free_last_block(void *unused)
+{
+    (void)unused;
+    signal(SIGABRT, tell_what_is_gone);
+    pm_free_slow(&other, last_block, 0, "free");
+}
+
+/* The last block of a pool that floats is under way: to send it would destroy the pool. */
+START_TEST(a_second_free_is_told_before_anything_is_sent)
+{
+    struct pm_pool *pool = unit_used_pool(&owner, pm_class_of(SIZE), 1);
+    last_block = pm_pool_address(pool, unit_nth(pool, 0));
+    pm_pool_unset_current(pool);
+    ck_assert(pm_floating_release(pool, true, false));
+    pm_free_slow(&other, last_block, 0, "free");
+    char line[100];
+    snprintf(line, sizeof line, "pymem: free: %p is already free\n", (void *)last_block);
+    unit_child_aborts(free_last_block, NULL, line);
+}
+END_TEST
+
 static void add(TCase *tests)
 {
     tcase_add_checked_fixture(tests, setup, NULL);
@@ -265,6 +295,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, a_batch_goes_when_another_needs_its_slot);
     tcase_add_test(tests, each_slice_has_a_batch);
     tcase_add_test(tests, only_a_live_block_of_the_size_joins_a_batch);
+    tcase_add_test(tests, a_second_free_is_told_before_anything_is_sent);
     tcase_add_test(tests, a_flush_sends_all);
     tcase_add_test(tests, a_heap_that_is_collected_or_abandoned_sends_all);
     tcase_add_test(tests, refills_send_what_is_under_way);

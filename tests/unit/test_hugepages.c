@@ -98,6 +98,25 @@ START_TEST(when_a_later_one_comes_slowly_there_are_no_more)
 }
 END_TEST
 
+/* The one that came slowly is there, whole, though the books know of the slices in use only. */
+START_TEST(what_the_last_one_has_free_goes_with_the_first_purge)
+{
+    struct pm_span second;
+    make_large();
+    struct pm_arena *slow = take(&pool_span, PM_SPAN_POOL, PM_OS_HUGE_PAGE);
+    unit_os.touch_us = 3000;
+    take(&second, PM_SPAN_POOL, PM_SLICE);
+    ck_assert_int_eq(pm_arena_hugepages(slow), PM_HUGEPAGES_NEVER);
+    char *behind = (char *)second.start + PM_SLICE;
+    for (int i = 0; i < 2; i++) {
+        ck_assert(pm_hugepages_may_be(slow) == (i == 0));
+        memset(behind, 1, PM_SLICE); /* as if the system had done so */
+        pm_hugepages_end(slow);
+        ck_assert(unit_is_zero(behind, PM_SLICE) == (i == 0));
+    }
+}
+END_TEST
+
 START_TEST(a_large_block_does_without_where_they_come_slowly)
 {
     ck_assert(pm_spans_take_dedicated(&large_span, PM_DEDICATED_MIN, PM_SLICE));
@@ -274,6 +293,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, pools_of_a_large_one_have_arenas_with_huge_pages);
     tcase_add_test(tests, each_is_looked_at_once);
     tcase_add_test(tests, when_a_later_one_comes_slowly_there_are_no_more);
+    tcase_add_test(tests, what_the_last_one_has_free_goes_with_the_first_purge);
     tcase_add_test(tests, a_large_block_does_without_where_they_come_slowly);
     tcase_add_test(tests, where_they_come_slowly_there_are_none);
     tcase_add_test(tests, large_blocks_are_kept_out);
