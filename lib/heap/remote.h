@@ -17,7 +17,7 @@ PM_INLINE struct pm_batch *pm_remote_batch(struct pm_heap *heap, const void *add
     return &heap->batch[((uintptr_t)address >> PM_SLICE_SHIFT) % PM_BATCH_SLOTS];
 }
 
-/* Sends a batch that has no more room. */
+/* Sends a batch that has blocks; its slot is free then. */
 void pm_remote_send(struct pm_heap *heap, struct pm_batch *batch);
 
 /*
