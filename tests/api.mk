@@ -77,6 +77,7 @@ check_PROGRAMS += \
 	tests/api/sandbox \
 	tests/api/test_cxx \
 	tests/api/test_deepbind \
+	tests/api/test_foreign \
 	tests/api/cxx_replaced \
 	tests/api/unload
 TESTS += \
@@ -89,6 +90,7 @@ TESTS += \
 	tests/api/sandbox \
 	tests/api/test_cxx \
 	tests/api/test_deepbind \
+	tests/api/test_foreign \
 	tests/api/cxx_replaced \
 	tests/api/unload \
 	tests/misuse/run.sh
@@ -162,6 +164,11 @@ tests_api_test_deepbind_CFLAGS = $(AM_CFLAGS) -fno-builtin
 tests_api_test_deepbind_LDFLAGS = $(api_ldflags)
 tests_api_test_deepbind_LDADD = libpymem.la -ldl
 EXTRA_tests_api_test_deepbind_DEPENDENCIES = tests/api/bound.la tests/api/plugin.la
+
+tests_api_test_foreign_SOURCES = tests/api/test_foreign.c
+tests_api_test_foreign_CFLAGS = $(AM_CFLAGS) -fno-builtin
+tests_api_test_foreign_LDFLAGS = $(api_ldflags)
+tests_api_test_foreign_LDADD = libpymem.la
 
 # One program per mistake, run by tests/misuse/run.sh; their volatile pointers
 # keep the compiler from seeing it.

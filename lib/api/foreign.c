@@ -10,6 +10,7 @@
  * from a wrong pointer.)
  */
 #include <dlfcn.h>
+#include <link.h>
 
 #include "api/malloc.h"
 #include "heap/misuse.h"
@@ -45,28 +46,52 @@ static size_t usable_size_foreign(const void *address)
 }
 
 /*
- * By its address, or, since in some programs even the address of our own malloc is another,
- * by what it does; that is the second question, because it gives the thread a heap, which
- * many a short process never needs.
+ * Code that is asked for the address of malloc is told that of a stub, in some programs; the
+ * program's own symbol says so, as it is undefined.
  */
-static bool malloc_is_ours(void)
+static bool is_stub(const void *code)
 {
-    void *(*their_malloc)(size_t) = (void *(*)(size_t))dlsym(RTLD_DEFAULT, "malloc");
+    Dl_info object;
+    const ElfW(Sym) *symbol = NULL;
+    return dladdr1(code, &object, (void **)&symbol, RTLD_DL_SYMENT) != 0 && symbol != NULL &&
+           symbol->st_shndx == SHN_UNDEF;
+}
+
+/*
+ * By its address, or, where that is a stub's, by what it does; that is the second question,
+ * because it gives the thread a heap, which many a short process never needs.  The program's
+ * own malloc is not called: it may not be prepared to serve anybody before main().
+ */
+static bool malloc_is_ours(const void *code)
+{
     void (*their_free)(void *) = (void (*)(void *))dlsym(RTLD_DEFAULT, "free");
-    if (their_malloc == NULL || their_free == NULL || their_malloc == pm_own_malloc)
+    if (code == NULL || their_free == NULL || code == (const void *)pm_own_malloc)
         return true;
-    void *block = their_malloc(1);
+    if (!is_stub(code))
+        return false;
+    void *block = ((void *(*)(size_t))code)(1);
     bool ours = block == NULL || pm_block_is_live(block);
     their_free(block);
     return ours;
 }
 
+static bool in_one_object(const void *code, const void *other_code)
+{
+    Dl_info object, other_object;
+    return dladdr(code, &object) != 0 && dladdr(other_code, &other_object) != 0 &&
+           object.dli_fbase == other_object.dli_fbase;
+}
+
 /* Before every other constructor of ours: what they may do depends on it. */
 __attribute__((constructor(101))) static void install(void)
 {
-    other.takes_all = !malloc_is_ours();
+    const void *code = dlsym(RTLD_DEFAULT, "malloc");
+    other.takes_all = !malloc_is_ours(code);
     void *scope = other.takes_all ? RTLD_DEFAULT : RTLD_NEXT;
     other.free = (void (*)(void *))dlsym(scope, "free");
-    other.usable_size = (size_t(*)(const void *))dlsym(scope, "malloc_usable_size");
+    const void *usable_size = dlsym(scope, "malloc_usable_size");
+    /* Where a malloc comes without it, the next that is found may be ours. */
+    if (usable_size != NULL && (!other.takes_all || in_one_object(usable_size, code)))
+        other.usable_size = (size_t(*)(const void *))usable_size;
     pm_foreign = (struct pm_foreign){!other.takes_all, free_foreign, usable_size_foreign};
 }

@@ -1,0 +1,108 @@
+/*
+ * test_foreign.c - a program that brings its own malloc: the library, which is there for the
+ * sake of its own calls, leaves that malloc alone until main() (GNU Common Lisp's is not ready
+ * before), passes on to its free what is not ours, and ends the process where a block's size is
+ * asked for that this malloc does not tell.
+ */
+#include <pymem/pymem.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define CHECK(condition)                                                                           \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            fprintf(stderr, "test_foreign:%d: failed: %s\n", __LINE__, #condition);                \
+            exit(EXIT_FAILURE);                                                                    \
+        }                                                                                          \
+    } while (0)
+
+enum { ALIGN = 16, SIZE_AT_START = 1 << 16 };
+
+/* Blocks come one behind the other, and none is used again. */
+static _Alignas(ALIGN) char memory[SIZE_AT_START];
+static size_t taken;
+static int calls, frees;
+
+void *malloc(size_t size)
+{
+    calls++;
+    size_t rounded = (size + ALIGN - 1) / ALIGN * ALIGN;
+    if (rounded < size || rounded > sizeof memory - taken)
+        return NULL;
+    char *block = memory + taken;
+    taken += rounded;
+    return block;
+}
+
+void *calloc(size_t count, size_t size)
+{
+    return size != 0 && count > SIZE_MAX / size ? NULL : malloc(count * size);
+}
+
+void *realloc(void *block, size_t size)
+{
+    char *copy = malloc(size);
+    if (block != NULL && copy != NULL) {
+        size_t behind = (size_t)(memory + sizeof memory - (char *)block);
+        memmove(copy, block, size < behind ? size : behind);
+    }
+    return copy;
+}
+
+void free(void *block)
+{
+    calls++;
+    frees += block != NULL;
+}
+
+static void passes_on_frees(void)
+{
+    void *theirs = malloc(100);
+    CHECK(theirs != NULL && !pymem_owns(theirs));
+    int before = frees;
+    PyMem_RawFree(theirs);
+    CHECK(frees == before + 1);
+}
+
+static void serves_its_own_calls(void)
+{
+    int before = calls;
+    void *ours = PyMem_RawMalloc(100);
+    CHECK(ours != NULL && pymem_owns(ours));
+    ours = PyMem_RawRealloc(ours, 100000);
+    CHECK(ours != NULL && pymem_owns(ours));
+    PyMem_RawFree(ours);
+    CHECK(calls == before);
+}
+
+/* Nobody knows how much there is to copy. */
+static void refuses_what_it_cannot_copy(void)
+{
+    void *theirs = malloc(100);
+    CHECK(theirs != NULL);
+    fflush(NULL);
+    pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        close(STDERR_FILENO);
+        _exit(PyMem_RawRealloc(theirs, 1000) != NULL);
+    }
+    int status;
+    CHECK(waitpid(child, &status, 0) == child);
+    CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+}
+
+int main(void)
+{
+    int calls_before_main = calls;
+    CHECK(calls_before_main == 0);
+    passes_on_frees();
+    serves_its_own_calls();
+    refuses_what_it_cannot_copy();
+    puts("test_foreign: all checks passed");
+    return EXIT_SUCCESS;
+}
