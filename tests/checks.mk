@@ -38,6 +38,7 @@ EXTRA_DIST += \
 	tests/realworld/cases/git.sh \
 	tests/realworld/cases/java.sh \
 	tests/realworld/cases/libpython.sh \
+	tests/realworld/cases/maxima.sh \
 	tests/realworld/cases/nginx.sh \
 	tests/realworld/cases/node.sh \
 	tests/realworld/cases/perl.sh \
