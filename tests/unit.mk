@@ -46,7 +46,8 @@ unit_tests = \
 	tests/unit/test_remote \
 	tests/unit/test_sizeclass \
 	tests/unit/test_text \
-	tests/unit/test_thread
+	tests/unit/test_thread \
+	tests/unit/test_vdso
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
 
@@ -147,4 +148,6 @@ tests_unit_test_thread_CFLAGS = $(unit_cflags)
 tests_unit_test_thread_LDADD = $(unit_libs)
 # The test holds the first thread up where it makes its key.
 tests_unit_test_thread_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=pthread_key_create
+tests_unit_test_vdso_CFLAGS = $(unit_cflags)
+tests_unit_test_vdso_LDADD = $(unit_libs)
 endif

@@ -14,6 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "os/vdso.h"
+
 #ifndef PR_SET_VMA
 #define PR_SET_VMA 0x53564d41
 #endif
@@ -95,11 +97,11 @@ static void advise_huge(void *start, size_t size, bool use)
     errno = saved;
 }
 
-/* This thread's: what others do meanwhile does not count. */
+/* This thread's: what others do meanwhile does not count.  The vDSO would ask the kernel, too. */
 static uint64_t processor_us(void)
 {
     struct timespec now;
-    if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now) != 0)
+    if (syscall(SYS_clock_gettime, CLOCK_THREAD_CPUTIME_ID, &now) != 0)
         return 0;
     return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
@@ -132,10 +134,30 @@ void pm_os_name(void *start, size_t size, const char *name)
     errno = saved;
 }
 
+typedef int clock_function(clockid_t clock, struct timespec *now);
+
+/*
+ * The kernel's own: libc's may have been replaced by one that stands still, or that allocates
+ * while it holds a lock (libfaketime's does both).
+ */
+static clock_function *find_clock(void)
+{
+    void *found = pm_vdso_find("__vdso_clock_gettime"); /* x86-64's name */
+    if (found == NULL)
+        found = pm_vdso_find("__kernel_clock_gettime"); /* aarch64's */
+    return found == NULL ? clock_gettime : (clock_function *)found;
+}
+
 uint64_t pm_os_clock_ms(void)
 {
+    static _Atomic(clock_function *) ask; /* relaxed: whoever looks finds the same */
     struct timespec now;
-    if (clock_gettime(CLOCK_MONOTONIC_COARSE, &now) != 0)
+    clock_function *known = atomic_load_explicit(&ask, memory_order_relaxed);
+    if (PM_UNLIKELY(known == NULL)) {
+        known = find_clock();
+        atomic_store_explicit(&ask, known, memory_order_relaxed);
+    }
+    if (known(CLOCK_MONOTONIC_COARSE, &now) != 0)
         return 0;
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }

@@ -4,7 +4,10 @@
  */
 #include "unit.h"
 
+#include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
 
 enum { PAGES = 8, MARK = 77 };
 
@@ -104,6 +107,15 @@ START_TEST(move_takes_the_pages_and_leaves_zeros)
     ck_assert_int_eq(errno, MARK);
 }
 END_TEST
+
+/* In the place of libc's: a clock that stands still, where the heap does not need it. */
+int clock_gettime(clockid_t clock, struct timespec *now)
+{
+    if (clock != CLOCK_MONOTONIC_COARSE || getauxval(AT_SYSINFO_EHDR) == 0)
+        return (int)syscall(SYS_clock_gettime, clock, now);
+    *now = (struct timespec){.tv_sec = 1};
+    return 0;
+}
 
 START_TEST(the_clock_moves_on)
 {

@@ -1,0 +1,57 @@
+/*
+ * vdso.c - see vdso.h.
+ *
+ * The image is a shared object, mapped whole; its dynamic section tells where the symbols are
+ * and, in the table by hash value, how many.
+ */
+#include "os/vdso.h"
+
+#include <elf.h>
+#include <link.h>
+#include <string.h>
+#include <sys/auxv.h>
+
+struct image {
+    uintptr_t bias; /* what to add to the addresses in it */
+    const ElfW(Dyn) * dynamic;
+};
+
+/* The segment at offset 0 is the one that everything is in. */
+static struct image image_at(const char *start)
+{
+    struct image image = {0};
+    const ElfW(Ehdr) *header = (const void *)start;
+    const ElfW(Phdr) *segment = (const void *)(start + header->e_phoff);
+    for (size_t i = 0; i < header->e_phnum; i++, segment++) {
+        if (segment->p_type == PT_LOAD && segment->p_offset == 0)
+            image.bias = (uintptr_t)start - segment->p_vaddr;
+        else if (segment->p_type == PT_DYNAMIC)
+            image.dynamic = (const void *)(start + segment->p_offset);
+    }
+    return image;
+}
+
+static const void *table(const struct image *image, ElfW(Sxword) tag)
+{
+    for (const ElfW(Dyn) *entry = image->dynamic; entry->d_tag != DT_NULL; entry++)
+        if (entry->d_tag == tag)
+            return (const void *)(image->bias + entry->d_un.d_ptr);
+    return NULL;
+}
+
+void *pm_vdso_find(const char *name)
+{
+    const char *start = (const char *)getauxval(AT_SYSINFO_EHDR);
+    struct image image = start == NULL ? (struct image){0} : image_at(start);
+    if (image.dynamic == NULL)
+        return NULL;
+    const ElfW(Sym) *symbols = table(&image, DT_SYMTAB);
+    const char *names = table(&image, DT_STRTAB);
+    const ElfW(Word) *hash = table(&image, DT_HASH); /* buckets, symbols, ... */
+    if (symbols == NULL || names == NULL || hash == NULL)
+        return NULL;
+    for (size_t i = 0; i < hash[1]; i++)
+        if (symbols[i].st_shndx != SHN_UNDEF && strcmp(names + symbols[i].st_name, name) == 0)
+            return (void *)(image.bias + symbols[i].st_value);
+    return NULL;
+}
