@@ -16,6 +16,7 @@ pm_core_sources = \
 	lib/arena/ownermap.h lib/arena/ownermap.c \
 	lib/arena/provider.h lib/arena/provider.c \
 	lib/arena/early.h lib/arena/early.c \
+	lib/arena/kept.h lib/arena/kept.c \
 	lib/arena/hugepages.h lib/arena/hugepages.c \
 	lib/arena/mapping.h lib/arena/mapping.c \
 	lib/arena/arena.h lib/arena/arena.c lib/arena/arena_check.c \

@@ -27,6 +27,7 @@ unit_tests = \
 	tests/unit/test_heap_check \
 	tests/unit/test_heap_purge \
 	tests/unit/test_hugepages \
+	tests/unit/test_kept \
 	tests/unit/test_large \
 	tests/unit/test_lock \
 	tests/unit/test_mapping \
@@ -132,6 +133,8 @@ tests_unit_test_pool_purge_CFLAGS = $(unit_cflags)
 tests_unit_test_pool_purge_LDADD = $(unit_libs)
 tests_unit_test_provider_CFLAGS = $(unit_cflags)
 tests_unit_test_provider_LDADD = $(unit_libs)
+tests_unit_test_kept_CFLAGS = $(unit_cflags)
+tests_unit_test_kept_LDADD = $(unit_libs)
 tests_unit_test_early_CFLAGS = $(unit_cflags)
 tests_unit_test_early_LDADD = $(unit_libs)
 tests_unit_test_purge_CFLAGS = $(unit_cflags)

@@ -5,13 +5,14 @@
 #include "arena/arena.h"
 
 #include "arena/bitmap.h"
+#include "arena/kept.h"
 #include "os/os.h"
 
 struct pm_lock pm_arena_lock = PM_LOCK_INIT;
 struct pm_arena *pm_arena_list;
 
 /* Bytes, written under pm_arena_lock. */
-static size_t total_mapped, total_taken, total_dirty, peak_taken;
+static size_t total_mapped, total_taken, total_dirty, total_sparse, peak_taken;
 static size_t total_arenas;
 
 /* Bytes of taken slices that are resident, as far as we know; relaxed, as nothing hangs on it. */
@@ -52,6 +53,11 @@ size_t pm_arena_used(void)
 size_t pm_arena_dirty_locked(void)
 {
     return total_dirty;
+}
+
+size_t pm_arena_sparse_locked(void)
+{
+    return total_sparse;
 }
 
 /* The pages that a span of so many has; at most PM_SPAN_PAGES. */
@@ -119,6 +125,11 @@ static void count_freed(struct pm_arena *arena, size_t slices)
     total_taken -= bytes_of(arena, slices);
 }
 
+static size_t sparse_bytes(const struct pm_arena *arena)
+{
+    return arena->sparse ? bytes_of(arena, arena->slices) : 0;
+}
+
 void pm_arena_insert_locked(struct pm_arena *arena)
 {
     struct pm_arena *before = NULL, *behind = pm_arena_list;
@@ -135,6 +146,7 @@ void pm_arena_insert_locked(struct pm_arena *arena)
     total_arenas++;
     total_mapped += arena->map_size;
     if (arena->dedicated) {
+        total_sparse += sparse_bytes(arena);
         count_taken(arena, arena->slices);
         count_used(bytes_of(arena, arena->slices));
     }
@@ -151,6 +163,7 @@ void pm_arena_remove_locked(struct pm_arena *arena)
     total_arenas--;
     total_mapped -= arena->map_size;
     if (arena->dedicated) {
+        total_sparse -= sparse_bytes(arena);
         count_freed(arena, arena->slices);
         count_unused(bytes_of(arena, arena->slices));
     }
@@ -389,9 +402,9 @@ struct pm_arena_totals pm_arena_totals_locked(void)
 {
     return (struct pm_arena_totals){
         .arenas = total_arenas,
-        .mapped = total_mapped,
+        .mapped = total_mapped + pm_kept_bytes(),
         .taken = total_taken,
-        .dirty = total_dirty,
+        .dirty = total_dirty + pm_kept_bytes(),
         .peak_taken = peak_taken,
     };
 }

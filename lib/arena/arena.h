@@ -21,7 +21,8 @@
  * youngest arenas run empty and can be given back whole.
  *
  * A block too large to share an arena gets one of its own ("dedicated"): one
- * mapping, remapped when the block grows and unmapped when it is freed.
+ * mapping, remapped when the block grows, and unmapped when it is freed or a while
+ * later (kept.h).
  */
 #ifndef PM_ARENA_ARENA_H
 #define PM_ARENA_ARENA_H
@@ -47,6 +48,8 @@ struct pm_arena {
     uintptr_t base;               /* of slice 0; a multiple of the slice unless dedicated */
     size_t slices;
     bool dedicated;
+    bool sparse; /* dedicated to a block that was taken zeroed: who knows what is resident */
+    bool rested; /* kept.c's: was kept when a decay time ended */
 
     /* hugepages.c's; relaxed: nothing hangs on them but speed. */
     _Atomic enum pm_hugepages hugepages;
@@ -83,6 +86,7 @@ extern struct pm_arena *pm_arena_list;
  * free:    taken slices become free, and their pages dirty but for those in `clean`.
  * clean:   the pages of free slices are known to read as zero.
  * dirty:   bytes of free pages that can be purged.
+ * sparse:  bytes of arenas that are.
  * unlink_empty: takes the last arena without a span off the list when there are
  *          more than `keep` bytes of such; NULL otherwise.
  */
@@ -94,6 +98,7 @@ bool pm_arena_extend_locked(struct pm_span *span, size_t slices);
 void pm_arena_free_locked(struct pm_arena *arena, size_t first, size_t slices, uint64_t clean);
 void pm_arena_clean_locked(struct pm_arena *arena, size_t first, size_t slices);
 size_t pm_arena_dirty_locked(void);
+size_t pm_arena_sparse_locked(void);
 struct pm_arena *pm_arena_unlink_empty_locked(size_t keep);
 
 PM_INLINE enum pm_hugepages pm_arena_hugepages(const struct pm_arena *arena)

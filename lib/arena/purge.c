@@ -9,6 +9,7 @@
 #include "arena/arena.h"
 #include "arena/bitmap.h"
 #include "arena/hugepages.h"
+#include "arena/kept.h"
 #include "arena/mapping.h"
 #include "os/os.h"
 
@@ -136,7 +137,7 @@ bool pm_purge_some(size_t bytes)
 
 size_t pm_purge_empty_arenas(size_t keep)
 {
-    size_t released = 0;
+    size_t released = keep == 0 ? pm_kept_release() : 0;
     for (;;) {
         pm_lock(&pm_arena_lock);
         struct pm_arena *arena = pm_arena_unlink_empty_locked(keep);
@@ -151,7 +152,7 @@ size_t pm_purge_empty_arenas(size_t keep)
 size_t pm_purge_all(void)
 {
     pm_lock(&pm_purge_lock);
-    size_t purged = purge_arenas(false, SIZE_MAX);
+    size_t purged = purge_arenas(false, SIZE_MAX) + pm_kept_release();
     pm_unlock(&pm_purge_lock);
     pm_purge_empty_arenas(0);
     return purged;
@@ -169,7 +170,9 @@ void pm_purge_tick(uint64_t now)
         return;
     uint64_t last = atomic_load_explicit(&last_free_ms, memory_order_relaxed);
     if (pm_trylock(&pm_purge_lock)) {
-        purge_arenas(now < last + (uint64_t)decay, SIZE_MAX);
+        bool aged_only = now < last + (uint64_t)decay;
+        purge_arenas(aged_only, SIZE_MAX);
+        pm_kept_tick(!aged_only);
         age_arenas();
         pm_unlock(&pm_purge_lock);
     }

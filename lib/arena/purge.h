@@ -39,7 +39,8 @@ void pm_purge_suspend(bool suspended);
  * false when another thread is purging. */
 bool pm_purge_some(size_t bytes);
 
-/* Unmaps arenas without a span, keeping `keep` bytes of them; returns bytes unmapped. */
+/* Unmaps arenas without a span, keeping `keep` bytes of them; returns bytes unmapped.  With 0
+ * those of kept.h go, too. */
 size_t pm_purge_empty_arenas(size_t keep);
 
 /* Purges every free page at once; returns the bytes given back. */

@@ -6,6 +6,7 @@
 #include "arena/arena.h"
 #include "arena/early.h"
 #include "arena/hugepages.h"
+#include "arena/kept.h"
 #include "arena/mapping.h"
 #include "arena/ownermap.h"
 #include "arena/purge.h"
@@ -40,14 +41,28 @@ static void purge_early(enum pm_early reason, size_t excess)
         purge_booked(reason, excess);
 }
 
+/* More is in use: what should be purged now. */
+static size_t grown_locked(void)
+{
+    pm_kept_record_locked();
+    return pm_early_excess_locked(PM_EARLY_GROWTH);
+}
+
+/* No lock is held. */
+static void make_room(size_t excess)
+{
+    pm_kept_trim();
+    purge_early(PM_EARLY_GROWTH, excess);
+}
+
 /* A dedicated arena is new, or has grown. */
 static void insert(struct pm_arena *arena)
 {
     pm_lock(&pm_arena_lock);
     pm_arena_insert_locked(arena);
-    size_t excess = pm_early_excess_locked(PM_EARLY_GROWTH);
+    size_t excess = grown_locked();
     pm_unlock(&pm_arena_lock);
-    purge_early(PM_EARLY_GROWTH, excess);
+    make_room(excess);
 }
 
 /* From the arenas there are and `fresh`, if any; says how much should be purged now. */
@@ -58,7 +73,7 @@ static bool take(struct pm_span *span, size_t slices, size_t align, struct pm_ar
     if (fresh != NULL)
         pm_arena_insert_locked(fresh);
     bool taken = pm_arena_take_locked(span, slices, align);
-    *excess = taken ? pm_early_excess_locked(PM_EARLY_GROWTH) : 0;
+    *excess = taken ? grown_locked() : 0;
     pm_unlock(&pm_arena_lock);
     return taken;
 }
@@ -86,7 +101,7 @@ bool pm_spans_take(struct pm_span *span, enum pm_span_kind kind, size_t slices, 
         struct pm_arena *arena = new_arena(kind, slices, align);
         taken = take(span, slices, align, arena, &excess);
     }
-    purge_early(PM_EARLY_GROWTH, excess);
+    make_room(excess);
     if (taken && kind == PM_SPAN_POOL)
         pm_hugepages_try(span);
     return taken;
@@ -101,26 +116,45 @@ bool pm_spans_take_dirty(struct pm_span *span, size_t slices)
     return taken;
 }
 
-bool pm_spans_take_dedicated(struct pm_span *span, size_t bytes, size_t align)
+/* One that a block has left does, unless zeros are wanted: only fresh pages are, untouched. */
+static struct pm_arena *dedicated_arena(size_t bytes, size_t align, bool zero, uint64_t *clean)
 {
-    struct pm_arena *arena = pm_mapping_new_dedicated(bytes, align);
+    size_t page = pm_os_page_size();
+    struct pm_arena *arena = zero || align > page ? NULL : pm_kept_take(bytes);
+    *clean = 0;
+    if (arena != NULL)
+        return arena;
+    arena = pm_mapping_new_dedicated(bytes, align < page ? page : align);
+    if (arena != NULL && pm_provider_is_system(&arena->provider))
+        *clean = PM_SPAN_CLEAN;
+    return arena;
+}
+
+bool pm_spans_take_dedicated(struct pm_span *span, size_t bytes, size_t align, bool zero)
+{
+    struct pm_arena *arena = dedicated_arena(bytes, align, zero, &span->clean);
     if (arena == NULL)
         return false;
+    arena->sparse = zero;
     insert(arena);
     span->start = arena->base;
     span->arena = arena;
     span->kind = PM_SPAN_LARGE;
     span->slices = (uint32_t)arena->slices;
-    span->clean = pm_provider_is_system(&arena->provider) ? PM_SPAN_CLEAN : 0;
     return true;
 }
 
 static void give_dedicated(struct pm_arena *arena)
 {
+    pm_purge_before_free();
     pm_lock(&pm_arena_lock);
+    pm_kept_record_locked();
     pm_arena_remove_locked(arena);
+    bool kept = pm_kept_put_locked(arena);
     pm_unlock(&pm_arena_lock);
-    pm_mapping_delete(arena);
+    if (!kept)
+        pm_mapping_delete(arena);
+    pm_kept_trim();
 }
 
 void pm_spans_give(struct pm_span *span)
@@ -146,9 +180,9 @@ bool pm_spans_extend(struct pm_span *span, size_t slices)
         return false;
     pm_lock(&pm_arena_lock);
     bool extended = pm_arena_extend_locked(span, slices);
-    size_t excess = extended ? pm_early_excess_locked(PM_EARLY_GROWTH) : 0;
+    size_t excess = extended ? grown_locked() : 0;
     pm_unlock(&pm_arena_lock);
-    purge_early(PM_EARLY_GROWTH, excess);
+    make_room(excess);
     return extended;
 }
 

@@ -21,8 +21,12 @@ bool pm_spans_take(struct pm_span *span, enum pm_span_kind kind, size_t slices, 
 /* As pm_spans_take(), for a large block, but only slices that are resident for the most part. */
 bool pm_spans_take_dirty(struct pm_span *span, size_t slices);
 
-/* As pm_spans_take(), for a large block, in an arena of its own of just `bytes` (whole pages). */
-bool pm_spans_take_dedicated(struct pm_span *span, size_t bytes, size_t align);
+/*
+ * As pm_spans_take(), for a large block, in an arena of its own of just `bytes` (whole pages);
+ * `align` may be less than the slice.  Where `zero` is wanted the arena is new, so its pages
+ * need not be touched; else it may be one that another block has left (kept.h).
+ */
+bool pm_spans_take_dedicated(struct pm_span *span, size_t bytes, size_t align, bool zero);
 
 /* Takes the span out of the owner map and frees its slices. */
 void pm_spans_give(struct pm_span *span);

@@ -34,13 +34,14 @@ static bool is_for_arena(size_t usable)
     return usable >= PM_MIB && pm_provider_am_inside();
 }
 
-static bool take(struct pm_large *large, size_t usable, size_t align)
+static bool take(struct pm_large *large, size_t usable, size_t align, bool zero)
 {
+    struct pm_span *span = &large->span;
+    if (usable >= PM_DEDICATED_MIN || align > SHARED_ALIGN_MAX || is_for_arena(usable))
+        return pm_spans_take_dedicated(span, pm_align_up(usable, pm_os_page_size()), align, zero);
     if (align < PM_SLICE)
         align = PM_SLICE;
-    if (usable < PM_DEDICATED_MIN && align <= SHARED_ALIGN_MAX && !is_for_arena(usable))
-        return pm_spans_take(&large->span, PM_SPAN_LARGE, pm_spans_slices(usable), align);
-    return pm_spans_take_dedicated(&large->span, pm_align_up(usable, pm_os_page_size()), align);
+    return pm_spans_take(span, PM_SPAN_LARGE, pm_spans_slices(usable), align);
 }
 
 static void enter(struct pm_large *large)
@@ -56,7 +57,7 @@ void *pm_large_alloc(size_t size, size_t align, bool zero)
     if (large == NULL)
         return NULL;
     size_t usable = pm_align_up(size, UNIT);
-    if (!take(large, usable, align)) {
+    if (!take(large, usable, align, zero)) {
         pm_meta_free(large, sizeof *large);
         return NULL;
     }

@@ -99,7 +99,7 @@ END_TEST
 START_TEST(whole_arenas_pass)
 {
     struct pm_span own;
-    ck_assert(pm_spans_take_dedicated(&own, PM_DEDICATED_MIN, PM_SLICE));
+    ck_assert(pm_spans_take_dedicated(&own, PM_DEDICATED_MIN, PM_SLICE, true));
     pm_arena_check();
     pm_purge_all();
     pm_arena_check();

@@ -62,7 +62,7 @@ static bool grow_by_dedicated(struct pm_span *last)
 {
     struct pm_span own;
     (void)last;
-    return pm_spans_take_dedicated(&own, 501 * PM_SLICE, PM_SLICE);
+    return pm_spans_take_dedicated(&own, 501 * PM_SLICE, PM_SLICE, true);
 }
 
 static bool grow_by_extending(struct pm_span *last)

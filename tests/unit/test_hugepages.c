@@ -46,7 +46,7 @@ START_TEST(a_small_process_has_none)
     ck_assert_int_eq(pm_arena_hugepages(arena), PM_HUGEPAGES_NEVER);
     ck_assert_uint_eq(unit_os.huge, 0);
     ck_assert_uint_eq(unit_os.small, bytes_of(arena));
-    ck_assert(pm_spans_take_dedicated(&large_span, PM_DEDICATED_MIN, PM_SLICE));
+    ck_assert(pm_spans_take_dedicated(&large_span, PM_DEDICATED_MIN, PM_SLICE, true));
     ck_assert_int_eq(pm_arena_hugepages(large_span.arena), PM_HUGEPAGES_SYSTEM);
     ck_assert_uint_eq(unit_os.small, bytes_of(arena));
 }
@@ -119,7 +119,7 @@ END_TEST
 
 START_TEST(a_large_block_does_without_where_they_come_slowly)
 {
-    ck_assert(pm_spans_take_dedicated(&large_span, PM_DEDICATED_MIN, PM_SLICE));
+    ck_assert(pm_spans_take_dedicated(&large_span, PM_DEDICATED_MIN, PM_SLICE, true));
     unit_os.touch_us = 3000;
     ck_assert(pm_spans_remap(&large_span, PM_HUGEPAGES_FROM + 4 * PM_OS_HUGE_PAGE));
     ck_assert_uint_eq(unit_os.touched, 1);
@@ -214,7 +214,7 @@ END_TEST
 
 START_TEST(a_large_block_that_grows_has_them)
 {
-    ck_assert(pm_spans_take_dedicated(&large_span, PM_DEDICATED_MIN, PM_SLICE));
+    ck_assert(pm_spans_take_dedicated(&large_span, PM_DEDICATED_MIN, PM_SLICE, true));
     ck_assert_int_eq(pm_arena_hugepages(large_span.arena), PM_HUGEPAGES_SYSTEM);
     ck_assert(pm_spans_remap(&large_span, PM_HUGEPAGES_FROM + PM_MIB));
     ck_assert_int_eq(pm_arena_hugepages(large_span.arena), PM_HUGEPAGES_ADVISED);
@@ -222,7 +222,7 @@ START_TEST(a_large_block_that_grows_has_them)
     ck_assert(pm_spans_remap(&large_span, 2 * PM_HUGEPAGES_FROM));
     ck_assert_uint_eq(unit_os.huge, PM_HUGEPAGES_FROM + PM_MIB); /* has been said */
 
-    ck_assert(pm_spans_take_dedicated(&big[0], 2 * PM_DEDICATED_MIN, PM_SLICE));
+    ck_assert(pm_spans_take_dedicated(&big[0], 2 * PM_DEDICATED_MIN, PM_SLICE, true));
     ck_assert(pm_spans_remap(&big[0], PM_DEDICATED_MIN));
     ck_assert_int_eq(pm_arena_hugepages(big[0].arena), PM_HUGEPAGES_SYSTEM);
 }
@@ -277,7 +277,7 @@ START_TEST(the_option_is_heard)
     make_large();
     struct pm_arena *arena = take(&pool_span, PM_SPAN_POOL, PM_SLICE);
     ck_assert_int_eq(pm_arena_hugepages(arena), PM_HUGEPAGES_NEVER);
-    ck_assert(pm_spans_take_dedicated(&large_span, PM_DEDICATED_MIN, PM_SLICE));
+    ck_assert(pm_spans_take_dedicated(&large_span, PM_DEDICATED_MIN, PM_SLICE, true));
     ck_assert_int_eq(pm_arena_hugepages(large_span.arena), PM_HUGEPAGES_NEVER);
     ck_assert_uint_eq(unit_os.huge, 0);
     ck_assert_uint_eq(unit_os.small, bytes_of(arena) + PM_DEDICATED_MIN);

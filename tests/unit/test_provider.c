@@ -100,7 +100,7 @@ START_TEST(a_refusal_is_a_refusal)
     pm_provider_set(&none);
     ck_assert_ptr_null(pm_provider_obtain(PM_MIB, &from));
     ck_assert(!pm_spans_take(&span, PM_SPAN_LARGE, 1, PM_SLICE));
-    ck_assert(!pm_spans_take_dedicated(&span, PM_DEDICATED_MIN, PM_SLICE));
+    ck_assert(!pm_spans_take_dedicated(&span, PM_DEDICATED_MIN, PM_SLICE, true));
     pm_provider_set(&system_provider);
     ck_assert(pm_spans_take(&span, PM_SPAN_LARGE, 1, PM_SLICE));
 }

@@ -207,7 +207,7 @@ END_TEST
 START_TEST(dedicated_arenas_come_and_go)
 {
     size_t bytes = PM_DEDICATED_MIN + pm_os_page_size();
-    ck_assert(pm_spans_take_dedicated(&spans[0], bytes, PM_MIB));
+    ck_assert(pm_spans_take_dedicated(&spans[0], bytes, PM_MIB, true));
     spans[0].kind = PM_SPAN_LARGE;
     ck_assert_uint_eq(spans[0].clean, PM_SPAN_CLEAN);
     ck_assert_uint_eq(spans[0].start % PM_MIB, 0);
@@ -221,14 +221,15 @@ START_TEST(dedicated_arenas_come_and_go)
     ck_assert_uint_eq(pm_arena_totals().arenas + pm_arena_totals().mapped +
                           pm_arena_totals().taken + pm_arena_totals().dirty,
                       0);
-    ck_assert(!pm_spans_take_dedicated(&spans[0], (size_t)1 << 47, PM_SLICE));
+    ck_assert(!pm_spans_take_dedicated(&spans[0], (size_t)1 << 47, PM_SLICE, true));
 }
 END_TEST
 
 /* allocated <= active <= mapped: <pymem/stats.h> */
 START_TEST(no_more_is_taken_than_mapped)
 {
-    ck_assert(pm_spans_take_dedicated(&spans[0], PM_DEDICATED_MIN + pm_os_page_size(), PM_SLICE));
+    ck_assert(
+        pm_spans_take_dedicated(&spans[0], PM_DEDICATED_MIN + pm_os_page_size(), PM_SLICE, true));
     ck_assert_uint_le(pm_arena_totals().taken, pm_arena_totals().mapped);
 }
 END_TEST
@@ -259,7 +260,7 @@ START_TEST(refused_memory_changes_nothing)
     take(0, 1, PM_SLICE);
     unit_os_fail(UNIT_BIT(UNIT_MAP), 1, true);
     ck_assert(!pm_spans_take(&spans[1], PM_SPAN_LARGE, spans[0].arena->slices, PM_SLICE));
-    ck_assert(!pm_spans_take_dedicated(&spans[1], PM_DEDICATED_MIN, PM_SLICE));
+    ck_assert(!pm_spans_take_dedicated(&spans[1], PM_DEDICATED_MIN, PM_SLICE, true));
     ck_assert_uint_eq(pm_arena_totals().taken, PM_SLICE);
     take(1, spans[0].arena->slices - 1, PM_SLICE);
     ck_assert(!pm_spans_take(&spans[2], PM_SPAN_LARGE, 1, PM_SLICE));

@@ -1,0 +1,143 @@
+/*
+ * kept.c - see kept.h.
+ */
+#include "arena/kept.h"
+
+#include "arena/mapping.h"
+#include "arena/purge.h"
+#include "os/os.h"
+
+#define ALLOWED_MIN (2 * PM_DEDICATED_MIN)
+
+/* Under pm_arena_lock. */
+static struct pm_arena *newest; /* linked by `next` to the one kept longest */
+static size_t record; /* the most bytes that were in use, and not sparse, or dirty at one time */
+
+_Atomic size_t pm_kept_total;
+
+static void count(size_t bytes)
+{
+    atomic_store_explicit(&pm_kept_total, pm_kept_bytes() + bytes, memory_order_relaxed);
+}
+
+void pm_kept_record_locked(void)
+{
+    size_t now = pm_arena_used() - pm_arena_sparse_locked() + pm_arena_dirty_locked();
+    if (record < now)
+        record = now;
+}
+
+static size_t limit(void)
+{
+    size_t used = pm_arena_used(), now = used + pm_arena_dirty_locked();
+    size_t most = used > ALLOWED_MIN ? used : ALLOWED_MIN;
+    size_t room = record > now ? record - now : 0;
+    return most < room ? most : room;
+}
+
+bool pm_kept_put_locked(struct pm_arena *arena)
+{
+    if (arena->map_size < PM_DEDICATED_MIN || arena->map_size > limit() || pm_purge_decay() == 0 ||
+        !pm_provider_is_system(&arena->provider))
+        return false;
+    arena->rested = false;
+    arena->next = newest;
+    newest = arena;
+    count(arena->map_size);
+    return true;
+}
+
+static struct pm_arena *unlink_at(struct pm_arena **link)
+{
+    struct pm_arena *arena = *link;
+    *link = arena->next;
+    count(-arena->map_size);
+    return arena;
+}
+
+static struct pm_arena **oldest(void)
+{
+    struct pm_arena **link = &newest;
+    while (*link != NULL && (*link)->next != NULL)
+        link = &(*link)->next;
+    return link;
+}
+
+/* From the block's start on. */
+static size_t size_of(const struct pm_arena *arena)
+{
+    return arena->map_start + arena->map_size - arena->base;
+}
+
+/* The shortest that is long enough, but not one that would be cut to less than half: its like may
+ * be wanted again. */
+static struct pm_arena *unlink_best_locked(size_t bytes)
+{
+    struct pm_arena **best = NULL;
+    for (struct pm_arena **link = &newest; *link != NULL; link = &(*link)->next) {
+        size_t size = size_of(*link);
+        if (size >= bytes && size / 2 <= bytes && (best == NULL || size < size_of(*best)))
+            best = link;
+    }
+    return best == NULL ? NULL : unlink_at(best);
+}
+
+struct pm_arena *pm_kept_take(size_t bytes)
+{
+    if (pm_kept_bytes() == 0)
+        return NULL;
+    pm_lock(&pm_arena_lock);
+    struct pm_arena *arena = unlink_best_locked(bytes);
+    pm_unlock(&pm_arena_lock);
+    if (arena == NULL || size_of(arena) == bytes || pm_mapping_resize(arena, bytes))
+        return arena;
+    pm_mapping_delete(arena);
+    return NULL;
+}
+
+void pm_kept_trim_slow(void)
+{
+    for (;;) {
+        pm_lock(&pm_arena_lock);
+        struct pm_arena *arena = pm_kept_bytes() > limit() ? unlink_at(oldest()) : NULL;
+        pm_unlock(&pm_arena_lock);
+        if (arena == NULL)
+            return;
+        pm_mapping_delete(arena);
+    }
+}
+
+static struct pm_arena *unlink_rested_locked(bool all)
+{
+    struct pm_arena **link = oldest();
+    if (*link != NULL && (all || (*link)->rested))
+        return unlink_at(link);
+    for (struct pm_arena *arena = newest; arena != NULL; arena = arena->next)
+        arena->rested = true;
+    return NULL;
+}
+
+static size_t release(bool all)
+{
+    size_t released = 0;
+    while (pm_kept_bytes() != 0) {
+        pm_lock(&pm_arena_lock);
+        struct pm_arena *arena = unlink_rested_locked(all);
+        pm_unlock(&pm_arena_lock);
+        if (arena == NULL)
+            break;
+        released += arena->map_size;
+        pm_mapping_delete(arena);
+    }
+    return released;
+}
+
+void pm_kept_tick(bool all)
+{
+    release(all);
+}
+
+size_t pm_kept_release(void)
+{
+    return release(true);
+}

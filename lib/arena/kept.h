@@ -1,0 +1,57 @@
+/*
+ * kept.h - dedicated arenas whose block was freed, kept for the next block.
+ *
+ * A program that computes with large arrays frees one and takes the next all the time; to unmap
+ * and map them costs a page fault for each page, every time.  So such an arena stays resident for
+ * as long as free pages of shared arenas do, but within two limits:
+ *
+ *   kept bytes <= bytes in use, or 64 MB: a process that drops what it had gives it back at once
+ *   bytes in use + dirty + kept <= the most that was in use or dirty at one time: what is kept
+ *       does not add to the peak (where a block's pages may never have been touched, as it was
+ *       taken zeroed, that most does without it)
+ */
+#ifndef PM_ARENA_KEPT_H
+#define PM_ARENA_KEPT_H
+
+#include <stdatomic.h>
+
+#include "arena/arena.h"
+
+/*
+ * The books, under pm_arena_lock.
+ *
+ * record:  to be called when more is in use, and before less is.
+ * put:     keeps an arena that is in no list any more; false when it is not worth it, or nothing
+ *          is to be kept.
+ */
+void pm_kept_record_locked(void);
+bool pm_kept_put_locked(struct pm_arena *arena);
+
+/* An arena of just `bytes` (whole pages), at an address aligned to a page, whose contents are
+ * not zero; it is in no list.  NULL when none is kept that can be cut to that size. */
+struct pm_arena *pm_kept_take(size_t bytes);
+
+/* Unmaps what is above the limits, those first that were kept longest. */
+void pm_kept_trim_slow(void);
+
+/* A decay time has gone by: unmaps those kept since before the last time, or all. */
+void pm_kept_tick(bool all);
+
+/* Unmaps all; returns the bytes. */
+size_t pm_kept_release(void);
+
+/* Relaxed: who reads it without the lock looks again under it, or shows it. */
+extern _Atomic size_t pm_kept_total;
+
+PM_INLINE size_t pm_kept_bytes(void)
+{
+    return atomic_load_explicit(&pm_kept_total, memory_order_relaxed);
+}
+
+PM_INLINE void pm_kept_trim(void)
+{
+    if (PM_UNLIKELY(pm_kept_bytes() != 0))
+        pm_kept_trim_slow();
+}
+
+#endif /* PM_ARENA_KEPT_H */

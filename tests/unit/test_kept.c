@@ -1,0 +1,221 @@
+/*
+ * test_kept.c - a large block finds the pages that another has left, and what is kept neither
+ * adds to the peak nor outlives its time.
+ */
+#include "unit.h"
+
+#include "arena/kept.h"
+#include "arena/purge.h"
+#include "arena/spans.h"
+
+#define MIN PM_DEDICATED_MIN
+
+static struct pm_span spans[8];
+
+static void setup(void)
+{
+    unit_os_install();
+    pm_purge_set_decay(60000);
+}
+
+static void take(size_t i, size_t bytes)
+{
+    ck_assert(pm_spans_take_dedicated(&spans[i], bytes, 16, false));
+    *(char *)spans[i].start = (char)(i + 1);
+}
+
+static void take_zeroed(size_t i, size_t bytes)
+{
+    ck_assert(pm_spans_take_dedicated(&spans[i], bytes, 16, true));
+    ck_assert_uint_eq(spans[i].clean, PM_SPAN_CLEAN);
+    ck_assert_int_eq(*(char *)spans[i].start, 0);
+}
+
+static void give(size_t i)
+{
+    pm_spans_give(&spans[i]);
+}
+
+START_TEST(the_next_block_of_that_size_has_the_pages)
+{
+    take(0, MIN);
+    uintptr_t start = spans[0].start;
+    give(0);
+    ck_assert_uint_eq(pm_kept_bytes(), MIN);
+    ck_assert_uint_eq(pm_arena_totals().dirty, MIN);
+    ck_assert_uint_eq(pm_arena_totals().mapped, MIN);
+    ck_assert(pm_spans_take_dedicated(&spans[1], MIN, 16, false));
+    ck_assert_uint_eq(spans[1].start, start);
+    ck_assert_uint_eq(spans[1].clean, 0);
+    ck_assert_int_eq(*(char *)start, 1);
+    ck_assert_uint_eq(pm_kept_bytes(), 0);
+    ck_assert_uint_eq(pm_arena_totals().taken, MIN);
+    pm_arena_check();
+}
+END_TEST
+
+START_TEST(so_have_somewhat_shorter_ones)
+{
+    static const size_t sizes[] = {MIN + 8 * 65536, MIN + 3 * 65536, MIN + 4 * 65536, MIN / 2};
+    take(0, sizes[0]);
+    give(0);
+    for (size_t i = 0; i < UNIT_COUNT_OF(sizes); i++) {
+        ck_assert(pm_spans_take_dedicated(&spans[1], sizes[i], 16, false));
+        ck_assert_uint_eq(pm_arena_span_bytes(&spans[1]), sizes[i]);
+        ck_assert_int_eq(*(char *)spans[1].start, i < 2);
+        give(1);
+    }
+}
+END_TEST
+
+START_TEST(where_the_system_refuses_to_cut_they_are_fresh)
+{
+    take(0, MIN + 65536);
+    give(0);
+    unit_os_fail(UNIT_BIT(UNIT_RESIZE), 1, false);
+    ck_assert(pm_spans_take_dedicated(&spans[0], MIN, 16, false));
+    ck_assert_int_eq(*(char *)spans[0].start, 0);
+    ck_assert_uint_eq(pm_kept_bytes(), 0);
+}
+END_TEST
+
+START_TEST(the_nearest_size_is_taken)
+{
+    static const size_t sizes[] = {3 * MIN, MIN, 2 * MIN};
+    for (size_t i = 0; i < UNIT_COUNT_OF(sizes); i++)
+        take(i, sizes[i]);
+    take(3, 6 * MIN);
+    for (size_t i = 0; i < UNIT_COUNT_OF(sizes); i++)
+        give(i);
+    ck_assert_uint_eq(pm_kept_bytes(), 6 * MIN);
+    ck_assert(pm_spans_take_dedicated(&spans[4], 2 * MIN - 65536, 16, false));
+    ck_assert_int_eq(*(char *)spans[4].start, 3);
+    ck_assert(pm_spans_take_dedicated(&spans[5], 3 * MIN + 65536, 16, false));
+    ck_assert_int_eq(*(char *)spans[5].start, 0);
+    ck_assert(pm_spans_take_dedicated(&spans[6], MIN, 65536, false));
+    ck_assert_uint_eq(spans[6].clean, PM_SPAN_CLEAN); /* such an alignment it may not have */
+}
+END_TEST
+
+START_TEST(zeros_are_fresh)
+{
+    take(0, MIN);
+    take(1, MIN);
+    give(0);
+    take_zeroed(2, MIN);
+    ck_assert_uint_eq(pm_kept_bytes(), 0); /* the peak would have been higher */
+}
+END_TEST
+
+START_TEST(a_process_that_drops_what_it_had_keeps_little)
+{
+    for (size_t i = 0; i < 8; i++)
+        take(i, MIN);
+    for (size_t i = 0; i < 4; i++) {
+        give(i);
+        ck_assert_uint_eq(pm_kept_bytes(), (i + 1) * MIN);
+    }
+    for (size_t i = 4; i < 8; i++)
+        give(i);
+    ck_assert_uint_eq(pm_kept_bytes(), 2 * MIN);
+    take(0, 2 * MIN + 65536);
+    give(0); /* too much for a process that has nothing else */
+    ck_assert_uint_le(pm_kept_bytes(), 2 * MIN);
+}
+END_TEST
+
+START_TEST(growth_takes_its_place)
+{
+    take(0, MIN);
+    take(1, MIN);
+    give(0);
+    for (size_t i = 2; pm_kept_bytes() != 0; i++) {
+        ck_assert_uint_lt(i, 8);
+        ck_assert_uint_le(pm_arena_used() + pm_kept_bytes(), 2 * MIN);
+        ck_assert(pm_spans_take(&spans[i], PM_SPAN_LARGE, MIN / 2 >> PM_SLICE_SHIFT, PM_SLICE));
+        pm_arena_use(&spans[i], PM_SPAN_CLEAN);
+    }
+}
+END_TEST
+
+/* What was taken zeroed need not be resident: to keep another as well may be a new peak. */
+START_TEST(what_may_be_sparse_does_not_count)
+{
+    take_zeroed(0, 3 * MIN);
+    take(1, MIN);
+    give(0);
+    ck_assert_uint_eq(pm_kept_bytes(), 0);
+    take_zeroed(0, 3 * MIN);
+    give(1);
+    ck_assert_uint_eq(pm_kept_bytes(), 0);
+}
+END_TEST
+
+START_TEST(it_goes_with_time)
+{
+    uint64_t now = pm_os_clock_ms();
+    take(0, MIN);
+    give(0);
+    pm_purge_tick(now += 1);
+    ck_assert_uint_eq(pm_kept_bytes(), MIN);
+    pm_purge_tick(now += 60000 - 2); /* not due */
+    ck_assert_uint_eq(pm_kept_bytes(), MIN);
+    take(0, MIN);
+    give(0); /* a new time */
+    pm_kept_tick(false);
+    ck_assert_uint_eq(pm_kept_bytes(), MIN);
+    pm_kept_tick(false);
+    ck_assert_uint_eq(pm_kept_bytes(), 0);
+    take(0, MIN);
+    give(0);
+    pm_purge_tick(now + 130000); /* after a quiet time at once */
+    ck_assert_uint_eq(pm_kept_bytes(), 0);
+    ck_assert_uint_eq(pm_arena_totals().mapped, 0);
+}
+END_TEST
+
+START_TEST(it_goes_when_asked_for)
+{
+    take(0, MIN);
+    give(0);
+    ck_assert_uint_eq(pm_purge_all(), MIN);
+    take(0, MIN);
+    give(0);
+    ck_assert_uint_eq(pm_purge_empty_arenas(0), MIN);
+    pm_purge_set_decay(0);
+    take(0, MIN);
+    give(0);
+    ck_assert_uint_eq(pm_kept_bytes(), 0);
+    ck_assert_uint_eq(pm_arena_totals().mapped, 0);
+}
+END_TEST
+
+/* A block that has been moved to an arena of its own so as to grow is soon forgotten. */
+START_TEST(small_arenas_are_not_kept)
+{
+    ck_assert(pm_spans_take_dedicated(&spans[0], MIN - 65536, PM_SLICE, false));
+    give(0);
+    ck_assert_uint_eq(pm_kept_bytes(), 0);
+}
+END_TEST
+
+static void add(TCase *tests)
+{
+    tcase_add_checked_fixture(tests, setup, NULL);
+    tcase_add_test(tests, the_next_block_of_that_size_has_the_pages);
+    tcase_add_test(tests, so_have_somewhat_shorter_ones);
+    tcase_add_test(tests, where_the_system_refuses_to_cut_they_are_fresh);
+    tcase_add_test(tests, the_nearest_size_is_taken);
+    tcase_add_test(tests, zeros_are_fresh);
+    tcase_add_test(tests, a_process_that_drops_what_it_had_keeps_little);
+    tcase_add_test(tests, growth_takes_its_place);
+    tcase_add_test(tests, what_may_be_sparse_does_not_count);
+    tcase_add_test(tests, it_goes_with_time);
+    tcase_add_test(tests, it_goes_when_asked_for);
+    tcase_add_test(tests, small_arenas_are_not_kept);
+}
+
+int main(void)
+{
+    return unit_run("kept", add);
+}
