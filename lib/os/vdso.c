@@ -7,6 +7,7 @@
 #include "os/vdso.h"
 
 #include <elf.h>
+#include <errno.h>
 #include <link.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -39,9 +40,18 @@ static const void *table(const struct image *image, ElfW(Sxword) tag)
     return NULL;
 }
 
+/* NULL where there is none, which getauxval() would say in errno. */
+static const char *image_start(void)
+{
+    int saved = errno;
+    const char *start = (const char *)getauxval(AT_SYSINFO_EHDR);
+    errno = saved;
+    return start;
+}
+
 void *pm_vdso_find(const char *name)
 {
-    const char *start = (const char *)getauxval(AT_SYSINFO_EHDR);
+    const char *start = image_start();
     struct image image = start == NULL ? (struct image){0} : image_at(start);
     if (image.dynamic == NULL)
         return NULL;

@@ -38,7 +38,9 @@ END_TEST
 
 START_TEST(only_what_is_there_is_found)
 {
+    errno = 0;
     ck_assert_ptr_null(pm_vdso_find("__vdso_no_such_function"));
+    ck_assert_int_eq(errno, 0);
     ck_assert_ptr_null(pm_vdso_find(""));
 }
 END_TEST
