@@ -70,6 +70,8 @@ endif
 
 check_PROGRAMS += \
 	tests/api/dlopen_late \
+	tests/api/dlopen_late_no_pie \
+	tests/api/forwarding_malloc \
 	tests/api/header_c \
 	tests/api/header_cxx \
 	tests/api/limits_fill \
@@ -82,6 +84,8 @@ check_PROGRAMS += \
 	tests/api/unload
 TESTS += \
 	tests/api/dlopen_late \
+	tests/api/dlopen_late_no_pie \
+	tests/api/forwarding_malloc \
 	tests/api/header_c \
 	tests/api/header_cxx \
 	tests/api/header_python.sh \
@@ -124,6 +128,17 @@ tests_api_dlopen_late_CPPFLAGS = -DLIBPYMEM_SO='"$(abs_top_builddir)/.libs/libpy
 tests_api_dlopen_late_CFLAGS = $(AM_CFLAGS) -fno-builtin -pthread
 tests_api_dlopen_late_LDADD = -ldl
 EXTRA_tests_api_dlopen_late_DEPENDENCIES = libpymem.la
+tests_api_dlopen_late_no_pie_SOURCES = $(tests_api_dlopen_late_SOURCES)
+tests_api_dlopen_late_no_pie_CPPFLAGS = $(tests_api_dlopen_late_CPPFLAGS)
+tests_api_dlopen_late_no_pie_CFLAGS = $(tests_api_dlopen_late_CFLAGS) -fno-pie
+tests_api_dlopen_late_no_pie_LDFLAGS = $(AM_LDFLAGS) -no-pie
+tests_api_dlopen_late_no_pie_LDADD = -ldl
+EXTRA_tests_api_dlopen_late_no_pie_DEPENDENCIES = libpymem.la
+
+tests_api_forwarding_malloc_SOURCES = tests/api/forwarding_malloc.c
+tests_api_forwarding_malloc_CFLAGS = $(AM_CFLAGS) -fno-builtin
+tests_api_forwarding_malloc_LDFLAGS = $(api_ldflags)
+tests_api_forwarding_malloc_LDADD = libpymem.la -ldl
 
 tests_api_limits_fill_SOURCES = tests/api/limits_fill.c tests/api/limits_test.h
 tests_api_limits_fill_CFLAGS = $(AM_CFLAGS) -fno-builtin

@@ -11,87 +11,129 @@
  */
 #include <dlfcn.h>
 #include <link.h>
+#include <stdatomic.h>
 
 #include "api/malloc.h"
 #include "heap/misuse.h"
 #include "os/os.h"
 
-/* Another heap than ours, found once, when the library is loaded. */
-static struct {
+/* A heap that is not ours. */
+struct other {
     bool takes_all; /* it is the process's malloc: every foreign pointer is its concern */
     void (*free)(void *block);
     size_t (*usable_size)(const void *block);
-} other;
+};
 
-static bool is_theirs(const void *address)
-{
-    uintptr_t start, end;
-    if (other.takes_all)
-        return true;
-    pm_os_break_range(&start, &end);
-    return (uintptr_t)address >= start && (uintptr_t)address < end;
-}
+/* Found once, when the library is loaded: the process's malloc, if that is not ours, and libc's. */
+static struct other first, next;
 
-static bool free_foreign(void *address)
-{
-    if (other.free == NULL || !is_theirs(address))
-        return false;
-    other.free(address);
-    return true;
-}
+/* Which of the two has foreign pointers.  Relaxed: both were there before any other thread asks. */
+static _Atomic(const struct other *) other;
 
-static size_t usable_size_foreign(const void *address)
-{
-    return other.usable_size == NULL || !is_theirs(address) ? 0 : other.usable_size(address);
-}
+/* The program has a malloc of its own that may lead to ours; relaxed, as is the above. */
+static atomic_bool unasked;
 
-/*
- * Code that is asked for the address of malloc is told that of a stub, in some programs; the
- * program's own symbol says so, as it is undefined.
- */
-static bool is_stub(const void *code)
-{
-    Dl_info object;
-    const ElfW(Sym) *symbol = NULL;
-    return dladdr1(code, &object, (void **)&symbol, RTLD_DL_SYMENT) != 0 && symbol != NULL &&
-           symbol->st_shndx == SHN_UNDEF;
-}
-
-/*
- * By its address, or, where that is a stub's, by what it does; that is the second question,
- * because it gives the thread a heap, which many a short process never needs.  The program's
- * own malloc is not called: it may not be prepared to serve anybody before main().
- */
-static bool malloc_is_ours(const void *code)
+/* What it does; that gives the thread a heap, which many a short process never needs. */
+static bool is_served_by_us(const void *code)
 {
     void (*their_free)(void *) = (void (*)(void *))dlsym(RTLD_DEFAULT, "free");
-    if (code == NULL || their_free == NULL || code == (const void *)pm_own_malloc)
-        return true;
-    if (!is_stub(code))
-        return false;
     void *block = ((void *(*)(size_t))code)(1);
     bool ours = block == NULL || pm_block_is_live(block);
     their_free(block);
     return ours;
 }
 
-static bool in_one_object(const void *code, const void *other_code)
+/* Once, and not within itself: what the program's malloc does meanwhile is its own concern. */
+static PM_COLD void ask_the_program(void)
 {
-    Dl_info object, other_object;
-    return dladdr(code, &object) != 0 && dladdr(other_code, &other_object) != 0 &&
-           object.dli_fbase == other_object.dli_fbase;
+    if (atomic_exchange_explicit(&unasked, false, memory_order_relaxed) &&
+        is_served_by_us(dlsym(RTLD_DEFAULT, "malloc")))
+        atomic_store_explicit(&other, &next, memory_order_relaxed);
+}
+
+static const struct other *whose(const void *address)
+{
+    if (atomic_load_explicit(&unasked, memory_order_relaxed))
+        ask_the_program();
+    const struct other *heap = atomic_load_explicit(&other, memory_order_relaxed);
+    if (heap->takes_all)
+        return heap;
+    uintptr_t start, end;
+    pm_os_break_range(&start, &end);
+    return (uintptr_t)address >= start && (uintptr_t)address < end ? heap : NULL;
+}
+
+static bool free_foreign(void *address)
+{
+    const struct other *heap = whose(address);
+    if (heap == NULL || heap->free == NULL)
+        return false;
+    heap->free(address);
+    return true;
+}
+
+static size_t usable_size_foreign(const void *address)
+{
+    const struct other *heap = whose(address);
+    return heap == NULL || heap->usable_size == NULL ? 0 : heap->usable_size(address);
+}
+
+/* Defined there, and no stub that leads to somebody else's: these are undefined symbols. */
+static bool is_the_programs(const void *code)
+{
+    Dl_info object;
+    const struct link_map *map = NULL;
+    const ElfW(Sym) *symbol = NULL;
+    return dladdr1(code, &object, (void **)&map, RTLD_DL_LINKMAP) != 0 && map != NULL &&
+           map->l_name[0] == '\0' &&
+           dladdr1(code, &object, (void **)&symbol, RTLD_DL_SYMENT) != 0 && symbol != NULL &&
+           symbol->st_shndx != SHN_UNDEF;
+}
+
+static bool is_in_this_library(const void *code)
+{
+    Dl_info object, ours;
+    return dladdr(code, &object) != 0 && dladdr((const void *)pm_own_malloc, &ours) != 0 &&
+           object.dli_fbase == ours.dli_fbase;
+}
+
+static void find(struct other *heap, void *scope)
+{
+    heap->free = (void (*)(void *))dlsym(scope, "free");
+    heap->usable_size = (size_t(*)(const void *))dlsym(scope, "malloc_usable_size");
+}
+
+/* Where a malloc comes without malloc_usable_size(), the next that is found may be ours. */
+static void find_first(void)
+{
+    first.takes_all = true;
+    find(&first, RTLD_DEFAULT);
+    if (is_in_this_library((const void *)first.usable_size))
+        first.usable_size = NULL;
+}
+
+/*
+ * Whose malloc the process has: by its address, or by what it does, as it may lead to ours (a
+ * stub, a library that counts).  Only the program's own is not called before main(), for
+ * it may not be prepared to serve anybody; it is asked when the first foreign pointer comes.
+ */
+static bool malloc_is_ours(void)
+{
+    const void *code = dlsym(RTLD_DEFAULT, "malloc");
+    if (code == NULL || code == (const void *)pm_own_malloc)
+        return true;
+    bool programs = is_the_programs(code);
+    atomic_store_explicit(&unasked, programs, memory_order_relaxed);
+    return !programs && is_served_by_us(code);
 }
 
 /* Before every other constructor of ours: what they may do depends on it. */
 __attribute__((constructor(101))) static void install(void)
 {
-    const void *code = dlsym(RTLD_DEFAULT, "malloc");
-    other.takes_all = !malloc_is_ours(code);
-    void *scope = other.takes_all ? RTLD_DEFAULT : RTLD_NEXT;
-    other.free = (void (*)(void *))dlsym(scope, "free");
-    const void *usable_size = dlsym(scope, "malloc_usable_size");
-    /* Where a malloc comes without it, the next that is found may be ours. */
-    if (usable_size != NULL && (!other.takes_all || in_one_object(usable_size, code)))
-        other.usable_size = (size_t(*)(const void *))usable_size;
-    pm_foreign = (struct pm_foreign){!other.takes_all, free_foreign, usable_size_foreign};
+    bool ours = malloc_is_ours();
+    if (!ours)
+        find_first();
+    find(&next, RTLD_NEXT);
+    atomic_store_explicit(&other, ours ? &next : &first, memory_order_relaxed);
+    pm_foreign = (struct pm_foreign){ours, free_foreign, usable_size_foreign};
 }

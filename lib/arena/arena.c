@@ -401,7 +401,7 @@ bool pm_arena_contains(const void *address)
 struct pm_arena_totals pm_arena_totals_locked(void)
 {
     return (struct pm_arena_totals){
-        .arenas = total_arenas,
+        .arenas = total_arenas + pm_kept_count_locked(),
         .mapped = total_mapped + pm_kept_bytes(),
         .taken = total_taken,
         .dirty = total_dirty + pm_kept_bytes(),

@@ -82,17 +82,42 @@ static struct pm_arena *unlink_best_locked(size_t bytes)
     return best == NULL ? NULL : unlink_at(best);
 }
 
+/* Gives an arena back that has been unlinked; returns its bytes. */
+static size_t give_back(struct pm_arena *arena)
+{
+    size_t bytes = arena->map_size;
+    pm_mapping_delete(arena);
+    pm_purge_count(bytes);
+    return bytes;
+}
+
+/* Is it the system that arenas are to come from? */
+static bool are_wanted(void)
+{
+    struct pm_provider now;
+    pm_provider_get(&now);
+    return pm_provider_is_system(&now) || pm_provider_am_inside();
+}
+
 struct pm_arena *pm_kept_take(size_t bytes)
 {
-    if (pm_kept_bytes() == 0)
+    if (pm_kept_bytes() == 0 || !are_wanted())
         return NULL;
     pm_lock(&pm_arena_lock);
     struct pm_arena *arena = unlink_best_locked(bytes);
     pm_unlock(&pm_arena_lock);
     if (arena == NULL || size_of(arena) == bytes || pm_mapping_resize(arena, bytes))
         return arena;
-    pm_mapping_delete(arena);
+    give_back(arena);
     return NULL;
+}
+
+size_t pm_kept_count_locked(void)
+{
+    size_t arenas = 0;
+    for (struct pm_arena *arena = newest; arena != NULL; arena = arena->next)
+        arenas++;
+    return arenas;
 }
 
 void pm_kept_trim_slow(void)
@@ -103,7 +128,7 @@ void pm_kept_trim_slow(void)
         pm_unlock(&pm_arena_lock);
         if (arena == NULL)
             return;
-        pm_mapping_delete(arena);
+        give_back(arena);
     }
 }
 
@@ -126,8 +151,7 @@ static size_t release(bool all)
         pm_unlock(&pm_arena_lock);
         if (arena == NULL)
             break;
-        released += arena->map_size;
-        pm_mapping_delete(arena);
+        released += give_back(arena);
     }
     return released;
 }

@@ -7,8 +7,8 @@
  *
  *   kept bytes <= bytes in use, or 64 MB: a process that drops what it had gives it back at once
  *   bytes in use + dirty + kept <= the most that was in use or dirty at one time: what is kept
- *       does not add to the peak (where a block's pages may never have been touched, as it was
- *       taken zeroed, that most does without it)
+ *       does not add to the peak, if blocks are touched (those taken zeroed often are not: that
+ *       most does without them)
  */
 #ifndef PM_ARENA_KEPT_H
 #define PM_ARENA_KEPT_H
@@ -23,9 +23,11 @@
  * record:  to be called when more is in use, and before less is.
  * put:     keeps an arena that is in no list any more; false when it is not worth it, or nothing
  *          is to be kept.
+ * count:   how many are kept.
  */
 void pm_kept_record_locked(void);
 bool pm_kept_put_locked(struct pm_arena *arena);
+size_t pm_kept_count_locked(void);
 
 /* An arena of just `bytes` (whole pages), at an address aligned to a page, whose contents are
  * not zero; it is in no list.  NULL when none is kept that can be cut to that size. */

@@ -82,6 +82,8 @@ static struct pm_arena *new_arena(enum pm_span_kind kind, size_t slices, size_t 
 {
     size_t bytes = (slices << PM_SLICE_SHIFT) + align - PM_SLICE;
     struct pm_arena *arena = pm_mapping_new(kind, bytes, pm_arena_totals().mapped);
+    if (arena == NULL && pm_kept_release() != 0)
+        arena = pm_mapping_new(kind, bytes, pm_arena_totals().mapped);
     if (arena == NULL) {
         pm_lock(&pm_arena_lock);
         pm_hugepages_end_all_locked();
@@ -119,12 +121,12 @@ bool pm_spans_take_dirty(struct pm_span *span, size_t slices)
 /* One that a block has left does, unless zeros are wanted: only fresh pages are, untouched. */
 static struct pm_arena *dedicated_arena(size_t bytes, size_t align, bool zero, uint64_t *clean)
 {
-    size_t page = pm_os_page_size();
-    struct pm_arena *arena = zero || align > page ? NULL : pm_kept_take(bytes);
+    bool any_address = align <= pm_os_page_size();
+    struct pm_arena *arena = zero || !any_address ? NULL : pm_kept_take(bytes);
     *clean = 0;
     if (arena != NULL)
         return arena;
-    arena = pm_mapping_new_dedicated(bytes, align < page ? page : align);
+    arena = pm_mapping_new_dedicated(bytes, align < PM_SLICE ? PM_SLICE : align);
     if (arena != NULL && pm_provider_is_system(&arena->provider))
         *clean = PM_SPAN_CLEAN;
     return arena;
@@ -207,7 +209,8 @@ static bool remap_dedicated(struct pm_span *span, size_t bytes)
     pm_lock(&pm_arena_lock);
     pm_arena_remove_locked(arena);
     pm_unlock(&pm_arena_lock);
-    bool moved = pm_mapping_resize(arena, bytes);
+    bool moved = pm_mapping_resize(arena, bytes) ||
+                 (pm_kept_release() != 0 && pm_mapping_resize(arena, bytes));
     insert(arena);
     span->start = arena->base;
     span->slices = (uint32_t)arena->slices;
@@ -234,6 +237,8 @@ bool pm_spans_remap(struct pm_span *span, size_t bytes)
     if (arena->dedicated)
         return remap_dedicated(span, bytes);
     struct pm_arena *own = pm_mapping_new_from(span, bytes);
+    if (own == NULL && pm_kept_release() != 0)
+        own = pm_mapping_new_from(span, bytes);
     if (own == NULL)
         return false;
     leave_clean(span);

@@ -47,7 +47,7 @@ static struct pm_span *covering_span(uintptr_t address)
     while (arena != NULL && address - arena->base >= arena->slices << PM_SLICE_SHIFT)
         arena = arena->next;
     if (arena != NULL) {
-        uintptr_t at = address;
+        uintptr_t at = arena->dedicated ? arena->base : address;
         while ((span = pm_ownermap_get((void *)at)) == NULL && at - arena->base >= PM_SLICE)
             at -= PM_SLICE;
     }

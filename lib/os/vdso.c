@@ -2,7 +2,7 @@
  * vdso.c - see vdso.h.
  *
  * The image is a shared object, mapped whole; its dynamic section tells where the symbols are
- * and, in the table by hash value, how many.
+ * and, in a table by hash value, how many (some have one of the two kinds, some both).
  */
 #include "os/vdso.h"
 
@@ -40,6 +40,36 @@ static const void *table(const struct image *image, ElfW(Sxword) tag)
     return NULL;
 }
 
+/*
+ * The newer table: the numbers of buckets, of the first symbol in it, of the words of a filter,
+ * which follow, as do the buckets; each has the number of its first symbol.  Then a hash value for
+ * each symbol, odd for the last of a bucket.
+ */
+static size_t count_in_gnu_hash(const uint32_t *hash)
+{
+    size_t buckets = hash[0], first = hash[1], last = 0;
+    const uint32_t *bucket = hash + 4 + hash[2] * sizeof(ElfW(Addr)) / sizeof *hash;
+    const uint32_t *value = bucket + buckets;
+    for (size_t i = 0; i < buckets; i++) {
+        if (bucket[i] > last)
+            last = bucket[i];
+    }
+    if (last < first)
+        return first;
+    while ((value[last - first] & 1) == 0)
+        last++;
+    return last + 1;
+}
+
+static size_t count_symbols(const struct image *image)
+{
+    const uint32_t *gnu_hash = table(image, DT_GNU_HASH);
+    const uint32_t *hash = table(image, DT_HASH); /* buckets, symbols, ... */
+    if (gnu_hash != NULL)
+        return count_in_gnu_hash(gnu_hash);
+    return hash != NULL ? hash[1] : 0;
+}
+
 /* NULL where there is none, which getauxval() would say in errno. */
 static const char *image_start(void)
 {
@@ -57,10 +87,10 @@ void *pm_vdso_find(const char *name)
         return NULL;
     const ElfW(Sym) *symbols = table(&image, DT_SYMTAB);
     const char *names = table(&image, DT_STRTAB);
-    const ElfW(Word) *hash = table(&image, DT_HASH); /* buckets, symbols, ... */
-    if (symbols == NULL || names == NULL || hash == NULL)
+    if (symbols == NULL || names == NULL)
         return NULL;
-    for (size_t i = 0; i < hash[1]; i++)
+    size_t count = count_symbols(&image);
+    for (size_t i = 0; i < count; i++)
         if (symbols[i].st_shndx != SHN_UNDEF && strcmp(names + symbols[i].st_name, name) == 0)
             return (void *)(image.bias + symbols[i].st_value);
     return NULL;

@@ -151,6 +151,51 @@ START_TEST(what_may_be_sparse_does_not_count)
 }
 END_TEST
 
+/* A block that grows, and arenas of any kind, have what was kept before they are refused. */
+START_TEST(it_goes_before_memory_is_refused)
+{
+    struct pm_span pool;
+    take(0, MIN);
+    take(1, MIN);
+    give(0);
+    unit_os_fail(UNIT_BIT(UNIT_RESIZE), 1, false);
+    ck_assert(pm_spans_remap(&spans[1], 2 * MIN));
+    ck_assert_uint_eq(pm_kept_bytes(), 0);
+    take(0, 2 * MIN);
+    give(0);
+    unit_os_fail(UNIT_BIT(UNIT_MAP), 1, false);
+    ck_assert(pm_spans_take(&pool, PM_SPAN_LARGE, PM_MIB * 64 >> PM_SLICE_SHIFT, PM_SLICE));
+    ck_assert_uint_eq(pm_kept_bytes(), 0);
+}
+END_TEST
+
+static void *map(void *context, size_t size)
+{
+    (void)context;
+    return pm_os_memory.map(size);
+}
+
+static void unmap(void *context, void *start, size_t size)
+{
+    (void)context;
+    pm_os_memory.unmap(start, size);
+}
+
+START_TEST(a_replaced_provider_is_asked_all_the_same)
+{
+    const struct pm_provider own = {NULL, map, unmap};
+    take(0, MIN);
+    take(1, MIN);
+    give(0);
+    pm_provider_set(&own);
+    take(0, MIN);
+    ck_assert(!pm_provider_is_system(&spans[0].arena->provider));
+    give(0);
+    ck_assert_uint_eq(pm_arena_totals().taken, MIN);
+    ck_assert_uint_eq(pm_kept_bytes() % MIN, 0);
+}
+END_TEST
+
 START_TEST(it_goes_with_time)
 {
     uint64_t now = pm_os_clock_ms();
@@ -178,7 +223,10 @@ START_TEST(it_goes_when_asked_for)
 {
     take(0, MIN);
     give(0);
+    ck_assert_uint_eq(pm_arena_totals().arenas, 1);
     ck_assert_uint_eq(pm_purge_all(), MIN);
+    ck_assert_uint_eq(pm_purge_total(), MIN);
+    ck_assert_uint_eq(pm_arena_totals().arenas, 0);
     take(0, MIN);
     give(0);
     ck_assert_uint_eq(pm_purge_empty_arenas(0), MIN);
@@ -210,6 +258,8 @@ static void add(TCase *tests)
     tcase_add_test(tests, a_process_that_drops_what_it_had_keeps_little);
     tcase_add_test(tests, growth_takes_its_place);
     tcase_add_test(tests, what_may_be_sparse_does_not_count);
+    tcase_add_test(tests, it_goes_before_memory_is_refused);
+    tcase_add_test(tests, a_replaced_provider_is_asked_all_the_same);
     tcase_add_test(tests, it_goes_with_time);
     tcase_add_test(tests, it_goes_when_asked_for);
     tcase_add_test(tests, small_arenas_are_not_kept);

@@ -1,0 +1,72 @@
+/*
+ * forwarding_malloc.c - a program whose malloc counts and passes on to the next one, which is
+ * ours: a pointer that is no block is told of, and not passed to and fro.
+ */
+#include <dlfcn.h>
+#include <pymem/pymem.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define CHECK(condition)                                                                           \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            fprintf(stderr, "forwarding_malloc:%d: failed: %s\n", __LINE__, #condition);           \
+            exit(EXIT_FAILURE);                                                                    \
+        }                                                                                          \
+    } while (0)
+
+static int calls;
+
+static void *next(const char *name)
+{
+    return dlsym(RTLD_NEXT, name);
+}
+
+void *malloc(size_t size)
+{
+    static void *(*next_malloc)(size_t);
+    if (next_malloc == NULL)
+        next_malloc = (void *(*)(size_t))next("malloc");
+    calls++;
+    return next_malloc(size);
+}
+
+void free(void *block)
+{
+    static void (*next_free)(void *);
+    if (next_free == NULL)
+        next_free = (void (*)(void *))next("free");
+    next_free(block);
+}
+
+/* Large enough to be unmapped, so that nothing is known of it. */
+static void free_twice(void)
+{
+    static const size_t size = (size_t)200 << 20;
+    void *volatile block = malloc(size);
+    free(block);
+    free(block);
+}
+
+int main(void)
+{
+    void *block = malloc(100);
+    CHECK(calls > 0 && pymem_owns(block));
+    free(block);
+    fflush(NULL);
+    pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        close(STDERR_FILENO);
+        free_twice();
+        _exit(EXIT_SUCCESS);
+    }
+    int status;
+    CHECK(waitpid(child, &status, 0) == child);
+    CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+    puts("forwarding_malloc: all checks passed");
+    return EXIT_SUCCESS;
+}
