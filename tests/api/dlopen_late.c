@@ -33,9 +33,6 @@ static struct {
     size_t (*malloc_usable_size)(void *block);
 } late;
 
-/* In a program at a fixed address this is a stub, and what the library is told malloc is. */
-static void *(*volatile program_malloc)(size_t size) = malloc;
-
 static pthread_barrier_t loaded;
 
 static void *find(void *library, const char *name)
@@ -84,6 +81,8 @@ static void use_the_library(unsigned tag)
 static void pass_libc_blocks(void)
 {
     static const size_t sizes[] = {0, 24, 1000, 60000, 300000, 10000000};
+    /* In a program at a fixed address, a stub's: what the library is told malloc's is. */
+    void *(*volatile program_malloc)(size_t size) = malloc;
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         void *volatile block = program_malloc(sizes[i]);
         CHECK(block != NULL);
