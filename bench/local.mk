@@ -88,6 +88,7 @@ EXTRA_DIST += \
 	bench/python/programs/text.py \
 	bench/python/programs/thread_pipeline.py \
 	bench/python/programs/with_numpy.py \
+	bench/python/programs/with_numpy_large.py \
 	bench/python/programs/with_orjson.py \
 	bench/python/programs/with_pandas.py \
 	bench/python/pyperformance.py \
