@@ -158,6 +158,20 @@ size_t pm_purge_all(void)
     return purged;
 }
 
+/* The decay time has gone by since the last time. */
+static PM_NOINLINE void purge_due(uint64_t now, uint64_t decay)
+{
+    uint64_t last = atomic_load_explicit(&last_free_ms, memory_order_relaxed);
+    if (pm_trylock(&pm_purge_lock)) {
+        bool aged_only = now < last + decay;
+        purge_arenas(aged_only, SIZE_MAX);
+        pm_kept_tick(!aged_only);
+        age_arenas();
+        pm_unlock(&pm_purge_lock);
+    }
+    pm_purge_empty_arenas(EMPTY_KEEP);
+}
+
 void pm_purge_tick(uint64_t now)
 {
     int64_t decay = atomic_load_explicit(&decay_ms, memory_order_relaxed);
@@ -168,15 +182,7 @@ void pm_purge_tick(uint64_t now)
         !atomic_compare_exchange_strong_explicit(&next_tick_ms, &due, now + (uint64_t)decay,
                                                  memory_order_relaxed, memory_order_relaxed))
         return;
-    uint64_t last = atomic_load_explicit(&last_free_ms, memory_order_relaxed);
-    if (pm_trylock(&pm_purge_lock)) {
-        bool aged_only = now < last + (uint64_t)decay;
-        purge_arenas(aged_only, SIZE_MAX);
-        pm_kept_tick(!aged_only);
-        age_arenas();
-        pm_unlock(&pm_purge_lock);
-    }
-    pm_purge_empty_arenas(EMPTY_KEEP);
+    purge_due(now, (uint64_t)decay);
 }
 
 void pm_purge_before_free(void)
