@@ -123,7 +123,7 @@ tests_api_header_cxx_LDFLAGS = $(api_ldflags)
 tests_api_header_cxx_LDADD = libpymem.la
 
 # Not linked to the library, which it loads by its path.
-tests_api_dlopen_late_SOURCES = tests/api/dlopen_late.c
+tests_api_dlopen_late_SOURCES = tests/api/dlopen_late.c tests/api/plain_test.h
 tests_api_dlopen_late_CPPFLAGS = -DLIBPYMEM_SO='"$(abs_top_builddir)/.libs/libpymem.so"'
 tests_api_dlopen_late_CFLAGS = $(AM_CFLAGS) -fno-builtin -pthread
 tests_api_dlopen_late_LDADD = -ldl
@@ -135,17 +135,19 @@ tests_api_dlopen_late_no_pie_LDFLAGS = $(AM_LDFLAGS) -no-pie
 tests_api_dlopen_late_no_pie_LDADD = -ldl
 EXTRA_tests_api_dlopen_late_no_pie_DEPENDENCIES = libpymem.la
 
-tests_api_forwarding_malloc_SOURCES = tests/api/forwarding_malloc.c
+tests_api_forwarding_malloc_SOURCES = tests/api/forwarding_malloc.c tests/api/plain_test.h
 tests_api_forwarding_malloc_CFLAGS = $(AM_CFLAGS) -fno-builtin
 tests_api_forwarding_malloc_LDFLAGS = $(api_ldflags)
 tests_api_forwarding_malloc_LDADD = libpymem.la -ldl
 
-tests_api_limits_fill_SOURCES = tests/api/limits_fill.c tests/api/limits_test.h
+tests_api_limits_fill_SOURCES = tests/api/limits_fill.c tests/api/limits_test.h \
+	tests/api/plain_test.h
 tests_api_limits_fill_CFLAGS = $(AM_CFLAGS) -fno-builtin
 tests_api_limits_fill_LDFLAGS = $(api_ldflags)
 tests_api_limits_fill_LDADD = libpymem.la
 
-tests_api_limits_lower_SOURCES = tests/api/limits_lower.c tests/api/limits_test.h
+tests_api_limits_lower_SOURCES = tests/api/limits_lower.c tests/api/limits_test.h \
+	tests/api/plain_test.h
 tests_api_limits_lower_CFLAGS = $(AM_CFLAGS) -fno-builtin
 tests_api_limits_lower_LDFLAGS = $(api_ldflags)
 tests_api_limits_lower_LDADD = libpymem.la
@@ -180,7 +182,7 @@ tests_api_test_deepbind_LDFLAGS = $(api_ldflags)
 tests_api_test_deepbind_LDADD = libpymem.la -ldl
 EXTRA_tests_api_test_deepbind_DEPENDENCIES = tests/api/bound.la tests/api/plugin.la
 
-tests_api_test_foreign_SOURCES = tests/api/test_foreign.c
+tests_api_test_foreign_SOURCES = tests/api/test_foreign.c tests/api/plain_test.h
 tests_api_test_foreign_CFLAGS = $(AM_CFLAGS) -fno-builtin
 tests_api_test_foreign_LDFLAGS = $(api_ldflags)
 tests_api_test_foreign_LDADD = libpymem.la

@@ -6,18 +6,9 @@
  */
 #include <dlfcn.h>
 #include <pthread.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#define CHECK(condition)                                                                           \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "dlopen_late:%d: failed: %s\n", __LINE__, #condition);                 \
-            exit(EXIT_FAILURE);                                                                    \
-        }                                                                                          \
-    } while (0)
+#include "plain_test.h"
 
 enum { THREADS = 4, ROUNDS = 20, BLOCKS = 500 };
 

@@ -4,19 +4,8 @@
  */
 #include <dlfcn.h>
 #include <pymem/pymem.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#define CHECK(condition)                                                                           \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "forwarding_malloc:%d: failed: %s\n", __LINE__, #condition);           \
-            exit(EXIT_FAILURE);                                                                    \
-        }                                                                                          \
-    } while (0)
+#include "plain_test.h"
 
 static int calls;
 
@@ -56,17 +45,7 @@ int main(void)
     void *block = malloc(100);
     CHECK(calls > 0 && pymem_owns(block));
     free(block);
-    fflush(NULL);
-    pid_t child = fork();
-    CHECK(child >= 0);
-    if (child == 0) {
-        close(STDERR_FILENO);
-        free_twice();
-        _exit(EXIT_SUCCESS);
-    }
-    int status;
-    CHECK(waitpid(child, &status, 0) == child);
-    CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+    CHECK(child_aborts(free_twice));
     puts("forwarding_malloc: all checks passed");
     return EXIT_SUCCESS;
 }

@@ -6,21 +6,12 @@
 #define LIMITS_TEST_H
 
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
-#define MIB ((size_t)1024 * 1024)
+#include "plain_test.h"
 
-/* Memory may be exhausted here: standard error is unbuffered, and nothing is allocated. */
-#define CHECK(condition)                                                                           \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #condition);                \
-            exit(EXIT_FAILURE);                                                                    \
-        }                                                                                          \
-    } while (0)
+#define MIB ((size_t)1024 * 1024)
 
 struct link {
     struct link *next;
