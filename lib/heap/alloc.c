@@ -85,45 +85,68 @@ void *pm_alloc_slow(size_t size)
     return alloc(size, PM_GRANULE, false);
 }
 
+/* As pm_alloc(), but the class is worked out: a table for all sizes would take too many lines. */
+void *pm_alloc_medium(size_t size)
+{
+    if (PM_LIKELY(size <= PM_POOL_SIZE_MAX)) {
+        struct pm_pool *pool = pm_tls_heap->bin[pm_class_of_medium(size)].current;
+        if (PM_LIKELY(pool->free != PM_LINK_NONE))
+            return pm_pool_pop(pool);
+    }
+    return pm_alloc_slow(size);
+}
+
 void *pm_alloc_object_slow(size_t size)
 {
     void *block = alloc_of_class(pm_class_of_object(size));
     return PM_LIKELY(block != NULL) ? block : alloc_again(size, PM_GRANULE, false);
 }
 
-/* The pool is ours, but was not in the table. */
-static bool free_in_own(struct pm_heap *heap, struct pm_pool *pool, uint64_t block, void *address)
-{
-    if (!pm_link_is_live(pool, block))
-        return false;
-    if (pm_pool_is_near(pool))
-        pm_heap_tlb_enter(heap, address, pool);
-    if (pm_pool_push(pool, block))
-        pm_heap_pushed(heap, pool);
-    return true;
-}
-
 /* Who believes that the block has more bytes than it has will have written to them. */
-static PM_COLD void refuse_size(const void *address, size_t size, const char *call)
+static PM_COLD _Noreturn void refuse_size(const void *address, size_t size, const char *call)
 {
     struct pm_block block;
-    if (pm_block_find(address, &block)) /* else something worse is wrong */
+    if (pm_block_find(address, &block))
         pm_fatal_size(call, address, size, block.usable);
+    pm_misuse(address, call);
 }
 
-/* The pool is another thread's, nobody's, or ours but not in the table. */
-PM_INLINE bool free_in_pool(struct pm_heap *heap, struct pm_pool *pool, void *address, size_t size,
-                            const char *call)
+PM_INLINE void push(struct pm_heap *heap, struct pm_pool *pool, uint64_t block)
+{
+    if (PM_UNLIKELY(pm_pool_push(pool, block)))
+        pm_heap_pushed(heap, pool);
+}
+
+static PM_NOINLINE void enter_and_push(struct pm_heap *heap, struct pm_pool *pool, uint64_t block,
+                                       const void *address)
+{
+    pm_heap_tlb_enter(heap, address, pool);
+    push(heap, pool, block);
+}
+
+/* The pool is ours, but was not in the table.  Its line 0 says all that is needed. */
+static PM_NOINLINE void free_in_own(struct pm_heap *heap, struct pm_pool *pool, void *address,
+                                    const char *call)
+{
+    uint64_t distance = (uintptr_t)address - pool->block0;
+    uint64_t block = pm_multiply_high(distance, pool->reciprocal);
+    if (PM_UNLIKELY(block >= pool->limit) || PM_UNLIKELY(block * pool->size != distance) ||
+        PM_UNLIKELY(pm_link_get(pool, block) != (uint16_t)distance))
+        pm_misuse(address, call);
+    if (pool->limit * pool->size <= PM_NEAR)
+        enter_and_push(heap, pool, block, address);
+    else
+        push(heap, pool, block);
+}
+
+/* The pool is another thread's, or nobody's. */
+static PM_NOINLINE void free_in_others(struct pm_heap *heap, struct pm_pool *pool, void *address,
+                                       const char *call)
 {
     uint64_t block = pm_pool_block_at(pool, address);
     if (PM_UNLIKELY(block >= pool->shape.limit))
-        return false;
-    if (PM_UNLIKELY(size > pool->shape.size))
-        refuse_size(address, size, call);
-    if (pm_pool_is_owned_by(pool, heap))
-        return free_in_own(heap, pool, block, address);
+        pm_misuse(address, call);
     pm_remote_free(heap, pool, block, call); /* and whether it is live */
-    return true;
 }
 
 /*
@@ -135,20 +158,21 @@ static bool may_be_foreign(const struct pm_span *span, const void *address)
     return span == NULL || (span->kind == PM_SPAN_LARGE && span->start > (uintptr_t)address);
 }
 
-/* Of a pool that is not in the table, a large block, or none. */
-static PM_NOINLINE void free_by_ownermap(struct pm_heap *heap, void *address, size_t size,
-                                         const char *call)
+static void free_large(struct pm_span *span, void *address, size_t size, const char *call)
 {
-    struct pm_span *span = pm_ownermap_get(address);
-    if (PM_LIKELY(span != NULL) && PM_LIKELY(span->kind == PM_SPAN_POOL) &&
-        free_in_pool(heap, pm_pool_of_span(span), address, size, call))
-        return;
+    if (PM_UNLIKELY(size > pm_large_of_span(span)->usable))
+        refuse_size(address, size, call);
+    pm_large_free(pm_large_of_span(span), address, call);
+}
+
+/* No pool lies there. */
+static PM_NOINLINE void free_elsewhere(struct pm_span *span, void *address, size_t size,
+                                       const char *call)
+{
     if (address == NULL)
         return;
     if (span != NULL && span->kind == PM_SPAN_LARGE && span->start == (uintptr_t)address) {
-        if (PM_UNLIKELY(size > pm_large_of_span(span)->usable))
-            refuse_size(address, size, call);
-        pm_large_free(pm_large_of_span(span), address, call);
+        free_large(span, address, size, call);
         return;
     }
     if (may_be_foreign(span, address) && pm_foreign.free != NULL && pm_foreign.free(address))
@@ -156,9 +180,29 @@ static PM_NOINLINE void free_by_ownermap(struct pm_heap *heap, void *address, si
     pm_misuse(address, call);
 }
 
+/* Of a pool that is not in the table, a large block, or none.  Each case is a jump: what is
+ * needed of a stack frame is set up where it goes. */
+static PM_NOINLINE void free_by_ownermap(struct pm_heap *heap, void *address, size_t size,
+                                         const char *call)
+{
+    struct pm_span *span = pm_ownermap_get(address);
+    if (PM_UNLIKELY(span == NULL) || PM_UNLIKELY(span->kind != PM_SPAN_POOL)) {
+        free_elsewhere(span, address, size, call);
+        return;
+    }
+    struct pm_pool *pool = pm_pool_of_span(span);
+    if (PM_UNLIKELY(size > pool->shape.size))
+        refuse_size(address, size, call);
+    if (pm_pool_is_owned_by(pool, heap))
+        free_in_own(heap, pool, address, call);
+    else
+        free_in_others(heap, pool, address, call);
+}
+
+/* `has_batches` is false in a program with one thread. */
 void pm_free_slow(struct pm_heap *heap, void *address, size_t size, const char *call)
 {
-    if (!pm_remote_join(heap, address, size))
+    if (!heap->has_batches || !pm_remote_join(heap, address, size))
         free_by_ownermap(heap, address, size, call);
 }
 

@@ -22,6 +22,7 @@
  * that ends the process when the pointer is not a live block.
  */
 void *pm_alloc_slow(size_t size);
+void *pm_alloc_medium(size_t size);
 void *pm_alloc_object_slow(size_t size);
 void pm_free_slow(struct pm_heap *heap, void *block, size_t size, const char *call);
 
@@ -49,11 +50,11 @@ size_t pm_usable_size(const void *block, const char *call);
 PM_INLINE void *pm_alloc(size_t size)
 {
     struct pm_heap *heap = pm_tls_heap;
-    if (PM_LIKELY(size <= PM_DIRECT_MAX)) {
-        struct pm_pool *pool = heap->direct[(size + PM_GRANULE - 1) / PM_GRANULE];
-        if (PM_LIKELY(pool->free != PM_LINK_NONE))
-            return pm_pool_pop(pool);
-    }
+    if (PM_UNLIKELY(size > PM_DIRECT_MAX))
+        return pm_alloc_medium(size);
+    struct pm_pool *pool = heap->direct[(size + PM_GRANULE - 1) / PM_GRANULE];
+    if (PM_LIKELY(pool->free != PM_LINK_NONE))
+        return pm_pool_pop(pool);
     return pm_alloc_slow(size);
 }
 

@@ -76,29 +76,6 @@ static void tlb_forget(struct pm_heap *heap, struct pm_pool *pool)
     }
 }
 
-void pm_heap_list_append(struct pm_pool_list *list, struct pm_pool *pool)
-{
-    pool->next = NULL;
-    pool->prev = list->last;
-    if (list->last != NULL)
-        list->last->next = pool;
-    else
-        list->first = pool;
-    list->last = pool;
-}
-
-void pm_heap_list_take_out(struct pm_pool_list *list, struct pm_pool *pool)
-{
-    if (pool->prev != NULL)
-        pool->prev->next = pool->next;
-    else
-        list->first = pool->next;
-    if (pool->next != NULL)
-        pool->next->prev = pool->prev;
-    else
-        list->last = pool->prev;
-}
-
 static void set_object(struct pm_heap *heap, unsigned class, struct pm_pool *pool)
 {
     unsigned steps = class - PM_CLASS_OBJECTS + 2;
@@ -107,42 +84,38 @@ static void set_object(struct pm_heap *heap, unsigned class, struct pm_pool *poo
         heap->object[0] = heap->object[1] = pool;
 }
 
-/* Makes `pool` the one that the tables name for every size of the class of `present`. */
-static void set_direct(struct pm_heap *heap, const struct pm_pool *present, struct pm_pool *pool)
+/* Makes `pool` the one that the tables name for every size of the class. */
+PM_INLINE void set_direct(struct pm_heap *heap, unsigned class, struct pm_pool *pool)
 {
-    unsigned class = present->class;
-    size_t last = present->size / PM_GRANULE;
-    if (last >= PM_DIRECT_COUNT)
-        return;
     if (class >= PM_CLASS_OBJECTS) {
         set_object(heap, class, pool);
-        return;
+    } else if (class < PM_CLASS_MEDIUM) {
+        size_t last = pm_class_size(class) / PM_GRANULE;
+        for (size_t i = 0; i < pm_class_granules(class); i++)
+            heap->direct[last - i] = pool;
+        if (class == 0)
+            heap->direct[0] = pool;
     }
-    for (size_t i = 0; i < pm_class_granules(class); i++)
-        heap->direct[last - i] = pool;
-    if (class == 0)
-        heap->direct[0] = pool;
 }
 
-static void to_current(struct pm_heap *heap, struct pm_pool *pool)
+PM_INLINE void to_current(struct pm_heap *heap, struct pm_bin *bin, struct pm_pool *pool)
 {
     pm_pool_set_current(pool);
     pm_pool_set_owner(pool, heap);
-    heap->bin[pool->class].current = pool;
-    set_direct(heap, pool, pool);
+    bin->current = pool;
+    set_direct(heap, pool->class, pool);
 }
 
-static void from_current(struct pm_heap *heap, struct pm_pool *pool)
+static void from_current(struct pm_heap *heap, struct pm_bin *bin, struct pm_pool *pool)
 {
     pm_pool_unset_current(pool);
-    heap->bin[pool->class].current = &pm_pool_none;
-    set_direct(heap, pool, &pm_pool_none);
+    bin->current = &pm_pool_none;
+    set_direct(heap, pool->class, &pm_pool_none);
 }
 
 /* A full pool leaves its list; `freed` of its blocks are on its own list by now. */
-static void unlist_full(struct pm_heap *heap, struct pm_pool *pool, uint32_t freed)
+PM_INLINE void unlist_full(struct pm_bin *bin, struct pm_pool *pool, uint32_t freed)
 {
-    struct pm_bin *bin = &heap->bin[pool->class];
     pm_heap_list_take_out(&bin->full, pool);
     bin->full_count--;
     pm_pool_unset_full(pool, freed);
@@ -176,7 +149,7 @@ static void let_float(struct pm_heap *heap, struct pm_pool *pool)
 }
 
 /* A pool that is in no list, with free blocks or with nothing in use. */
-static void keep_or_go(struct pm_heap *heap, struct pm_pool *pool)
+PM_INLINE void keep_or_go(struct pm_heap *heap, struct pm_pool *pool)
 {
     if (pool->used == 0)
         pool_gone(heap, pool);
@@ -186,9 +159,9 @@ static void keep_or_go(struct pm_heap *heap, struct pm_pool *pool)
         pm_heap_adopt(heap, pool);
 }
 
-static void full_to_floating(struct pm_heap *heap, struct pm_pool *pool)
+static void full_to_floating(struct pm_heap *heap, struct pm_bin *bin, struct pm_pool *pool)
 {
-    unlist_full(heap, pool, 0);
+    unlist_full(bin, pool, 0);
     tlb_forget(heap, pool);
     if (!pm_floating_release(pool, false, true)) /* blocks came back just now */
         keep_or_go(heap, pool);
@@ -207,15 +180,14 @@ static void keep_fewer(struct pm_bin *bin)
 }
 
 /* Its blocks are all in use; those that have been full for longest float instead. */
-static void add_full(struct pm_heap *heap, struct pm_pool *pool)
+static void add_full(struct pm_heap *heap, struct pm_bin *bin, struct pm_pool *pool)
 {
-    struct pm_bin *bin = &heap->bin[pool->class];
     pm_pool_set_full(pool);
     pm_heap_list_append(&bin->full, pool);
     bin->full_count++;
     uint32_t kept = pm_background_is_wanted() ? 0 : bin->full_kept;
-    while (bin->full_count > kept)
-        full_to_floating(heap, bin->full.first);
+    while (PM_UNLIKELY(bin->full_count > kept))
+        full_to_floating(heap, bin, bin->full.first);
 }
 
 /* A block that was used before: memory that is resident already. */
@@ -229,7 +201,7 @@ PM_INLINE bool has_used_block(struct pm_pool *pool)
  * (comparing for the fullest was measured: the looking costs more time than it
  * saves memory).  NULL when none of the first few has a block used before.
  */
-static struct pm_pool *take_partial(struct pm_bin *bin)
+PM_INLINE struct pm_pool *take_partial(struct pm_bin *bin)
 {
     struct pm_pool *pool = bin->partial.first;
     for (int looked = 0; pool != NULL && looked < PARTIAL_LOOKED; looked++, pool = pool->next) {
@@ -242,13 +214,13 @@ static struct pm_pool *take_partial(struct pm_bin *bin)
 }
 
 /* A full pool into which other threads have freed. */
-static struct pm_pool *take_full(struct pm_heap *heap, struct pm_bin *bin)
+static struct pm_pool *take_full(struct pm_bin *bin)
 {
     struct pm_pool *pool = pm_remote_is_seen() ? bin->full.first : NULL;
     while (pool != NULL && !pm_pool_has_remote(pool))
         pool = pool->next;
     if (pool != NULL) {
-        unlist_full(heap, pool, 0);
+        unlist_full(bin, pool, 0);
         pm_pool_collect(pool);
     }
     return pool;
@@ -275,7 +247,7 @@ static void look_at_clock(struct pm_heap *heap)
 static void on_refill(struct pm_heap *heap)
 {
     heap->refills++;
-    if (heap->refills % TICK_REFILLS == 0) {
+    if (PM_UNLIKELY(heap->refills % TICK_REFILLS == 0)) {
         pm_remote_flush(heap);
         look_at_clock(heap);
     }
@@ -284,9 +256,9 @@ static void on_refill(struct pm_heap *heap)
 }
 
 /* Where blocks are to be had that cost no fresh memory. */
-static struct pm_pool *take_used(struct pm_heap *heap, unsigned class)
+static struct pm_pool *take_used(struct pm_bin *bin, unsigned class)
 {
-    struct pm_pool *pool = take_partial(&heap->bin[class]);
+    struct pm_pool *pool = take_partial(bin);
     return pool != NULL ? pool : pm_floating_take(class);
 }
 
@@ -294,15 +266,16 @@ static struct pm_pool *take_used(struct pm_heap *heap, unsigned class)
  * Lets a current pool go in which nothing is live: at once, or when that was so the last
  * time too and no block came back since.  Returns the bytes of one that stays for now.
  */
-static size_t age_current(struct pm_heap *heap, struct pm_pool *pool, bool at_once)
+static size_t age_current(struct pm_heap *heap, struct pm_bin *bin, bool at_once)
 {
+    struct pm_pool *pool = bin->current;
     pm_pool_collect(pool);
     bool touched = pool->used != pm_pool_used_current(pool), was_idle = pool->rested == 0;
     if (!touched && !was_idle) /* as many are live as the last time, or more */
         return 0;
     bool idle = pm_pool_used(pool) == 0;
     if (idle && (at_once || !touched)) {
-        from_current(heap, pool);
+        from_current(heap, bin, pool);
         pool_gone(heap, pool);
         return 0;
     }
@@ -318,7 +291,7 @@ static size_t age_all(struct pm_heap *heap, bool at_once)
     size_t idle = 0;
     for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1) {
         if (heap->bin[class].current != &pm_pool_none)
-            idle += age_current(heap, heap->bin[class].current, at_once);
+            idle += age_current(heap, &heap->bin[class], at_once);
     }
     return idle;
 }
@@ -348,12 +321,11 @@ static void let_idle_go(struct pm_heap *heap)
         age_all(heap, true);
 }
 
-static struct pm_pool *take_fresh(struct pm_heap *heap, unsigned class)
+static struct pm_pool *take_fresh(struct pm_heap *heap, struct pm_bin *bin, unsigned class)
 {
-    struct pm_bin *bin = &heap->bin[class];
     struct pm_pool *pool = take_last_partial(bin);
     if (pool == NULL) {
-        pool = take_full(heap, bin);
+        pool = take_full(bin);
         if (pool != NULL)
             keep_fewer(bin);
     }
@@ -368,38 +340,39 @@ static struct pm_pool *take_fresh(struct pm_heap *heap, unsigned class)
 }
 
 /* A pool that was current and is in no list now. */
-static void set_aside(struct pm_heap *heap, struct pm_pool *pool)
+PM_INLINE void set_aside(struct pm_heap *heap, struct pm_bin *bin, struct pm_pool *pool)
 {
-    pm_pool_unset_current(pool);
-    if (pool->used == pm_pool_blocks(pool) && !pm_pool_has_remote(pool))
-        add_full(heap, pool);
-    else
+    if (PM_LIKELY(pm_pool_is_exhausted(pool))) {
+        add_full(heap, bin, pool);
+    } else {
+        pm_pool_unset_current(pool);
         keep_or_go(heap, pool);
+    }
 }
 
 struct pm_pool *pm_heap_refill(struct pm_heap *heap, unsigned class)
 {
+    struct pm_bin *bin = &heap->bin[class];
+    PM_OPAQUE(bin); /* one register for all of it */
     on_refill(heap);
-    struct pm_pool *pool = heap->bin[class].current;
-    bool present = pool != &pm_pool_none;
-    if (present && has_used_block(pool))
-        return pool;
-    struct pm_pool *next = take_used(heap, class);
-    if (next == NULL && present && pm_pool_carve(pool))
-        return pool;
+    if (has_used_block(bin->current))
+        return bin->current;
+    struct pm_pool *next = take_used(bin, class);
+    if (next == NULL && pm_pool_carve(bin->current))
+        return bin->current;
     if (next == NULL)
-        next = take_fresh(heap, class);
+        next = take_fresh(heap, bin, class);
     if (next == NULL)
         return NULL;
     /* An arena allocator that allocates may have refilled this class meanwhile. */
-    pool = heap->bin[class].current;
-    to_current(heap, next);
+    struct pm_pool *pool = bin->current;
+    to_current(heap, bin, next);
     if (!has_used_block(next) && !pm_pool_carve(next))
         pm_fatal_broken("a pool that becomes current has a free block", next);
     if (pool != &pm_pool_none)
-        set_aside(heap, pool);
+        set_aside(heap, bin, pool);
     /* It may also take what has just been found, when a pool that goes calls it. */
-    next = heap->bin[class].current;
+    next = bin->current;
     return next->free != PM_LINK_NONE ? next : pm_heap_refill(heap, class);
 }
 
@@ -411,14 +384,12 @@ static void partial_to_gone(struct pm_heap *heap, struct pm_pool *pool)
 
 void pm_heap_pushed(struct pm_heap *heap, struct pm_pool *pool)
 {
-    if (pool->state == PM_POOL_CURRENT) {
+    if (pool->state == PM_POOL_FULL) {
+        unlist_full(&heap->bin[pool->class], pool, 1);
+        keep_or_go(heap, pool);
+    } else if (pool->state == PM_POOL_CURRENT) {
         pool->used = pm_pool_used_current(pool) - 1; /* not as if nothing had come back */
         look_at_clock(heap);
-        return;
-    }
-    if (pool->state == PM_POOL_FULL) {
-        unlist_full(heap, pool, 1);
-        keep_or_go(heap, pool);
     } else {
         partial_to_gone(heap, pool);
     }
@@ -450,7 +421,7 @@ void pm_heap_collect(struct pm_heap *heap)
     for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1) {
         struct pm_bin *bin = &heap->bin[class];
         struct pm_pool *pool;
-        while ((pool = take_full(heap, bin)) != NULL)
+        while ((pool = take_full(bin)) != NULL)
             pm_heap_adopt(heap, pool);
         collect_partial(heap, bin);
     }
@@ -463,11 +434,11 @@ void pm_heap_abandon(struct pm_heap *heap)
         struct pm_bin *bin = &heap->bin[class];
         struct pm_pool *pool = bin->current;
         if (pool != &pm_pool_none) {
-            from_current(heap, pool);
+            from_current(heap, bin, pool);
             pm_floating_release(pool, true, false);
         }
         while ((pool = bin->full.first) != NULL) {
-            unlist_full(heap, pool, 0);
+            unlist_full(bin, pool, 0);
             pm_floating_release(pool, true, false);
         }
         while ((pool = bin->partial.first) != NULL) {

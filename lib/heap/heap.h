@@ -86,8 +86,28 @@ struct pm_heap {
 /* What a thread without a heap points to: it serves nothing, so every call is slow.  One slot. */
 extern struct pm_heap pm_heap_none;
 
-void pm_heap_list_append(struct pm_pool_list *list, struct pm_pool *pool);
-void pm_heap_list_take_out(struct pm_pool_list *list, struct pm_pool *pool);
+PM_INLINE void pm_heap_list_append(struct pm_pool_list *list, struct pm_pool *pool)
+{
+    pool->next = NULL;
+    pool->prev = list->last;
+    if (list->last != NULL)
+        list->last->next = pool;
+    else
+        list->first = pool;
+    list->last = pool;
+}
+
+PM_INLINE void pm_heap_list_take_out(struct pm_pool_list *list, struct pm_pool *pool)
+{
+    if (pool->prev != NULL)
+        pool->prev->next = pool->next;
+    else
+        list->first = pool->next;
+    if (pool->next != NULL)
+        pool->next->prev = pool->prev;
+    else
+        list->last = pool->prev;
+}
 
 /* Fills in the tables of a heap without pools. */
 void pm_heap_clear(struct pm_heap *heap);

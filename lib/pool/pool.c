@@ -16,7 +16,6 @@ enum {
     BLOCKS_GOOD = 32,   /* and for these if two slices are enough; */
     BLOCKS_SMALL = 2,   /* if they are not, a small one for these */
     CARVE_BYTES = 4096, /* how much memory is made ready at one time */
-    NEAR = 1 << 16,     /* see pm_pool_is_near() */
 };
 
 struct pm_pool pm_pool_none = {.free = PM_LINK_NONE};
@@ -65,7 +64,7 @@ static struct pm_shape shape_of(unsigned class, size_t slices)
     uint16_t lead = lead_for(class);
     uint32_t blocks = (uint32_t)(((slices << PM_SLICE_SHIFT) - lead) / size);
     uint32_t first = first_for(size, blocks);
-    uint32_t limit = first + blocks, near = NEAR / size;
+    uint32_t limit = first + blocks, near = PM_NEAR / size;
     if (limit > near && limit - near <= blocks / 8) /* few enough to do without them */
         limit = near;
     return (struct pm_shape){

@@ -56,6 +56,9 @@
  * have as the link of a live one. */
 #define PM_LINK_NONE 1
 
+/* So many distances have no more than 16 bits. */
+#define PM_NEAR ((size_t)1 << 16)
+
 /* No number is larger: a pool of the smallest blocks on the largest page has these. */
 #define PM_POOL_LIMIT_MAX (((size_t)1 << 16) / PM_GRANULE + 1)
 
@@ -208,7 +211,7 @@ PM_INLINE uint32_t pm_pool_blocks(const struct pm_pool *pool)
 /* No distance in it needs more than 16 bits: free's fast path may serve the pool. */
 PM_INLINE bool pm_pool_is_near(const struct pm_pool *pool)
 {
-    return (size_t)pool->shape.limit * pool->shape.size <= (size_t)1 << 16;
+    return (size_t)pool->shape.limit * pool->shape.size <= PM_NEAR;
 }
 
 /* As `block0`, for any thread. */
@@ -261,6 +264,13 @@ uint32_t pm_pool_count_live(const struct pm_pool *pool);
 PM_INLINE bool pm_pool_has_remote(const struct pm_pool *pool)
 {
     return PM_REMOTE_COUNT(atomic_load_explicit(&pool->remote, memory_order_relaxed)) != 0;
+}
+
+/* Has the owner no block left to take, nor to carve? */
+PM_INLINE bool pm_pool_is_exhausted(const struct pm_pool *pool)
+{
+    return pool->free == PM_LINK_NONE && pool->carved == pool->limit && pool->withheld == 0 &&
+           !pm_pool_has_remote(pool);
 }
 
 /* `used` of a pool that becomes current: after so many frees its heap looks at the clock. More

@@ -23,20 +23,27 @@
 #include "os/compiler.h"
 
 #define PM_GRANULE ((size_t)16)
+#define PM_CLASS_MEDIUM 32  /* the first above 1 KiB */
 #define PM_CLASS_OBJECTS 72 /* the first of those for objects */
 #define PM_CLASS_COUNT 87
 #define PM_POOL_SIZE_MAX ((size_t)32768)
 #define PM_OBJECT_MAX ((size_t)128)
 #define PM_OBJECT_STEP ((size_t)8)
 
+/* The class of a size from 129 to PM_POOL_SIZE_MAX. */
+PM_INLINE unsigned pm_class_of_medium(size_t size)
+{
+    unsigned log2 = 63 - (unsigned)__builtin_clzll(size - 1); /* 2^log2 <= size - 1 */
+    unsigned step = (unsigned)((size - 1) >> (log2 - 3));     /* 8 to 15 */
+    return (log2 - 7) * 8 + step;
+}
+
 /* The class of a size from 0 to PM_POOL_SIZE_MAX. */
 PM_INLINE unsigned pm_class_of(size_t size)
 {
-    if (size <= 128)
-        return size == 0 ? 0 : (unsigned)((size - 1) / PM_GRANULE);
-    unsigned log2 = 63 - (unsigned)__builtin_clzll(size - 1); /* 2^log2 <= size - 1 */
-    unsigned step = (unsigned)((size - 1) >> (log2 - 3)) & 7;
-    return 8 + (log2 - 7) * 8 + step;
+    if (size > 128)
+        return pm_class_of_medium(size);
+    return size == 0 ? 0 : (unsigned)((size - 1) / PM_GRANULE);
 }
 
 /* The class for an object, of a size from 0 to PM_OBJECT_MAX. */
