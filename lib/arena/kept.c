@@ -8,10 +8,14 @@
 #include "os/os.h"
 
 #define ALLOWED_MIN (2 * PM_DEDICATED_MIN)
+#define SAMPLES 32
+#define GROWTH_PARTS 4
 
 /* Under pm_arena_lock. */
 static struct pm_arena *newest; /* linked by `next` to the one kept longest */
-static size_t record; /* the most bytes that were in use, and not sparse, or dirty at one time */
+static size_t record; /* the most bytes that were in use, and filled, or dirty at one time */
+
+static size_t shared_then; /* bytes in use in shared arenas when something was last put or taken */
 
 _Atomic size_t pm_kept_total;
 
@@ -22,14 +26,42 @@ static void count(size_t bytes)
 
 void pm_kept_record_locked(void)
 {
-    size_t now = pm_arena_used() - pm_arena_sparse_locked() + pm_arena_dirty_locked();
+    size_t now = pm_arena_used() - pm_arena_unfilled_locked() + pm_arena_dirty_locked();
     if (record < now)
         record = now;
+}
+
+/* Samples, from the last page backwards, as that is what most programs come to last. */
+static bool is_filled(const struct pm_arena *arena)
+{
+    size_t page = pm_os_page_size(), step = arena->map_size / SAMPLES & -page;
+    uintptr_t at = arena->map_start + arena->map_size - page;
+    for (size_t i = 0; i < SAMPLES; i++, at -= step) {
+        if (!pm_os_is_resident((void *)at))
+            return false;
+    }
+    return true;
+}
+
+void pm_kept_look_locked(void)
+{
+    struct pm_arena *arena = pm_arena_unfilled_locked() != 0 ? pm_arena_list : NULL;
+    for (; arena != NULL; arena = arena->next) {
+        if (arena->dedicated && !arena->filled && is_filled(arena))
+            pm_arena_fill_locked(arena);
+    }
+}
+
+static size_t shared_now(void)
+{
+    return pm_arena_used() - pm_arena_dedicated_locked();
 }
 
 static size_t limit(void)
 {
     size_t used = pm_arena_used(), now = used + pm_arena_dirty_locked();
+    if (shared_now() > shared_then + pm_kept_bytes() / GROWTH_PARTS)
+        return 0;
     size_t most = used > ALLOWED_MIN ? used : ALLOWED_MIN;
     size_t room = record > now ? record - now : 0;
     return most < room ? most : room;
@@ -37,6 +69,7 @@ static size_t limit(void)
 
 bool pm_kept_put_locked(struct pm_arena *arena)
 {
+    shared_then = shared_now();
     if (arena->map_size < PM_DEDICATED_MIN || arena->map_size > limit() || pm_purge_decay() == 0 ||
         !pm_provider_is_system(&arena->provider))
         return false;
@@ -105,6 +138,8 @@ struct pm_arena *pm_kept_take(size_t bytes)
         return NULL;
     pm_lock(&pm_arena_lock);
     struct pm_arena *arena = unlink_best_locked(bytes);
+    if (arena != NULL)
+        shared_then = shared_now();
     pm_unlock(&pm_arena_lock);
     if (arena == NULL || size_of(arena) == bytes || pm_mapping_resize(arena, bytes))
         return arena;

@@ -7,8 +7,12 @@
  *
  *   kept bytes <= bytes in use, or 64 MB: a process that drops what it had gives it back at once
  *   bytes in use + dirty + kept <= the most that was in use or dirty at one time: what is kept
- *       does not add to the peak, if blocks are touched (those taken zeroed often are not: that
- *       most does without them)
+ *       does not add to the peak.  (Of dedicated arenas, that most has those that were seen filled:
+ *       many a program takes large blocks of which it hardly touches anything.)
+ *
+ * And all of it goes when the shared arenas have grown by a quarter of it since one was last kept
+ * or taken: the program does something else now, and what it needs for that, code and stacks
+ * too, is to find room.
  */
 #ifndef PM_ARENA_KEPT_H
 #define PM_ARENA_KEPT_H
@@ -21,11 +25,13 @@
  * The books, under pm_arena_lock.
  *
  * record:  to be called when more is in use, and before less is.
+ * look:    to be called before a dedicated arena is no more in use, and before record.
  * put:     keeps an arena that is in no list any more; false when it is not worth it, or nothing
  *          is to be kept.
  * count:   how many are kept.
  */
 void pm_kept_record_locked(void);
+void pm_kept_look_locked(void);
 bool pm_kept_put_locked(struct pm_arena *arena);
 size_t pm_kept_count_locked(void);
 

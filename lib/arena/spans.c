@@ -137,7 +137,6 @@ bool pm_spans_take_dedicated(struct pm_span *span, size_t bytes, size_t align, b
     struct pm_arena *arena = dedicated_arena(bytes, align, zero, &span->clean);
     if (arena == NULL)
         return false;
-    arena->sparse = zero;
     insert(arena);
     span->start = arena->base;
     span->arena = arena;
@@ -150,6 +149,7 @@ static void give_dedicated(struct pm_arena *arena)
 {
     pm_purge_before_free();
     pm_lock(&pm_arena_lock);
+    pm_kept_look_locked();
     pm_kept_record_locked();
     pm_arena_remove_locked(arena);
     bool kept = pm_kept_put_locked(arena);
@@ -209,6 +209,7 @@ static bool remap_dedicated(struct pm_span *span, size_t bytes)
     pm_lock(&pm_arena_lock);
     pm_arena_remove_locked(arena);
     pm_unlock(&pm_arena_lock);
+    arena->filled = false;
     bool moved = pm_mapping_resize(arena, bytes) ||
                  (pm_kept_release() != 0 && pm_mapping_resize(arena, bytes));
     insert(arena);

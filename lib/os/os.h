@@ -59,6 +59,10 @@ extern struct pm_os_memory pm_os_memory;
 /* Bytes in a huge page, on most machines. */
 #define PM_OS_HUGE_PAGE (2 * PM_MIB)
 
+/* Has the page at `page`, a multiple of its size, memory behind it?  False, too, where the system
+ * does not say. */
+bool pm_os_is_resident(const void *page);
+
 /* Names a mapping for /proc/PID/maps; does nothing where the kernel cannot, or nobody wants it. */
 void pm_os_name(void *start, size_t size, const char *name);
 

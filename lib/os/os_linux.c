@@ -118,6 +118,15 @@ static uint64_t touch(void *page)
 
 struct pm_os_memory pm_os_memory = {map, unmap, purge, resize, move, move_back, advise_huge, touch};
 
+bool pm_os_is_resident(const void *page)
+{
+    int saved = errno;
+    unsigned char vector = 0;
+    bool known = mincore((void *)page, 1, &vector) == 0;
+    errno = saved;
+    return known && (vector & 1) != 0;
+}
+
 static atomic_bool nameless; /* relaxed: asking once more does no harm */
 
 void pm_os_stop_naming(void)

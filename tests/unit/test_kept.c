@@ -18,10 +18,15 @@ static void setup(void)
     pm_purge_set_decay(60000);
 }
 
+static void fill(size_t i, size_t from, size_t end)
+{
+    memset((void *)(spans[i].start + from), (int)(i + 1), end - from);
+}
+
 static void take(size_t i, size_t bytes)
 {
     ck_assert(pm_spans_take_dedicated(&spans[i], bytes, 16, false));
-    *(char *)spans[i].start = (char)(i + 1);
+    fill(i, 0, bytes);
 }
 
 static void take_zeroed(size_t i, size_t bytes)
@@ -129,25 +134,66 @@ START_TEST(growth_takes_its_place)
     take(0, MIN);
     take(1, MIN);
     give(0);
-    for (size_t i = 2; pm_kept_bytes() != 0; i++) {
-        ck_assert_uint_lt(i, 8);
-        ck_assert_uint_le(pm_arena_used() + pm_kept_bytes(), 2 * MIN);
-        ck_assert(pm_spans_take(&spans[i], PM_SPAN_LARGE, MIN / 2 >> PM_SLICE_SHIFT, PM_SLICE));
-        pm_arena_use(&spans[i], PM_SPAN_CLEAN);
-    }
+    take(2, MIN / 2);
+    ck_assert_uint_eq(pm_kept_bytes(), 0);
+    take(2, MIN);
+    give(1);
+    give(2);
+    take(1, MIN);
+    ck_assert_uint_eq(pm_kept_bytes(), MIN);
+    take(2, MIN);
+    ck_assert_uint_eq(pm_kept_bytes(), 0);
 }
 END_TEST
 
-/* What was taken zeroed need not be resident: to keep another as well may be a new peak. */
-START_TEST(what_may_be_sparse_does_not_count)
+/* There would be room for both, but who knows what else has grown. */
+START_TEST(it_goes_when_others_grow)
 {
-    take_zeroed(0, 3 * MIN);
-    take(1, MIN);
+    for (size_t i = 0; i < 4; i++)
+        take(i, MIN);
+    take(4, MIN);
+    give(4);
+    ck_assert_uint_eq(pm_kept_release(), MIN);
     give(0);
+    give(1);
+    for (size_t i = 4; i < 8; i++) {
+        ck_assert_uint_eq(pm_kept_bytes(), 2 * MIN);
+        ck_assert(pm_spans_take(&spans[i], PM_SPAN_LARGE, MIN / 8 >> PM_SLICE_SHIFT, PM_SLICE));
+    }
+    ck_assert_uint_eq(pm_kept_bytes(), 2 * MIN);
+    ck_assert(pm_spans_take(&spans[0], PM_SPAN_LARGE, MIN / 8 >> PM_SLICE_SHIFT, PM_SLICE));
     ck_assert_uint_eq(pm_kept_bytes(), 0);
-    take_zeroed(0, 3 * MIN);
+}
+END_TEST
+
+START_TEST(what_is_not_filled_does_not_count)
+{
+    ck_assert(pm_spans_take_dedicated(&spans[0], 2 * MIN, 16, _i == 1));
+    take(1, MIN);
+    take(2, MIN);
+    fill(0, 0, 2 * MIN - pm_os_page_size());
     give(1);
     ck_assert_uint_eq(pm_kept_bytes(), 0);
+    take(1, MIN);
+    fill(0, 2 * MIN - pm_os_page_size(), 2 * MIN);
+    give(1);
+    ck_assert_uint_eq(pm_kept_bytes(), MIN);
+    give(2);
+    ck_assert_uint_eq(pm_kept_bytes(), 2 * MIN);
+    pm_arena_check();
+}
+END_TEST
+
+START_TEST(what_was_filled_is_kept_itself)
+{
+    take_zeroed(0, MIN);
+    fill(0, MIN / 2, MIN);
+    give(0);
+    ck_assert_uint_eq(pm_arena_totals().mapped, 0);
+    take_zeroed(0, MIN);
+    fill(0, 0, MIN);
+    give(0);
+    ck_assert_uint_eq(pm_kept_bytes(), MIN);
 }
 END_TEST
 
@@ -257,7 +303,9 @@ static void add(TCase *tests)
     tcase_add_test(tests, zeros_are_fresh);
     tcase_add_test(tests, a_process_that_drops_what_it_had_keeps_little);
     tcase_add_test(tests, growth_takes_its_place);
-    tcase_add_test(tests, what_may_be_sparse_does_not_count);
+    tcase_add_test(tests, it_goes_when_others_grow);
+    tcase_add_loop_test(tests, what_is_not_filled_does_not_count, 0, 2);
+    tcase_add_test(tests, what_was_filled_is_kept_itself);
     tcase_add_test(tests, it_goes_before_memory_is_refused);
     tcase_add_test(tests, a_replaced_provider_is_asked_all_the_same);
     tcase_add_test(tests, it_goes_with_time);

@@ -1,4 +1,5 @@
-"""numpy: expressions over arrays of 8 to 96 MB, each of whose steps makes a temporary array.
+"""numpy: expressions over arrays of 8 to 96 MB, each of whose steps makes a temporary array;
+then with results that were made by zeros().
 
 Usage: with_numpy_large.py [--smoke]
 Exit status 77 where numpy is missing.
@@ -15,12 +16,19 @@ except ImportError as error:
 
 def smoke():
     a = np.arange(1000.0)
+    assert fill(np.zeros((2, 1000)), a) > 0
     assert step(a, a) == (a * a + a - a).sum()
 
 
 def step(a, b):
     c = a * b + a
     return (c - b).sum()
+
+
+def fill(rows, x):
+    for k in range(2 * len(rows)):
+        rows[k % len(rows)] = np.sqrt(x * x + k) - x / 3.0
+    return rows.sum()
 
 
 def main():
@@ -33,6 +41,7 @@ def main():
         b = a[::-1].copy()
         for _ in range(48_000_000 // length):
             total += step(a, b)
+        total += fill(np.zeros((3, length)), a)
     print("checksum", int(total))
 
 
