@@ -17,6 +17,8 @@
 #include "heap/misuse.h"
 #include "os/os.h"
 
+enum { ABSENT = 1, PRESENT };
+
 /* A heap that is not ours. */
 struct other {
     bool takes_all; /* it is the process's malloc: every foreign pointer is its concern */
@@ -78,14 +80,26 @@ static size_t usable_size_foreign(const void *address)
     return heap == NULL || heap->usable_size == NULL ? 0 : heap->usable_size(address);
 }
 
-/* Defined there, and no stub that leads to somebody else's: these are undefined symbols. */
+/* Is `address` in a segment of the object?  Nonzero in any case: the first object is enough. */
+static int look_in_program(struct dl_phdr_info *program, size_t size, void *address)
+{
+    (void)size;
+    for (size_t i = 0; i < program->dlpi_phnum; i++) {
+        const ElfW(Phdr) *segment = &program->dlpi_phdr[i];
+        if (segment->p_type == PT_LOAD &&
+            (uintptr_t)address - (program->dlpi_addr + segment->p_vaddr) < segment->p_memsz)
+            return PRESENT;
+    }
+    return ABSENT;
+}
+
+/* Defined there, and no stub that leads to somebody else's: these are undefined symbols. (dladdr1()
+ * goes through all symbols: it is asked once, and not whose object that is.) */
 static bool is_the_programs(const void *code)
 {
     Dl_info object;
-    const struct link_map *map = NULL;
     const ElfW(Sym) *symbol = NULL;
-    return dladdr1(code, &object, (void **)&map, RTLD_DL_LINKMAP) != 0 && map != NULL &&
-           map->l_name[0] == '\0' &&
+    return dl_iterate_phdr(look_in_program, (void *)code) == PRESENT &&
            dladdr1(code, &object, (void **)&symbol, RTLD_DL_SYMENT) != 0 && symbol != NULL &&
            symbol->st_shndx != SHN_UNDEF;
 }

@@ -22,7 +22,8 @@ enum {
     FULL_KEPT_REMOTE = 4,      /* and when it is others who free into them */
     IDLE_STEP = 128 << 10,     /* bytes of pools made between two looks at the idle ones */
     IDLE_MAX = 256 << 10,      /* bytes of idle pools that stay, even if they are most of all */
-    GROWTH_STEPS = 256,        /* of the peak, between two times idle ones go because it grows */
+    GROWTH_STEPS = 256,        /* of the peak, between two times idle ones go because it grows, */
+    GROWTH_MIN = 32 << 10,     /* and as many bytes */
     TIDY_STEP = 256 << 10, /* bytes of growth, at least, between two times all pools are purged */
 };
 
@@ -273,7 +274,7 @@ static size_t age_current(struct pm_heap *heap, struct pm_bin *bin, bool at_once
     bool touched = pool->used != pm_pool_used_current(pool), was_idle = pool->rested == 0;
     if (!touched && !was_idle) /* as many are live as the last time, or more */
         return 0;
-    bool idle = pm_pool_used(pool) == 0;
+    bool idle = !pm_pool_has_live(pool) && pm_pool_used(pool) == 0;
     if (idle && (at_once || !touched)) {
         from_current(heap, bin, pool);
         pool_gone(heap, pool);
@@ -310,7 +311,8 @@ static void let_idle_go(struct pm_heap *heap)
     bool grows = peak > heap->idle_below;
     if (!grows && heap->made_bytes < IDLE_STEP)
         return;
-    heap->idle_below = peak + peak / GROWTH_STEPS;
+    size_t step = peak / GROWTH_STEPS;
+    heap->idle_below = peak + (step > GROWTH_MIN ? step : GROWTH_MIN);
     heap->made_bytes = 0;
     if (peak > heap->tidy_below && pm_purge_decay() >= 0) {
         heap->tidy_below = peak + peak / 8 + TIDY_STEP;

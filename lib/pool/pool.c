@@ -125,7 +125,7 @@ struct pm_pool *pm_pool_create(unsigned class, enum pm_pool_extent extent, struc
 /* Two threads that free a block at one time may count it twice; no live block goes for that. */
 static void check_empty(struct pm_pool *pool)
 {
-    if (pm_pool_count_live(pool) != 0)
+    if (pm_pool_has_live(pool))
         pm_fatal_broken("a pool that goes has no live block", pool);
 }
 
@@ -161,6 +161,17 @@ PM_RACY_READ uint32_t pm_pool_count_live(const struct pm_pool *pool)
     for (uint32_t block = pool->shape.first; block < pool->carved; block++)
         count += pm_link_is_live(pool, block);
     return count;
+}
+
+bool pm_pool_has_live(const struct pm_pool *pool)
+{
+    uint32_t first = pool->shape.first, end = pool->carved, size = pool->size;
+    uint32_t live = first * size; /* as pm_link_live(), step by step */
+    for (uint32_t block = first; block < end; block++, live += size) {
+        if (pm_link_peek(pool, block) == (uint16_t)live)
+            return true;
+    }
+    return false;
 }
 
 bool pm_pool_collect(struct pm_pool *pool)

@@ -260,6 +260,9 @@ uint32_t pm_pool_used(const struct pm_pool *pool);
 /* Blocks that are live, whoever asks: a walk along the links, racy but for the owner. */
 uint32_t pm_pool_count_live(const struct pm_pool *pool);
 
+/* Is any block live? For the owner; blocks that others have freed but not yet pushed are not. */
+bool pm_pool_has_live(const struct pm_pool *pool);
+
 /* Have other threads freed blocks since the last pm_pool_collect()? */
 PM_INLINE bool pm_pool_has_remote(const struct pm_pool *pool)
 {

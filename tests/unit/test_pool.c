@@ -206,6 +206,28 @@ START_TEST(a_pool_serves_each_block_once)
 }
 END_TEST
 
+/* Whichever it is: the others are free, withheld in part, or were never carved. */
+START_TEST(one_live_block_is_found)
+{
+    struct pm_pool *pool = create((unsigned)_i);
+    uint64_t state = unit_seed();
+    ck_assert(!pm_pool_has_live(pool));
+    uint32_t taken = (uint32_t)(unit_random(&state) % pm_pool_blocks(pool)) + 1;
+    for (uint32_t i = 0; i < taken; i++)
+        unit_take(pool);
+    uint32_t kept = unit_nth(pool, (uint32_t)(unit_random(&state) % taken));
+    for (uint32_t block = pool->shape.first; block < unit_nth(pool, taken); block++) {
+        if (block != kept)
+            pm_pool_push(pool, block);
+    }
+    pm_pool_purge(pool);
+    ck_assert(pm_pool_has_live(pool));
+    pm_pool_push(pool, kept);
+    ck_assert(!pm_pool_has_live(pool));
+    pm_pool_check(pool);
+}
+END_TEST
+
 START_TEST(the_last_freed_is_the_next)
 {
     struct pm_pool *pool = create(3);
@@ -427,6 +449,7 @@ static void add(TCase *tests)
     tcase_add_loop_test(tests, the_distances_of_a_near_pool_fit_a_link, 0, KINDS);
     tcase_add_loop_test(tests, fast_frees_are_those_of_live_blocks, 0, KINDS);
     tcase_add_loop_test(tests, a_pool_serves_each_block_once, 0, KINDS);
+    tcase_add_loop_test(tests, one_live_block_is_found, 0, KINDS);
     tcase_add_test(tests, the_last_freed_is_the_next);
     tcase_add_test(tests, used_is_right_in_every_state);
     tcase_add_loop_test(tests, collect_takes_in_remote_frees, 0, 2);
