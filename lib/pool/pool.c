@@ -163,7 +163,7 @@ PM_RACY_READ uint32_t pm_pool_count_live(const struct pm_pool *pool)
     return count;
 }
 
-bool pm_pool_has_live(const struct pm_pool *pool)
+PM_RACY_READ bool pm_pool_has_live(const struct pm_pool *pool)
 {
     uint32_t first = pool->shape.first, end = pool->carved, size = pool->size;
     uint32_t live = first * size; /* as pm_link_live(), step by step */

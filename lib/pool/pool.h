@@ -260,7 +260,8 @@ uint32_t pm_pool_used(const struct pm_pool *pool);
 /* Blocks that are live, whoever asks: a walk along the links, racy but for the owner. */
 uint32_t pm_pool_count_live(const struct pm_pool *pool);
 
-/* Is any block live? For the owner; blocks that others have freed but not yet pushed are not. */
+/* Is any block live?  Of one that another thread frees at this moment it may say either; those
+ * freed but not yet pushed are not, though pm_pool_used() counts them. */
 bool pm_pool_has_live(const struct pm_pool *pool);
 
 /* Have other threads freed blocks since the last pm_pool_collect()? */
