@@ -12,7 +12,7 @@ struct pm_lock pm_arena_lock = PM_LOCK_INIT;
 struct pm_arena *pm_arena_list;
 
 /* Bytes, written under pm_arena_lock. */
-static size_t total_mapped, total_taken, total_dirty, total_dedicated, total_unfilled, peak_taken;
+static size_t total_mapped, total_taken, total_dirty, total_dedicated, peak_taken;
 static size_t total_arenas;
 
 /* Bytes of taken slices that are resident, as far as we know; relaxed, as nothing hangs on it. */
@@ -58,11 +58,6 @@ size_t pm_arena_dirty_locked(void)
 size_t pm_arena_dedicated_locked(void)
 {
     return total_dedicated;
-}
-
-size_t pm_arena_unfilled_locked(void)
-{
-    return total_unfilled;
 }
 
 /* The pages that a span of so many has; at most PM_SPAN_PAGES. */
@@ -130,17 +125,6 @@ static void count_freed(struct pm_arena *arena, size_t slices)
     total_taken -= bytes_of(arena, slices);
 }
 
-static size_t unfilled_bytes(const struct pm_arena *arena)
-{
-    return arena->filled ? 0 : bytes_of(arena, arena->slices);
-}
-
-void pm_arena_fill_locked(struct pm_arena *arena)
-{
-    total_unfilled -= unfilled_bytes(arena);
-    arena->filled = true;
-}
-
 void pm_arena_insert_locked(struct pm_arena *arena)
 {
     struct pm_arena *before = NULL, *behind = pm_arena_list;
@@ -158,7 +142,6 @@ void pm_arena_insert_locked(struct pm_arena *arena)
     total_mapped += arena->map_size;
     if (arena->dedicated) {
         total_dedicated += bytes_of(arena, arena->slices);
-        total_unfilled += unfilled_bytes(arena);
         count_taken(arena, arena->slices);
         count_used(bytes_of(arena, arena->slices));
     }
@@ -176,7 +159,6 @@ void pm_arena_remove_locked(struct pm_arena *arena)
     total_mapped -= arena->map_size;
     if (arena->dedicated) {
         total_dedicated -= bytes_of(arena, arena->slices);
-        total_unfilled -= unfilled_bytes(arena);
         count_freed(arena, arena->slices);
         count_unused(bytes_of(arena, arena->slices));
     }

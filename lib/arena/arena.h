@@ -48,7 +48,6 @@ struct pm_arena {
     uintptr_t base;               /* of slice 0; a multiple of the slice unless dedicated */
     size_t slices;
     bool dedicated;
-    bool filled; /* dedicated: has been seen resident as a whole */
     bool rested; /* kept.c's: was kept when a decay time ended */
 
     /* hugepages.c's; relaxed: nothing hangs on them but speed. */
@@ -87,8 +86,6 @@ extern struct pm_arena *pm_arena_list;
  * clean:   the pages of free slices are known to read as zero.
  * dirty:   bytes of free pages that can be purged.
  * dedicated: bytes of dedicated arenas.
- * unfilled: of those that have not been seen filled.
- * fill:    this one has.
  * unlink_empty: takes the last arena without a span off the list when there are
  *          more than `keep` bytes of such; NULL otherwise.
  */
@@ -101,8 +98,6 @@ void pm_arena_free_locked(struct pm_arena *arena, size_t first, size_t slices, u
 void pm_arena_clean_locked(struct pm_arena *arena, size_t first, size_t slices);
 size_t pm_arena_dirty_locked(void);
 size_t pm_arena_dedicated_locked(void);
-size_t pm_arena_unfilled_locked(void);
-void pm_arena_fill_locked(struct pm_arena *arena);
 struct pm_arena *pm_arena_unlink_empty_locked(size_t keep);
 
 PM_INLINE enum pm_hugepages pm_arena_hugepages(const struct pm_arena *arena)

@@ -8,12 +8,11 @@
 #include "os/os.h"
 
 #define ALLOWED_MIN (2 * PM_DEDICATED_MIN)
-#define SAMPLES 32
 #define GROWTH_PARTS 4
 
 /* Under pm_arena_lock. */
 static struct pm_arena *newest; /* linked by `next` to the one kept longest */
-static size_t record; /* the most bytes that were in use, and filled, or dirty at one time */
+static size_t record; /* the most bytes that were in use or dirty when a block was freed */
 
 static size_t shared_then; /* bytes in use in shared arenas when something was last put or taken */
 
@@ -24,32 +23,16 @@ static void count(size_t bytes)
     atomic_store_explicit(&pm_kept_total, pm_kept_bytes() + bytes, memory_order_relaxed);
 }
 
+/* What is taken counts as used, touched or not: the process's own peak says what was touched at
+ * most. */
 void pm_kept_record_locked(void)
 {
-    size_t now = pm_arena_used() - pm_arena_unfilled_locked() + pm_arena_dirty_locked();
-    if (record < now)
-        record = now;
-}
-
-/* Samples, from the last page backwards, as that is what most programs come to last. */
-static bool is_filled(const struct pm_arena *arena)
-{
-    size_t page = pm_os_page_size(), step = arena->map_size / SAMPLES & -page;
-    uintptr_t at = arena->map_start + arena->map_size - page;
-    for (size_t i = 0; i < SAMPLES; i++, at -= step) {
-        if (!pm_os_is_resident((void *)at))
-            return false;
-    }
-    return true;
-}
-
-void pm_kept_look_locked(void)
-{
-    struct pm_arena *arena = pm_arena_unfilled_locked() != 0 ? pm_arena_list : NULL;
-    for (; arena != NULL; arena = arena->next) {
-        if (arena->dedicated && !arena->filled && is_filled(arena))
-            pm_arena_fill_locked(arena);
-    }
+    size_t now = pm_arena_used() + pm_arena_dirty_locked();
+    if (record >= now)
+        return;
+    size_t peak = pm_os_memory.peak();
+    if (record < peak)
+        record = now < peak ? now : peak;
 }
 
 static size_t shared_now(void)
@@ -69,10 +52,12 @@ static size_t limit(void)
 
 bool pm_kept_put_locked(struct pm_arena *arena)
 {
-    shared_then = shared_now();
+    if (pm_kept_bytes() == 0)
+        shared_then = shared_now();
     if (arena->map_size < PM_DEDICATED_MIN || arena->map_size > limit() || pm_purge_decay() == 0 ||
         !pm_provider_is_system(&arena->provider))
         return false;
+    shared_then = shared_now();
     arena->rested = false;
     arena->next = newest;
     newest = arena;

@@ -6,9 +6,9 @@
  * as long as free pages of shared arenas do, but within two limits:
  *
  *   kept bytes <= bytes in use, or 64 MB: a process that drops what it had gives it back at once
- *   bytes in use + dirty + kept <= the most that was in use or dirty at one time: what is kept
- *       does not add to the peak.  (Of dedicated arenas, that most has those that were seen filled:
- *       many a program takes large blocks of which it hardly touches anything.)
+ *   bytes in use + dirty + kept <= the most that was in use or dirty at one time, and the most
+ *       that the process had resident (many a program takes large blocks of which it hardly
+ *       touches anything): what is kept is not to add to the peak
  *
  * And all of it goes when the shared arenas have grown by a quarter of it since one was last kept
  * or taken: the program does something else now, and what it needs for that, code and stacks
@@ -24,14 +24,12 @@
 /*
  * The books, under pm_arena_lock.
  *
- * record:  to be called when more is in use, and before less is.
- * look:    to be called before a dedicated arena is no more in use, and before record.
+ * record:  to be called before a dedicated arena is no more in use.
  * put:     keeps an arena that is in no list any more; false when it is not worth it, or nothing
  *          is to be kept.
  * count:   how many are kept.
  */
 void pm_kept_record_locked(void);
-void pm_kept_look_locked(void);
 bool pm_kept_put_locked(struct pm_arena *arena);
 size_t pm_kept_count_locked(void);
 

@@ -44,7 +44,6 @@ static void purge_early(enum pm_early reason, size_t excess)
 /* More is in use: what should be purged now. */
 static size_t grown_locked(void)
 {
-    pm_kept_record_locked();
     return pm_early_excess_locked(PM_EARLY_GROWTH);
 }
 
@@ -149,7 +148,6 @@ static void give_dedicated(struct pm_arena *arena)
 {
     pm_purge_before_free();
     pm_lock(&pm_arena_lock);
-    pm_kept_look_locked();
     pm_kept_record_locked();
     pm_arena_remove_locked(arena);
     bool kept = pm_kept_put_locked(arena);
@@ -209,7 +207,6 @@ static bool remap_dedicated(struct pm_span *span, size_t bytes)
     pm_lock(&pm_arena_lock);
     pm_arena_remove_locked(arena);
     pm_unlock(&pm_arena_lock);
-    arena->filled = false;
     bool moved = pm_mapping_resize(arena, bytes) ||
                  (pm_kept_release() != 0 && pm_mapping_resize(arena, bytes));
     insert(arena);

@@ -42,6 +42,8 @@ void pm_os_set_page_size(size_t size);
  * advise_huge: huge pages are welcome there, or are not; does nothing where the
  *         system has none.
  * touch:  writes a 0 to fresh memory; the microseconds of processor time that took.
+ * peak:   the most bytes that the process had resident at one time; more if its predecessor
+ *         before exec() had more; 0 where the system does not say.
  */
 struct pm_os_memory {
     void *(*map)(size_t size);
@@ -52,16 +54,13 @@ struct pm_os_memory {
     bool (*move_back)(void *start, void *from, size_t size);
     void (*advise_huge)(void *start, size_t size, bool use);
     uint64_t (*touch)(void *page);
+    size_t (*peak)(void);
 };
 
 extern struct pm_os_memory pm_os_memory;
 
 /* Bytes in a huge page, on most machines. */
 #define PM_OS_HUGE_PAGE (2 * PM_MIB)
-
-/* Has the page at `page`, a multiple of its size, memory behind it?  False, too, where the system
- * does not say. */
-bool pm_os_is_resident(const void *page);
 
 /* Names a mapping for /proc/PID/maps; does nothing where the kernel cannot, or nobody wants it. */
 void pm_os_name(void *start, size_t size, const char *name);

@@ -10,6 +10,7 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -116,16 +117,17 @@ static uint64_t touch(void *page)
     return took;
 }
 
-struct pm_os_memory pm_os_memory = {map, unmap, purge, resize, move, move_back, advise_huge, touch};
-
-bool pm_os_is_resident(const void *page)
+static size_t peak(void)
 {
     int saved = errno;
-    unsigned char vector = 0;
-    bool known = mincore((void *)page, 1, &vector) == 0;
+    struct rusage usage;
+    bool known = getrusage(RUSAGE_SELF, &usage) == 0;
     errno = saved;
-    return known && (vector & 1) != 0;
+    return known ? (size_t)usage.ru_maxrss * 1024 : 0;
 }
+
+struct pm_os_memory pm_os_memory = {map,       unmap,       purge, resize, move,
+                                    move_back, advise_huge, touch, peak};
 
 static atomic_bool nameless; /* relaxed: asking once more does no harm */
 

@@ -30,7 +30,7 @@ static int enter_sandbox(void)
         ALLOW(SYS_munmap),
         ALLOW(SYS_mremap),
         ALLOW(SYS_madvise),
-        ALLOW(SYS_mincore),
+        ALLOW(SYS_getrusage),
         ALLOW(SYS_futex),
         ALLOW(SYS_clock_gettime),
         ALLOW(SYS_clock_nanosleep),

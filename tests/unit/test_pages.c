@@ -82,7 +82,7 @@ static void setup(void)
 {
     struct pm_os_memory real = pm_os_memory;
     pm_os_memory = (struct pm_os_memory){
-        map, unmap, purge, resize, move, move_back, real.advise_huge, real.touch};
+        map, unmap, purge, resize, move, move_back, real.advise_huge, real.touch, real.peak};
 }
 
 /* The pages of a real system are not larger, or it could not be played. */

@@ -164,6 +164,7 @@ struct unit_os {
     struct pm_os_memory real;
     uint64_t touch_us; /* what touching a page is said to take, */
     size_t touched;    /* and how many were */
+    size_t peak;       /* what the process is said to have had resident */
     atomic_ulong calls[UNIT_CALLS];
     unsigned fail; /* set of UNIT_BIT() */
     bool forever;
@@ -249,13 +250,19 @@ static inline uint64_t unit_os_touch(void *page)
     return unit_os.touch_us;
 }
 
+static inline size_t unit_os_peak(void)
+{
+    return unit_os.peak;
+}
+
 /* Puts the counting table in the place of the system's. */
 static inline void unit_os_install(void)
 {
     unit_os.real = pm_os_memory;
-    pm_os_memory =
-        (struct pm_os_memory){unit_os_map,  unit_os_unmap,     unit_os_purge,       unit_os_resize,
-                              unit_os_move, unit_os_move_back, unit_os_advise_huge, unit_os_touch};
+    unit_os.peak = SIZE_MAX;
+    pm_os_memory = (struct pm_os_memory){unit_os_map,         unit_os_unmap, unit_os_purge,
+                                         unit_os_resize,      unit_os_move,  unit_os_move_back,
+                                         unit_os_advise_huge, unit_os_touch, unit_os_peak};
 }
 
 /* The `n`th call from now of the set `calls` fails; with `forever` all later ones too. */
