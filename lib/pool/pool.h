@@ -41,7 +41,9 @@
  * exceeds 16 bits (pm_pool_is_near) and every distance is larger than every
  * number, a link that equals the distance of an address therefore says three
  * things at once: the address is the start of a block, the block is one of this
- * pool, and it is live.  That is why numbers begin at `first` and not at 0.
+ * pool, and it is live.  That is why numbers begin at `first` and not at 0.  (In a pool that
+ * spans more, the number in a free block's link may be the lower half of the distance of an
+ * address inside the block: there the distance itself is compared as well.)
  */
 #ifndef PM_POOL_POOL_H
 #define PM_POOL_POOL_H
