@@ -12,8 +12,7 @@
 
 /* Under pm_arena_lock. */
 static struct pm_arena *newest; /* linked by `next` to the one kept longest */
-static size_t record; /* the most bytes that were in use or dirty when a block was freed */
-
+static size_t record;      /* the most bytes that were in use or dirty when a block was freed */
 static size_t shared_then; /* bytes in use in shared arenas when something was last put or taken */
 
 _Atomic size_t pm_kept_total;
@@ -40,10 +39,16 @@ static size_t shared_now(void)
     return pm_arena_used() - pm_arena_dedicated_locked();
 }
 
+static bool others_have_grown(void)
+{
+    size_t kept = pm_kept_bytes();
+    return kept != 0 && shared_now() > shared_then + kept / GROWTH_PARTS;
+}
+
 static size_t limit(void)
 {
     size_t used = pm_arena_used(), now = used + pm_arena_dirty_locked();
-    if (shared_now() > shared_then + pm_kept_bytes() / GROWTH_PARTS)
+    if (others_have_grown())
         return 0;
     size_t most = used > ALLOWED_MIN ? used : ALLOWED_MIN;
     size_t room = record > now ? record - now : 0;
@@ -52,8 +57,6 @@ static size_t limit(void)
 
 bool pm_kept_put_locked(struct pm_arena *arena)
 {
-    if (pm_kept_bytes() == 0)
-        shared_then = shared_now();
     if (arena->map_size < PM_DEDICATED_MIN || arena->map_size > limit() || pm_purge_decay() == 0 ||
         !pm_provider_is_system(&arena->provider))
         return false;

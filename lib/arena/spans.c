@@ -41,12 +41,6 @@ static void purge_early(enum pm_early reason, size_t excess)
         purge_booked(reason, excess);
 }
 
-/* More is in use: what should be purged now. */
-static size_t grown_locked(void)
-{
-    return pm_early_excess_locked(PM_EARLY_GROWTH);
-}
-
 /* No lock is held. */
 static void make_room(size_t excess)
 {
@@ -59,7 +53,7 @@ static void insert(struct pm_arena *arena)
 {
     pm_lock(&pm_arena_lock);
     pm_arena_insert_locked(arena);
-    size_t excess = grown_locked();
+    size_t excess = pm_early_excess_locked(PM_EARLY_GROWTH);
     pm_unlock(&pm_arena_lock);
     make_room(excess);
 }
@@ -72,7 +66,7 @@ static bool take(struct pm_span *span, size_t slices, size_t align, struct pm_ar
     if (fresh != NULL)
         pm_arena_insert_locked(fresh);
     bool taken = pm_arena_take_locked(span, slices, align);
-    *excess = taken ? grown_locked() : 0;
+    *excess = taken ? pm_early_excess_locked(PM_EARLY_GROWTH) : 0;
     pm_unlock(&pm_arena_lock);
     return taken;
 }
@@ -180,7 +174,7 @@ bool pm_spans_extend(struct pm_span *span, size_t slices)
         return false;
     pm_lock(&pm_arena_lock);
     bool extended = pm_arena_extend_locked(span, slices);
-    size_t excess = extended ? grown_locked() : 0;
+    size_t excess = extended ? pm_early_excess_locked(PM_EARLY_GROWTH) : 0;
     pm_unlock(&pm_arena_lock);
     make_room(excess);
     return extended;

@@ -124,16 +124,14 @@ static PM_NOINLINE void enter_and_push(struct pm_heap *heap, struct pm_pool *poo
     push(heap, pool, block);
 }
 
-/* The pool is ours, but was not in the table.  Its line 0 says all that is needed. */
+/* The pool is ours, but was not in the table. */
 static PM_NOINLINE void free_in_own(struct pm_heap *heap, struct pm_pool *pool, void *address,
                                     const char *call)
 {
-    uint64_t distance = (uintptr_t)address - pool->block0;
-    uint64_t block = pm_multiply_high(distance, pool->reciprocal);
-    if (PM_UNLIKELY(block >= pool->limit) || PM_UNLIKELY(block * pool->size != distance) ||
-        PM_UNLIKELY(pm_link_get(pool, block) != (uint16_t)distance))
+    uint64_t block = pm_pool_own_live_at(pool, address);
+    if (PM_UNLIKELY(block == pool->limit))
         pm_misuse(address, call);
-    if (pool->limit * pool->size <= PM_NEAR)
+    if (pm_pool_is_near(pool))
         enter_and_push(heap, pool, block, address);
     else
         push(heap, pool, block);
@@ -304,10 +302,7 @@ PM_INLINE bool stays(size_t now, size_t size)
 PM_INLINE struct pm_pool *own_pool_of(const void *address)
 {
     struct pm_pool *pool = *pm_heap_tlb_slot(pm_tls_heap, address);
-    uint64_t distance = (uintptr_t)address - pool->block0;
-    uint64_t block = pm_multiply_high(distance, pool->reciprocal);
-    bool is_live = block < pool->limit && pm_link_get(pool, block) == (uint16_t)distance;
-    return is_live ? pool : NULL;
+    return pm_pool_own_live_at(pool, address) != pool->limit ? pool : NULL;
 }
 
 static bool find(const void *address, struct pm_block *block)

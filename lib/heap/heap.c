@@ -88,10 +88,10 @@ static void set_object(struct pm_heap *heap, unsigned class, struct pm_pool *poo
 /* Makes `pool` the one that the tables name for every size of the class. */
 PM_INLINE void set_direct(struct pm_heap *heap, unsigned class, struct pm_pool *pool)
 {
+    size_t last = pm_class_size(class) / PM_GRANULE;
     if (class >= PM_CLASS_OBJECTS) {
         set_object(heap, class, pool);
-    } else if (class < PM_CLASS_MEDIUM) {
-        size_t last = pm_class_size(class) / PM_GRANULE;
+    } else if (last < PM_DIRECT_COUNT) {
         for (size_t i = 0; i < pm_class_granules(class); i++)
             heap->direct[last - i] = pool;
         if (class == 0)

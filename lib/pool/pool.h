@@ -222,6 +222,17 @@ PM_INLINE uintptr_t pm_pool_block0(const struct pm_pool *pool)
     return pool->span.start + pool->shape.lead - (size_t)pool->shape.first * pool->shape.size;
 }
 
+/* The number of the live block that starts at `address`; `limit` if none does.  For the owner, as
+ * line 0 says all that is needed. */
+PM_INLINE uint64_t pm_pool_own_live_at(const struct pm_pool *pool, const void *address)
+{
+    uint64_t distance = (uintptr_t)address - pool->block0;
+    uint64_t block = pm_multiply_high(distance, pool->reciprocal);
+    bool is_live = block < pool->limit && block * pool->size == distance &&
+                   pm_link_get(pool, block) == (uint16_t)distance;
+    return is_live ? block : pool->limit;
+}
+
 /* The number of the block that starts at `address`; `limit` if none does. For any thread. */
 PM_INLINE uint64_t pm_pool_block_at(const struct pm_pool *pool, const void *address)
 {

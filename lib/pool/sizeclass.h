@@ -23,7 +23,6 @@
 #include "os/compiler.h"
 
 #define PM_GRANULE ((size_t)16)
-#define PM_CLASS_MEDIUM 32  /* the first above 1 KiB */
 #define PM_CLASS_OBJECTS 72 /* the first of those for objects */
 #define PM_CLASS_COUNT 87
 #define PM_POOL_SIZE_MAX ((size_t)32768)

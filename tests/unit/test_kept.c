@@ -129,6 +129,20 @@ START_TEST(growth_takes_its_place)
     take(0, MIN);
     take(1, MIN);
     give(0);
+    for (size_t i = 2; pm_kept_bytes() != 0; i++) {
+        ck_assert_uint_lt(i, 8);
+        ck_assert_uint_le(pm_arena_used() + pm_kept_bytes(), 2 * MIN);
+        ck_assert(pm_spans_take(&spans[i], PM_SPAN_LARGE, MIN / 2 >> PM_SLICE_SHIFT, PM_SLICE));
+        pm_arena_use(&spans[i], PM_SPAN_CLEAN);
+    }
+}
+END_TEST
+
+START_TEST(a_block_takes_its_place)
+{
+    take(0, MIN);
+    take(1, MIN);
+    give(0);
     take(2, MIN / 2);
     ck_assert_uint_eq(pm_kept_bytes(), 0);
     take(2, MIN);
@@ -289,6 +303,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, zeros_are_fresh);
     tcase_add_test(tests, a_process_that_drops_what_it_had_keeps_little);
     tcase_add_test(tests, growth_takes_its_place);
+    tcase_add_test(tests, a_block_takes_its_place);
     tcase_add_test(tests, it_goes_when_others_grow);
     tcase_add_loop_test(tests, what_was_never_resident_does_not_count, 0, 2);
     tcase_add_test(tests, it_goes_before_memory_is_refused);
