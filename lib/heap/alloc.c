@@ -80,26 +80,48 @@ PM_INLINE void *alloc(size_t size, size_t align, bool zero)
     return PM_LIKELY(block != NULL) ? block : alloc_again(size, align, zero);
 }
 
-void *pm_alloc_slow(size_t size)
+static PM_NOINLINE void *alloc_slow(size_t size)
 {
     return alloc(size, PM_GRANULE, false);
+}
+
+/* NULL where there is no pool yet, or no memory. */
+PM_INLINE void *alloc_from_next(struct pm_pool *exhausted)
+{
+    if (PM_UNLIKELY(exhausted == &pm_pool_none))
+        return NULL;
+    struct pm_pool *next = pm_heap_refill(pm_tls_heap, exhausted->class);
+    return PM_LIKELY(next != NULL) ? pm_pool_pop(next) : NULL;
+}
+
+void *pm_alloc_next(size_t size, struct pm_pool *exhausted)
+{
+    void *block = alloc_from_next(exhausted);
+    return PM_LIKELY(block != NULL) ? block : alloc_slow(size);
 }
 
 /* As pm_alloc(), but the class is worked out: a table for all sizes would take too many lines. */
 void *pm_alloc_medium(size_t size)
 {
     if (PM_LIKELY(size <= PM_POOL_SIZE_MAX)) {
-        struct pm_pool *pool = pm_tls_heap->bin[pm_class_of_medium(size)].current;
+        struct pm_pool *pool = *pm_heap_direct_medium(pm_tls_heap, pm_class_of_medium(size));
         if (PM_LIKELY(pool->free != PM_LINK_NONE))
             return pm_pool_pop(pool);
+        return pm_alloc_next(size, pool);
     }
-    return pm_alloc_slow(size);
+    return alloc_slow(size);
 }
 
-void *pm_alloc_object_slow(size_t size)
+static PM_NOINLINE void *alloc_object_slow(size_t size)
 {
     void *block = alloc_of_class(pm_class_of_object(size));
     return PM_LIKELY(block != NULL) ? block : alloc_again(size, PM_GRANULE, false);
+}
+
+void *pm_alloc_next_object(size_t size, struct pm_pool *exhausted)
+{
+    void *block = alloc_from_next(exhausted);
+    return PM_LIKELY(block != NULL) ? block : alloc_object_slow(size);
 }
 
 /* Who believes that the block has more bytes than it has will have written to them. */

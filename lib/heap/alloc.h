@@ -21,9 +21,9 @@
  * above PTRDIFF_MAX; `call` is the public function's name, for the message
  * that ends the process when the pointer is not a live block.
  */
-void *pm_alloc_slow(size_t size);
 void *pm_alloc_medium(size_t size);
-void *pm_alloc_object_slow(size_t size);
+void *pm_alloc_next(size_t size, struct pm_pool *exhausted);
+void *pm_alloc_next_object(size_t size, struct pm_pool *exhausted);
 void pm_free_slow(struct pm_heap *heap, void *block, size_t size, const char *call);
 
 /* `size` bytes, zeroed; pages known to be zero are not touched. */
@@ -55,7 +55,7 @@ PM_INLINE void *pm_alloc(size_t size)
     struct pm_pool *pool = heap->direct[(size + PM_GRANULE - 1) / PM_GRANULE];
     if (PM_LIKELY(pool->free != PM_LINK_NONE))
         return pm_pool_pop(pool);
-    return pm_alloc_slow(size);
+    return pm_alloc_next(size, pool);
 }
 
 /* As pm_alloc(), for an interpreter's object: sizeclass.h. */
@@ -63,10 +63,11 @@ PM_INLINE void *pm_alloc_object(size_t size)
 {
     if (PM_UNLIKELY(size > PM_OBJECT_MAX))
         return pm_alloc(size);
-    struct pm_pool *pool = pm_tls_heap->object[(size + PM_OBJECT_STEP - 1) / PM_OBJECT_STEP];
+    size_t steps = (size + PM_OBJECT_STEP - 1) / PM_OBJECT_STEP;
+    struct pm_pool *pool = pm_tls_heap->direct[PM_DIRECT_OBJECTS + steps];
     if (PM_LIKELY(pool->free != PM_LINK_NONE))
         return pm_pool_pop(pool);
-    return pm_alloc_object_slow(size);
+    return pm_alloc_next_object(size, pool);
 }
 
 /* A `size` that the block does not have ends the process; 0 is any size. */

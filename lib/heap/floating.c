@@ -4,68 +4,54 @@
 #include "heap/floating.h"
 
 #include "heap/background.h"
+#include "pool/list.h"
 
 enum { LOOKED_AT = 4096 }; /* pools, when some are sought that may be purged */
 
 struct pm_lock pm_floating_lock[PM_CLASS_COUNT];
 
 /*
- * The shared lists, under the lock of their class; `first` is also looked at without it.
+ * The shared lists, under the lock of their class; `count` is also looked at without it.
  * Pools that are half free or more are taken before others, so that those gather
  * more meanwhile: blocks of one pool should travel together.
  */
-static struct list {
-    _Atomic(struct pm_pool *) first;
-    struct pm_pool *last;
-} lists[PM_CLASS_COUNT];
+static struct shared {
+    struct pm_pool_list pools; /* cleared when the first pool comes */
+    _Atomic uint32_t count;
+} shared[PM_CLASS_COUNT];
+
+static uint32_t count_of(unsigned class)
+{
+    return atomic_load_explicit(&shared[class].count, memory_order_relaxed);
+}
+
+static void set_count(unsigned class, uint32_t count)
+{
+    atomic_store_explicit(&shared[class].count, count, memory_order_relaxed);
+}
 
 static struct pm_pool *first_of(unsigned class)
 {
-    return atomic_load_explicit(&lists[class].first, memory_order_relaxed);
+    return count_of(class) == 0 ? NULL : pm_list_first(&shared[class].pools);
 }
 
-static void set_first(struct list *list, struct pm_pool *pool)
+static void put(struct pm_pool *pool, enum pm_pool_listed listed)
 {
-    atomic_store_explicit(&list->first, pool, memory_order_relaxed);
-}
-
-static void put_first(struct pm_pool *pool)
-{
-    struct list *list = &lists[pool->class];
-    struct pm_pool *behind = first_of(pool->class);
-    pool->prev = NULL;
-    pool->next = behind;
-    if (behind != NULL)
-        behind->prev = pool;
+    struct pm_pool_list *pools = &shared[pool->class].pools;
+    uint32_t count = count_of(pool->class);
+    if (count == 0)
+        pm_list_clear(pools);
+    set_count(pool->class, count + 1);
+    if (listed == PM_POOL_LISTED_FIRST)
+        pm_list_prepend(pools, pool);
     else
-        list->last = pool;
-    set_first(list, pool);
-}
-
-static void put_last(struct pm_pool *pool)
-{
-    struct list *list = &lists[pool->class];
-    struct pm_pool *before = list->last;
-    pool->prev = before;
-    pool->next = NULL;
-    if (before != NULL)
-        before->next = pool;
-    else
-        set_first(list, pool);
-    list->last = pool;
+        pm_list_append(pools, pool);
 }
 
 static void take_out(struct pm_pool *pool)
 {
-    struct list *list = &lists[pool->class];
-    if (pool->prev != NULL)
-        pool->prev->next = pool->next;
-    else
-        set_first(list, pool->next);
-    if (pool->next != NULL)
-        pool->next->prev = pool->prev;
-    else
-        list->last = pool->prev;
+    pm_list_take_out(pool);
+    set_count(pool->class, count_of(pool->class) - 1);
     pool->listed = PM_POOL_UNLISTED;
 }
 
@@ -74,10 +60,8 @@ static void change_listed(struct pm_pool *pool, enum pm_pool_listed listed)
     pm_lock(&pm_floating_lock[pool->class]);
     if (pool->listed != PM_POOL_UNLISTED)
         take_out(pool);
-    if (listed == PM_POOL_LISTED_FIRST)
-        put_first(pool);
-    else if (listed == PM_POOL_LISTED_LAST)
-        put_last(pool);
+    if (listed != PM_POOL_UNLISTED)
+        put(pool, listed);
     pool->listed = (uint8_t)listed;
     pm_unlock(&pm_floating_lock[pool->class]);
 }
@@ -153,12 +137,12 @@ static bool try_claim(struct pm_pool *pool)
 
 struct pm_pool *pm_floating_take(unsigned class)
 {
-    if (first_of(class) == NULL) /* mostly; a pool listed this moment is found next time */
+    if (count_of(class) == 0) /* mostly; a pool listed this moment is found next time */
         return NULL;
     pm_lock(&pm_floating_lock[class]);
     struct pm_pool *pool = first_of(class);
     while (pool != NULL && !try_claim(pool))
-        pool = pool->next;
+        pool = pm_list_next(&shared[class].pools, pool);
     if (pool != NULL)
         take_out(pool);
     pm_unlock(&pm_floating_lock[class]);
@@ -168,12 +152,12 @@ struct pm_pool *pm_floating_take(unsigned class)
 size_t pm_floating_claim_unpurged(unsigned class, struct pm_pool **pools, size_t room)
 {
     size_t count = 0;
-    if (first_of(class) == NULL)
+    if (count_of(class) == 0)
         return 0;
     pm_lock(&pm_floating_lock[class]);
     struct pm_pool *pool = first_of(class);
     for (size_t looked = 0; pool != NULL && count < room && looked < LOOKED_AT; looked++) {
-        struct pm_pool *next = pool->next;
+        struct pm_pool *next = pm_list_next(&shared[class].pools, pool);
         if (!pm_pool_is_purged(pool) && try_claim(pool)) {
             take_out(pool);
             pools[count++] = pool;

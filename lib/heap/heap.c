@@ -18,6 +18,7 @@ enum {
     TICK_REFILLS = 16,         /* refills between two looks at the clock */
     DEBUG_CHECK_REFILLS = 256, /* refills between two full checks in debug builds */
     PARTIAL_LOOKED = 8,        /* partial pools asked for a block before fresh memory is used */
+    DIRECT_MOST = 4,           /* entries of direct[] for one class */
     FULL_KEPT = 64,            /* full pools of a class that stay with the heap, */
     FULL_KEPT_REMOTE = 4,      /* and when it is others who free into them */
     IDLE_STEP = 128 << 10,     /* bytes of pools made between two looks at the idle ones */
@@ -30,8 +31,6 @@ enum {
 /* Filled in by the compiler, because the first call may come before any code of ours. */
 struct pm_heap pm_heap_none = {
     .direct = {[0 ... PM_DIRECT_COUNT - 1] = &pm_pool_none},
-    .object = {[0 ... PM_OBJECT_COUNT - 1] = &pm_pool_none},
-    .bin = {[0 ... PM_CLASS_COUNT - 1] = {.current = &pm_pool_none}},
     .tlb_mask = 0,
     .tlb = {&pm_pool_none},
 };
@@ -53,18 +52,40 @@ void pm_heap_tlb_enter(struct pm_heap *heap, const void *address, struct pm_pool
     *pm_heap_tlb_slot(heap, address) = pool;
 }
 
+/* Which entries of direct[] are of the class. */
+static void bin_set_direct(struct pm_bin *bin, unsigned class)
+{
+    size_t last, others = 0;
+    if (class >= PM_CLASS_OBJECTS) {
+        last = PM_DIRECT_OBJECTS + class - PM_CLASS_OBJECTS + 2;
+        others = class == PM_CLASS_OBJECTS ? 2 : 0; /* nothing and half a granule */
+    } else if (class >= PM_CLASS_MEDIUM) {
+        last = PM_DIRECT_MEDIUM + class - PM_CLASS_MEDIUM;
+    } else {
+        last = pm_class_size(class) / PM_GRANULE;
+        others = class == 0 ? 1 : pm_class_granules(class) - 1; /* nothing */
+    }
+    bin->direct_last = (uint16_t)last;
+    bin->direct_others = (uint16_t)others;
+}
+
+static void bin_clear(struct pm_bin *bin, unsigned class)
+{
+    *bin = (struct pm_bin){.current = &pm_pool_none, .full_kept = FULL_KEPT};
+    pm_list_clear(&bin->partial);
+    pm_list_clear(&bin->full);
+    bin_set_direct(bin, class);
+}
+
 void pm_heap_clear(struct pm_heap *heap)
 {
-    for (size_t i = 0; i < PM_BATCH_SLOTS; i++)
-        heap->batch[i] = (struct pm_batch){.pool = NULL};
+    heap->batch = (struct pm_batch *)&heap->tlb[PM_TLB_SLOTS_MAX];
     heap->has_batches = false;
     for (size_t i = 0; i < PM_DIRECT_COUNT; i++)
         heap->direct[i] = &pm_pool_none;
-    for (size_t i = 0; i < PM_OBJECT_COUNT; i++)
-        heap->object[i] = &pm_pool_none;
     tlb_clear(heap, PM_TLB_SLOTS_MIN);
     for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1)
-        heap->bin[class] = (struct pm_bin){.current = &pm_pool_none, .full_kept = FULL_KEPT};
+        bin_clear(&heap->bin[class], class);
 }
 
 static void tlb_forget(struct pm_heap *heap, struct pm_pool *pool)
@@ -77,47 +98,35 @@ static void tlb_forget(struct pm_heap *heap, struct pm_pool *pool)
     }
 }
 
-static void set_object(struct pm_heap *heap, unsigned class, struct pm_pool *pool)
+/*
+ * Makes `pool` the one that the tables name for every size of the class.  As many stores for all
+ * classes, some of them in vain: the end of a loop is foreseen by the processor only where all
+ * have the same, and costs more than the stores.
+ */
+PM_INLINE void set_current(struct pm_heap *heap, struct pm_bin *bin, struct pm_pool *pool)
 {
-    unsigned steps = class - PM_CLASS_OBJECTS + 2;
-    heap->object[steps] = pool;
-    if (class == PM_CLASS_OBJECTS)
-        heap->object[0] = heap->object[1] = pool;
-}
-
-/* Makes `pool` the one that the tables name for every size of the class. */
-PM_INLINE void set_direct(struct pm_heap *heap, unsigned class, struct pm_pool *pool)
-{
-    size_t last = pm_class_size(class) / PM_GRANULE;
-    if (class >= PM_CLASS_OBJECTS) {
-        set_object(heap, class, pool);
-    } else if (last < PM_DIRECT_COUNT) {
-        for (size_t i = 0; i < pm_class_granules(class); i++)
-            heap->direct[last - i] = pool;
-        if (class == 0)
-            heap->direct[0] = pool;
-    }
+    bin->current = pool;
+    for (size_t i = 0; i < DIRECT_MOST; i++)
+        heap->direct[bin->direct_last - (i < bin->direct_others ? i : bin->direct_others)] = pool;
 }
 
 PM_INLINE void to_current(struct pm_heap *heap, struct pm_bin *bin, struct pm_pool *pool)
 {
     pm_pool_set_current(pool);
     pm_pool_set_owner(pool, heap);
-    bin->current = pool;
-    set_direct(heap, pool->class, pool);
+    set_current(heap, bin, pool);
 }
 
 static void from_current(struct pm_heap *heap, struct pm_bin *bin, struct pm_pool *pool)
 {
     pm_pool_unset_current(pool);
-    bin->current = &pm_pool_none;
-    set_direct(heap, pool->class, &pm_pool_none);
+    set_current(heap, bin, &pm_pool_none);
 }
 
 /* A full pool leaves its list; `freed` of its blocks are on its own list by now. */
 PM_INLINE void unlist_full(struct pm_bin *bin, struct pm_pool *pool, uint32_t freed)
 {
-    pm_heap_list_take_out(&bin->full, pool);
+    pm_list_take_out(pool);
     bin->full_count--;
     pm_pool_unset_full(pool, freed);
 }
@@ -128,11 +137,16 @@ static void pool_gone(struct pm_heap *heap, struct pm_pool *pool)
     pm_pool_destroy(pool);
 }
 
-void pm_heap_adopt(struct pm_heap *heap, struct pm_pool *pool)
+PM_INLINE void adopt(struct pm_heap *heap, struct pm_bin *bin, struct pm_pool *pool)
 {
     pool->state = PM_POOL_PARTIAL;
     pm_pool_set_owner(pool, heap);
-    pm_heap_list_append(&heap->bin[pool->class].partial, pool);
+    pm_list_append(&bin->partial, pool);
+}
+
+void pm_heap_adopt(struct pm_heap *heap, struct pm_pool *pool)
+{
+    adopt(heap, &heap->bin[pool->class], pool);
 }
 
 void pm_heap_take_back(struct pm_heap *heap, struct pm_pool *pool)
@@ -140,7 +154,7 @@ void pm_heap_take_back(struct pm_heap *heap, struct pm_pool *pool)
     struct pm_bin *bin = &heap->bin[pool->class];
     if (bin->full_kept < FULL_KEPT)
         bin->full_kept *= 2;
-    pm_heap_adopt(heap, pool);
+    adopt(heap, bin, pool);
 }
 
 static void let_float(struct pm_heap *heap, struct pm_pool *pool)
@@ -150,14 +164,14 @@ static void let_float(struct pm_heap *heap, struct pm_pool *pool)
 }
 
 /* A pool that is in no list, with free blocks or with nothing in use. */
-PM_INLINE void keep_or_go(struct pm_heap *heap, struct pm_pool *pool)
+PM_INLINE void keep_or_go(struct pm_heap *heap, struct pm_bin *bin, struct pm_pool *pool)
 {
-    if (pool->used == 0)
+    if (PM_UNLIKELY(pool->used == 0))
         pool_gone(heap, pool);
-    else if (pm_background_is_wanted())
+    else if (PM_UNLIKELY(pm_background_is_wanted()))
         let_float(heap, pool);
     else
-        pm_heap_adopt(heap, pool);
+        adopt(heap, bin, pool);
 }
 
 static void full_to_floating(struct pm_heap *heap, struct pm_bin *bin, struct pm_pool *pool)
@@ -165,7 +179,7 @@ static void full_to_floating(struct pm_heap *heap, struct pm_bin *bin, struct pm
     unlist_full(bin, pool, 0);
     tlb_forget(heap, pool);
     if (!pm_floating_release(pool, false, true)) /* blocks came back just now */
-        keep_or_go(heap, pool);
+        keep_or_go(heap, bin, pool);
 }
 
 /*
@@ -184,11 +198,11 @@ static void keep_fewer(struct pm_bin *bin)
 static void add_full(struct pm_heap *heap, struct pm_bin *bin, struct pm_pool *pool)
 {
     pm_pool_set_full(pool);
-    pm_heap_list_append(&bin->full, pool);
+    pm_list_append(&bin->full, pool);
     bin->full_count++;
     uint32_t kept = pm_background_is_wanted() ? 0 : bin->full_kept;
     while (PM_UNLIKELY(bin->full_count > kept))
-        full_to_floating(heap, bin, bin->full.first);
+        full_to_floating(heap, bin, pm_list_first(&bin->full));
 }
 
 /* A block that was used before: memory that is resident already. */
@@ -204,12 +218,13 @@ PM_INLINE bool has_used_block(struct pm_pool *pool)
  */
 PM_INLINE struct pm_pool *take_partial(struct pm_bin *bin)
 {
-    struct pm_pool *pool = bin->partial.first;
-    for (int looked = 0; pool != NULL && looked < PARTIAL_LOOKED; looked++, pool = pool->next) {
+    struct pm_pool *pool = pm_list_first(&bin->partial);
+    for (int looked = 0; pool != NULL && looked < PARTIAL_LOOKED; looked++) {
         if (has_used_block(pool)) {
-            pm_heap_list_take_out(&bin->partial, pool);
+            pm_list_take_out(pool);
             return pool;
         }
+        pool = pm_list_next(&bin->partial, pool);
     }
     return NULL;
 }
@@ -217,9 +232,9 @@ PM_INLINE struct pm_pool *take_partial(struct pm_bin *bin)
 /* A full pool into which other threads have freed. */
 static struct pm_pool *take_full(struct pm_bin *bin)
 {
-    struct pm_pool *pool = pm_remote_is_seen() ? bin->full.first : NULL;
+    struct pm_pool *pool = pm_remote_is_seen() ? pm_list_first(&bin->full) : NULL;
     while (pool != NULL && !pm_pool_has_remote(pool))
-        pool = pool->next;
+        pool = pm_list_next(&bin->full, pool);
     if (pool != NULL) {
         unlist_full(bin, pool, 0);
         pm_pool_collect(pool);
@@ -230,9 +245,9 @@ static struct pm_pool *take_full(struct pm_bin *bin)
 /* The partial pool that came last: one that waits for its fresh blocks to be carved. */
 static struct pm_pool *take_last_partial(struct pm_bin *bin)
 {
-    struct pm_pool *pool = bin->partial.last;
+    struct pm_pool *pool = pm_list_last(&bin->partial);
     if (pool != NULL)
-        pm_heap_list_take_out(&bin->partial, pool);
+        pm_list_take_out(pool);
     return pool;
 }
 
@@ -271,7 +286,7 @@ static size_t age_current(struct pm_heap *heap, struct pm_bin *bin, bool at_once
 {
     struct pm_pool *pool = bin->current;
     pm_pool_collect(pool);
-    bool touched = pool->used != pm_pool_used_current(pool), was_idle = pool->rested == 0;
+    bool touched = pool->used != pool->used_current, was_idle = pool->rested == 0;
     if (!touched && !was_idle) /* as many are live as the last time, or more */
         return 0;
     bool idle = !pm_pool_has_live(pool) && pm_pool_used(pool) == 0;
@@ -334,7 +349,7 @@ static struct pm_pool *take_fresh(struct pm_heap *heap, struct pm_bin *bin, unsi
     if (pool != NULL)
         return pool;
     let_idle_go(heap);
-    bool is_only = bin->current == &pm_pool_none && bin->full.first == NULL;
+    bool is_only = bin->current == &pm_pool_none && pm_list_is_empty(&bin->full);
     pool = pm_pool_create(class, is_only ? PM_POOL_SMALL : PM_POOL_REGULAR, heap);
     if (pool != NULL && is_only)
         heap->made_bytes += pm_span_bytes(&pool->span);
@@ -348,7 +363,7 @@ PM_INLINE void set_aside(struct pm_heap *heap, struct pm_bin *bin, struct pm_poo
         add_full(heap, bin, pool);
     } else {
         pm_pool_unset_current(pool);
-        keep_or_go(heap, pool);
+        keep_or_go(heap, bin, pool);
     }
 }
 
@@ -380,17 +395,19 @@ struct pm_pool *pm_heap_refill(struct pm_heap *heap, unsigned class)
 
 static void partial_to_gone(struct pm_heap *heap, struct pm_pool *pool)
 {
-    pm_heap_list_take_out(&heap->bin[pool->class].partial, pool);
+    pm_list_take_out(pool);
     pool_gone(heap, pool);
 }
 
 void pm_heap_pushed(struct pm_heap *heap, struct pm_pool *pool)
 {
     if (pool->state == PM_POOL_FULL) {
-        unlist_full(&heap->bin[pool->class], pool, 1);
-        keep_or_go(heap, pool);
+        struct pm_bin *bin = &heap->bin[pool->class];
+        PM_OPAQUE(bin); /* one register for all of it */
+        unlist_full(bin, pool, 1);
+        keep_or_go(heap, bin, pool);
     } else if (pool->state == PM_POOL_CURRENT) {
-        pool->used = pm_pool_used_current(pool) - 1; /* not as if nothing had come back */
+        pool->used = pool->used_current - 1; /* not as if nothing had come back */
         look_at_clock(heap);
     } else {
         partial_to_gone(heap, pool);
@@ -399,19 +416,19 @@ void pm_heap_pushed(struct pm_heap *heap, struct pm_pool *pool)
 
 static void collect_partial(struct pm_heap *heap, struct pm_bin *bin)
 {
-    struct pm_pool *gone = NULL; /* apart: an arena allocator that frees changes the list */
-    for (struct pm_pool *pool = bin->partial.first, *next; pool != NULL; pool = next) {
-        next = pool->next;
+    struct pm_pool_list gone; /* apart: an arena allocator that frees changes the other */
+    pm_list_clear(&gone);
+    for (struct pm_pool *pool = pm_list_first(&bin->partial), *next; pool != NULL; pool = next) {
+        next = pm_list_next(&bin->partial, pool);
         pm_pool_collect(pool);
         if (pool->used != 0)
             continue;
-        pm_heap_list_take_out(&bin->partial, pool);
+        pm_list_take_out(pool);
         tlb_forget(heap, pool);
-        pool->next = gone;
-        gone = pool;
+        pm_list_append(&gone, pool);
     }
-    for (struct pm_pool *pool; (pool = gone) != NULL;) {
-        gone = pool->next;
+    for (struct pm_pool *pool; (pool = pm_list_first(&gone)) != NULL;) {
+        pm_list_take_out(pool);
         pm_pool_destroy(pool);
     }
 }
@@ -439,12 +456,12 @@ void pm_heap_abandon(struct pm_heap *heap)
             from_current(heap, bin, pool);
             pm_floating_release(pool, true, false);
         }
-        while ((pool = bin->full.first) != NULL) {
+        while ((pool = pm_list_first(&bin->full)) != NULL) {
             unlist_full(bin, pool, 0);
             pm_floating_release(pool, true, false);
         }
-        while ((pool = bin->partial.first) != NULL) {
-            pm_heap_list_take_out(&bin->partial, pool);
+        while ((pool = pm_list_first(&bin->partial)) != NULL) {
+            pm_list_take_out(pool);
             pm_floating_release(pool, true, false);
         }
     }

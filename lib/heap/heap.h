@@ -8,27 +8,29 @@
 #ifndef PM_HEAP_HEAP_H
 #define PM_HEAP_HEAP_H
 
+#include "pool/list.h"
 #include "pool/pool.h"
 
-/* Sizes up to this find their pool by one table look-up. */
+/* Sizes up to this find their pool by one table look-up, without a class. */
 #define PM_DIRECT_MAX ((size_t)1024)
-#define PM_DIRECT_COUNT (PM_DIRECT_MAX / PM_GRANULE + 1)
+#define PM_CLASS_MEDIUM 32 /* the first class of larger ones */
 
-#define PM_OBJECT_COUNT (PM_OBJECT_MAX / PM_OBJECT_STEP + 1)
+/* The entries of that table: for a size in granules; from here on, for an object's in steps;
+ * and from here on for the classes above PM_DIRECT_MAX. */
+#define PM_DIRECT_OBJECTS (PM_DIRECT_MAX / PM_GRANULE + 1)
+#define PM_DIRECT_MEDIUM (PM_DIRECT_OBJECTS + PM_OBJECT_MAX / PM_OBJECT_STEP + 1)
+#define PM_DIRECT_COUNT (PM_DIRECT_MEDIUM + PM_CLASS_OBJECTS - PM_CLASS_MEDIUM)
 
 /* Slots of the table that finds a pool of one's own from an address: at first, and at most. */
 #define PM_TLB_SLOTS_MIN ((size_t)64)
 #define PM_TLB_SLOTS_MAX ((size_t)2048)
 
-/* Pools in the order in which they came. */
-struct pm_pool_list {
-    struct pm_pool *first, *last;
-};
-
 struct pm_bin {
     struct pm_pool *current; /* pm_pool_none when there is none */
     struct pm_pool_list partial, full;
-    uint32_t full_count, full_kept; /* how many are full, and how many of these may be kept */
+    uint16_t full_count, full_kept;      /* how many are full, and how many of these may be kept */
+    uint16_t direct_last, direct_others; /* the entry of direct[] that names `current`, and how many
+                                          * before it do so, too */
 };
 
 /*
@@ -49,12 +51,10 @@ struct pm_batch {
 #define PM_BATCH_SLOTS ((size_t)256)
 
 struct pm_heap {
-    /* The current pool for each size in granules; never NULL. */
-    struct pm_pool *direct[PM_DIRECT_COUNT];
-    struct pm_pool *object[PM_OBJECT_COUNT]; /* and for objects, in steps */
+    struct pm_pool *direct[PM_DIRECT_COUNT]; /* current pools by what is asked for; never NULL */
     struct pm_bin bin[PM_CLASS_COUNT];
-    struct pm_batch batch[PM_BATCH_SLOTS];
-    bool has_batches; /* some may have begun since all were sent */
+    struct pm_batch *batch; /* PM_BATCH_SLOTS, behind the table below */
+    bool has_batches;       /* some may have begun since all were sent */
 
     uint32_t refills;  /* so far; for what is done every so many of them */
     size_t idle_below; /* idle pools may stay until the arenas' peak exceeds this, */
@@ -81,35 +81,16 @@ struct pm_heap {
     struct pm_pool *tlb[]; /* PM_TLB_SLOTS_MAX */
 };
 
-#define PM_HEAP_BYTES (sizeof(struct pm_heap) + PM_TLB_SLOTS_MAX * sizeof(struct pm_pool *))
+/* With what lies behind the heap: first the table, then batches, which a program with one thread
+ * never touches. */
+#define PM_HEAP_BYTES                                                                              \
+    (sizeof(struct pm_heap) + PM_TLB_SLOTS_MAX * sizeof(struct pm_pool *) +                        \
+     PM_BATCH_SLOTS * sizeof(struct pm_batch))
 
 /* What a thread without a heap points to: it serves nothing, so every call is slow.  One slot. */
 extern struct pm_heap pm_heap_none;
 
-PM_INLINE void pm_heap_list_append(struct pm_pool_list *list, struct pm_pool *pool)
-{
-    pool->next = NULL;
-    pool->prev = list->last;
-    if (list->last != NULL)
-        list->last->next = pool;
-    else
-        list->first = pool;
-    list->last = pool;
-}
-
-PM_INLINE void pm_heap_list_take_out(struct pm_pool_list *list, struct pm_pool *pool)
-{
-    if (pool->prev != NULL)
-        pool->prev->next = pool->next;
-    else
-        list->first = pool->next;
-    if (pool->next != NULL)
-        pool->next->prev = pool->prev;
-    else
-        list->last = pool->prev;
-}
-
-/* Fills in the tables of a heap without pools. */
+/* Fills in the tables of a heap without pools.  Of its batches there are none. */
 void pm_heap_clear(struct pm_heap *heap);
 
 /* A pool of `class` with a block on `free`, current from now on; NULL: no memory. */
@@ -124,6 +105,12 @@ void pm_heap_take_back(struct pm_heap *heap, struct pm_pool *pool);
 /* pm_pool_push() has reported that the pool is empty, is full no more, or that it is current
  * and was freed into so often that it is time to look at the clock. */
 void pm_heap_pushed(struct pm_heap *heap, struct pm_pool *pool);
+
+/* Where the current pool of a class above PM_DIRECT_MAX stands. */
+PM_INLINE struct pm_pool **pm_heap_direct_medium(struct pm_heap *heap, unsigned class)
+{
+    return &heap->direct[PM_DIRECT_MEDIUM - PM_CLASS_MEDIUM + class];
+}
 
 /* Where the table has the pool of the slice of `address`, if it has it. */
 PM_INLINE struct pm_pool **pm_heap_tlb_slot(struct pm_heap *heap, const void *address)
@@ -161,7 +148,7 @@ void pm_heap_abandon(struct pm_heap *heap);
  *   current, partial and full pools are owned by this heap, in that state, of
  *   their bin's class, and hold their own invariants (pm_pool_check)
  *   partial pools have used > 0
- *   direct[] and object[] name the current pool of their size's class
+ *   direct[] names the current pool of each size's class
  *   every pool in tlb[] is near, owned by this heap and covers its slot
  */
 void pm_heap_check(struct pm_heap *heap);

@@ -23,15 +23,16 @@ static void check_owned(struct pm_heap *heap, struct pm_pool *pool, unsigned cla
 static uint32_t check_list(struct pm_heap *heap, struct pm_pool_list *list, unsigned class,
                            unsigned state)
 {
-    struct pm_pool *previous = NULL;
+    struct pm_pool_place *previous = &list->ends;
     uint32_t count = 0;
-    for (struct pm_pool *pool = list->first; pool != NULL; pool = pool->next, count++) {
+    for (struct pm_pool *pool = pm_list_first(list); pool != NULL; count++) {
         check_owned(heap, pool, class, state);
-        if (pool->prev != previous)
+        if (pool->place.prev != previous)
             pm_fatal_broken("a bin's list is linked both ways", pool);
-        previous = pool;
+        previous = &pool->place;
+        pool = pm_list_next(list, pool);
     }
-    if (list->last != previous)
+    if (list->ends.prev != previous)
         pm_fatal_broken("a bin's list ends at its last pool", list);
     return count;
 }
@@ -55,8 +56,13 @@ void pm_heap_check(struct pm_heap *heap)
             pm_fatal_broken("direct[] names the current pool", heap);
     }
     for (size_t size = 0; size <= PM_OBJECT_MAX; size += PM_OBJECT_STEP) {
-        if (heap->object[size / PM_OBJECT_STEP] != heap->bin[pm_class_of_object(size)].current)
-            pm_fatal_broken("object[] names the current pool", heap);
+        struct pm_pool *current = heap->bin[pm_class_of_object(size)].current;
+        if (heap->direct[PM_DIRECT_OBJECTS + size / PM_OBJECT_STEP] != current)
+            pm_fatal_broken("direct[] names the current pool for objects", heap);
+    }
+    for (unsigned class = PM_CLASS_MEDIUM; class < PM_CLASS_OBJECTS; class += 1) {
+        if (*pm_heap_direct_medium(heap, class) != heap->bin[class].current)
+            pm_fatal_broken("direct[] names the current pool of a class", heap);
     }
     for (size_t slot = 0; slot <= heap->tlb_mask; slot++) {
         struct pm_pool *pool = heap->tlb[slot];

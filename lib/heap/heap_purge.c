@@ -59,9 +59,9 @@ static void purge(struct pm_pool *pool, enum which which, struct work *done)
 /* Those with nothing resident to offer wait behind the others. */
 static void to_the_end(struct pm_pool_list *list, struct pm_pool *pool)
 {
-    if (pool->free == PM_LINK_NONE && pool != list->last) {
-        pm_heap_list_take_out(list, pool);
-        pm_heap_list_append(list, pool);
+    if (pool->free == PM_LINK_NONE) {
+        pm_list_take_out(pool);
+        pm_list_append(list, pool);
     }
 }
 
@@ -73,9 +73,10 @@ static size_t purge_heap(struct pm_heap *heap, enum which which)
         struct pm_bin *bin = &heap->bin[class];
         if (bin->current != &pm_pool_none)
             purge(bin->current, which, &done);
-        struct pm_pool *end = bin->partial.last;
-        for (struct pm_pool *pool = bin->partial.first, *next; pool != NULL; pool = next) {
-            next = pool == end ? NULL : pool->next;
+        struct pm_pool *end = pm_list_last(&bin->partial);
+        for (struct pm_pool *pool = pm_list_first(&bin->partial), *next; pool != NULL;
+             pool = next) {
+            next = pool == end ? NULL : pm_list_next(&bin->partial, pool);
             purge(pool, which, &done);
             to_the_end(&bin->partial, pool);
             if (done.pools >= room)

@@ -89,6 +89,14 @@ static void clear_links(struct pm_pool *pool)
         pm_link_set(pool, block, PM_LINK_NONE);
 }
 
+/* After so many frees the heap looks at the clock.  More than there are blocks; and the clock is
+ * not to be what frees into a pool of few blocks cost. */
+static uint16_t used_current_for(const struct pm_shape *shape)
+{
+    uint16_t twice = (uint16_t)(2 * (shape->limit - shape->first));
+    return twice > 64 ? twice : 64;
+}
+
 static void fill_in(struct pm_pool *pool, unsigned class, const struct pm_shape *shape)
 {
     pool->class = (uint8_t) class;
@@ -99,6 +107,7 @@ static void fill_in(struct pm_pool *pool, unsigned class, const struct pm_shape 
     pool->size = shape->size;
     pool->free = PM_LINK_NONE;
     pool->carved = shape->first;
+    pool->used_current = used_current_for(shape);
     pm_pool_set_current(pool);
     clear_links(pool);
 }
@@ -307,8 +316,7 @@ void pm_pool_check(struct pm_pool *pool)
     check_counts(pool);
     if (pool->state == PM_POOL_FULL && pool->used != 1)
         pm_fatal_broken("the next free into a full pool is noticed", pool);
-    if (pool->state == PM_POOL_CURRENT &&
-        (pool->used == 0 || pool->used > pm_pool_used_current(pool)))
+    if (pool->state == PM_POOL_CURRENT && (pool->used == 0 || pool->used > pool->used_current))
         pm_fatal_broken("frees into a current pool are counted down", pool);
     if (pm_ownermap_get((void *)pool->span.start) != &pool->span)
         pm_fatal_broken("the owner map leads to the pool", pool);

@@ -86,6 +86,11 @@ enum pm_pool_extent {
 
 struct pm_heap;
 
+/* A pool's place in a list: pool/list.h. */
+struct pm_pool_place {
+    struct pm_pool_place *next, *prev;
+};
+
 /* What follows from a pool's class and the length of its span. */
 struct pm_shape {
     uint64_t reciprocal; /* 2^64 / size, rounded up */
@@ -106,11 +111,12 @@ struct pm_pool {
     uint16_t carved;     /* blocks first..carved - 1 have been on a list */
     uint16_t withheld;   /* blocks */
     uint8_t class;
-    uint8_t state;               /* enum pm_pool_state */
-    uint8_t listed;              /* enum pm_pool_listed; under that list's lock */
-    bool purged_since;           /* has been purged since somebody looked and saw another `used`, */
-    uint16_t rested;             /* which was this */
-    struct pm_pool *next, *prev; /* in the owner's list or the shared one */
+    uint8_t state;              /* enum pm_pool_state */
+    uint8_t listed;             /* enum pm_pool_listed; under that list's lock */
+    bool purged_since;          /* has been purged since somebody looked and saw another `used`, */
+    uint16_t rested;            /* which was this */
+    uint16_t used_current;      /* what `used` is set to when the pool becomes current */
+    struct pm_pool_place place; /* in the owner's list or the shared one */
 
     /* Line 1. What other threads need is here, so that line 0 stays in its owner's cache. */
     _Atomic uint64_t remote PM_CACHE_ALIGNED; /* see PM_REMOTE_ below */
@@ -290,14 +296,6 @@ PM_INLINE bool pm_pool_is_exhausted(const struct pm_pool *pool)
            !pm_pool_has_remote(pool);
 }
 
-/* `used` of a pool that becomes current: after so many frees its heap looks at the clock. More
- * than there are blocks; and the clock is not to be what frees into a pool of few blocks cost. */
-PM_INLINE uint32_t pm_pool_used_current(const struct pm_pool *pool)
-{
-    uint32_t twice = 2 * pm_pool_blocks(pool);
-    return twice > 64 ? twice : 64;
-}
-
 /* Whether the pool has been purged since its use changed; read without a claim, too. */
 PM_INLINE bool pm_pool_is_purged(const struct pm_pool *pool)
 {
@@ -324,7 +322,7 @@ PM_INLINE void pm_pool_set_current(struct pm_pool *pool)
 {
     pool->state = PM_POOL_CURRENT;
     pool->rested = PM_NEVER_RESTED; /* as many may be in use later, but others */
-    pool->used = pm_pool_used_current(pool);
+    pool->used = pool->used_current;
 }
 
 /* Counts `used`. */
@@ -398,7 +396,7 @@ bool pm_pool_recover(struct pm_pool *pool);
  *   blocks used == blocks live + blocks on `remote` + blocks on their way there (remote.c)
  *   a withheld block is free and begins on a clean page; no other carved one does
  *   a full pool has none on `free`, and `used` is 1
- *   `used` of a current pool is at least 1 and at most pm_pool_used_current()
+ *   `used` of a current pool is at least 1 and at most `used_current`
  *   no list reaches a live block, one never carved, or itself again
  */
 void pm_pool_check(struct pm_pool *pool);

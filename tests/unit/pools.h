@@ -11,10 +11,12 @@
 #include "heap/census.h"
 #include "heap/heap.h"
 
-/* A heap of the test's own, with room for the whole of its last member. */
+/* A heap of the test's own, with room for what lies behind it. */
 #define UNIT_HEAP                                                                                  \
     {                                                                                              \
-        .tlb = { [PM_TLB_SLOTS_MAX - 1] = NULL }                                                   \
+        .tlb = {                                                                                   \
+            [(PM_HEAP_BYTES - sizeof(struct pm_heap)) / sizeof(struct pm_pool *) - 1] = NULL       \
+        }                                                                                          \
     }
 
 /* The pool that a block lies in. */

@@ -113,8 +113,8 @@ START_TEST(heaps_keep_only_what_is_current)
     fill();
     thin_out();
     for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1) {
-        ck_assert_ptr_null(pm_tls_heap->bin[class].partial.first);
-        ck_assert_ptr_null(pm_tls_heap->bin[class].full.first);
+        ck_assert(pm_list_is_empty(&pm_tls_heap->bin[class].partial));
+        ck_assert(pm_list_is_empty(&pm_tls_heap->bin[class].full));
     }
     pm_heap_check(pm_tls_heap);
     fill();

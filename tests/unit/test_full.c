@@ -51,7 +51,7 @@ START_TEST(the_one_that_is_full_for_longest_floats)
     for (int i = 0; i < FULL_KEPT - 1; i++)
         fill_one();
     ck_assert_int_eq(first->state, PM_POOL_FULL);
-    struct pm_pool *second = first->next;
+    struct pm_pool *second = pm_list_next(&heap.bin[CLASS].full, first);
     fill_one();
     ck_assert_int_eq(first->state, PM_POOL_FLOATING);
     ck_assert(pm_pool_was_owned_by(first, &heap));
@@ -126,7 +126,7 @@ static struct pm_bin *bin(void)
  * serves this heap again. */
 static void have_one_back(void)
 {
-    struct pm_pool *pool = bin()->full.first;
+    struct pm_pool *pool = pm_list_first(&bin()->full);
     unit_free_from(&other, pool, 0);
     pm_remote_flush(&other);
     while (bin()->current != pool)

@@ -43,7 +43,12 @@ static void direct_is_stale(struct pm_pool *pool)
 
 static void object_is_stale(struct pm_pool *pool)
 {
-    heap.object[2] = pool;
+    heap.direct[PM_DIRECT_OBJECTS + 2] = pool;
+}
+
+static void medium_is_stale(struct pm_pool *pool)
+{
+    *pm_heap_direct_medium(&heap, PM_CLASS_MEDIUM) = pool;
 }
 
 static void tlb_has_a_wrong_slot(struct pm_pool *pool)
@@ -54,13 +59,13 @@ static void tlb_has_a_wrong_slot(struct pm_pool *pool)
 static void list_has_a_wrong_link(struct pm_pool *pool)
 {
     partial();
-    partial()->prev = pool;
+    partial()->place.prev = &pool->place;
 }
 
 static void list_has_a_wrong_end(struct pm_pool *pool)
 {
     partial();
-    heap.bin[CLASS].partial.last = pool;
+    heap.bin[CLASS].partial.ends.prev = &pool->place;
 }
 
 static void partial_yet_unused(struct pm_pool *pool)
@@ -71,12 +76,12 @@ static void partial_yet_unused(struct pm_pool *pool)
 
 static void full_yet_not_noticed(struct pm_pool *pool)
 {
-    while (heap.bin[CLASS].full.first == NULL) {
+    while (pm_list_first(&heap.bin[CLASS].full) == NULL) {
         if (pool->free == PM_LINK_NONE)
             pool = pm_heap_refill(&heap, CLASS);
         pm_pool_pop(pool);
     }
-    heap.bin[CLASS].full.first->used = 2;
+    pm_list_first(&heap.bin[CLASS].full)->used = 2;
 }
 
 static void pool_is_damaged(struct pm_pool *pool)
@@ -105,8 +110,9 @@ static const struct damage {
     {owned_by_another, "a heap's pools are owned by it"},
     {in_the_wrong_state, "a pool is in the bin of its class and state"},
     {current_yet_listed, "a pool is in the bin of its class and state"},
-    {object_is_stale, "object[] names the current pool"},
+    {object_is_stale, "direct[] names the current pool for objects"},
     {direct_is_stale, "direct[] names the current pool"},
+    {medium_is_stale, "direct[] names the current pool of a class"},
     {tlb_has_a_wrong_slot, "tlb[] names a pool in a slot of its slices"},
     {list_has_a_wrong_link, "a bin's list is linked both ways"},
     {partial_yet_unused, "an owned pool is in use"},

@@ -45,8 +45,8 @@ static void take(struct pm_pool *pool, uint32_t blocks)
 static size_t withheld(void)
 {
     size_t pools = 0;
-    struct pm_pool *pool = heap.bin[CLASS].partial.first;
-    for (; pool != NULL; pool = pool->next)
+    struct pm_pool *pool = pm_list_first(&heap.bin[CLASS].partial);
+    for (; pool != NULL; pool = pm_list_next(&heap.bin[CLASS].partial, pool))
         pools += pool->withheld != 0;
     return pools;
 }
@@ -73,7 +73,7 @@ END_TEST
 
 START_TEST(what_is_in_use_is_left_alone)
 {
-    struct pm_pool *pool = heap.bin[CLASS].partial.first;
+    struct pm_pool *pool = pm_list_first(&heap.bin[CLASS].partial);
     pm_heap_purge(&heap, false);
     take(pool, 1);
     pm_heap_purge(&heap, false);
@@ -106,7 +106,7 @@ END_TEST
 START_TEST(a_quiet_time_purges_at_once)
 {
     pm_heap_tick(&heap, 10000);
-    struct pm_pool *pool = heap.bin[CLASS].partial.first;
+    struct pm_pool *pool = pm_list_first(&heap.bin[CLASS].partial);
     take(pool, 1);
     pm_heap_tick(&heap, 11500);
     ck_assert_uint_eq(withheld(), POOLS - 1);
@@ -117,7 +117,7 @@ END_TEST
 /* A slow program looks at the clock, if not often; what it uses stays. */
 START_TEST(a_slow_time_is_not_quiet)
 {
-    struct pm_pool *pool = heap.bin[CLASS].partial.first;
+    struct pm_pool *pool = pm_list_first(&heap.bin[CLASS].partial);
     for (uint64_t now = 10000; now < 20000; now += 900) {
         take(pool, 1);
         pm_heap_tick(&heap, now);
@@ -130,7 +130,7 @@ END_TEST
 /* As many blocks are in use as before, but not the same. */
 START_TEST(what_was_current_meanwhile_is_left_alone)
 {
-    struct pm_pool *pool = heap.bin[CLASS].partial.first;
+    struct pm_pool *pool = pm_list_first(&heap.bin[CLASS].partial);
     pm_heap_purge(&heap, false);
     pm_pool_set_current(pool);
     uint32_t block = pool->free;
@@ -157,12 +157,12 @@ END_TEST
 /* What is resident serves first, wherever it stood. */
 START_TEST(pools_with_nothing_resident_wait_behind_others)
 {
-    struct pm_pool *emptied = heap.bin[CLASS].partial.first;
+    struct pm_pool *emptied = pm_list_first(&heap.bin[CLASS].partial);
     pm_heap_purge(&heap, true);
     take(emptied, pm_pool_blocks(emptied) - pm_pool_used(emptied) - emptied->withheld);
     ck_assert_uint_eq(emptied->free, PM_LINK_NONE);
     pm_heap_purge(&heap, true);
-    ck_assert_ptr_eq(heap.bin[CLASS].partial.last, emptied);
+    ck_assert_ptr_eq(pm_list_last(&heap.bin[CLASS].partial), emptied);
     pm_heap_check(&heap);
 }
 END_TEST

@@ -1,0 +1,76 @@
+/*
+ * list.h - pools in the order in which they came.
+ *
+ * The places form a ring that the list's own closes, so that the first and the last pool are no
+ * special cases: where a pool stands is as good as random, and a branch that asks for it would
+ * cost more than putting it there.
+ */
+#ifndef PM_POOL_LIST_H
+#define PM_POOL_LIST_H
+
+#include "pool/pool.h"
+
+struct pm_pool_list {
+    struct pm_pool_place ends; /* the first pool is next, the last one before */
+};
+
+PM_INLINE void pm_list_clear(struct pm_pool_list *list)
+{
+    list->ends.next = list->ends.prev = &list->ends;
+}
+
+PM_INLINE bool pm_list_is_empty(const struct pm_pool_list *list)
+{
+    return list->ends.next == &list->ends;
+}
+
+/* The pool that stands there; NULL if that is the list's own place. */
+PM_INLINE struct pm_pool *pm_list_at(const struct pm_pool_list *list, struct pm_pool_place *place)
+{
+    if (place == &list->ends)
+        return NULL;
+    return (struct pm_pool *)((char *)place - offsetof(struct pm_pool, place));
+}
+
+/* NULL when there is none. */
+PM_INLINE struct pm_pool *pm_list_first(const struct pm_pool_list *list)
+{
+    return pm_list_at(list, list->ends.next);
+}
+
+PM_INLINE struct pm_pool *pm_list_last(const struct pm_pool_list *list)
+{
+    return pm_list_at(list, list->ends.prev);
+}
+
+PM_INLINE struct pm_pool *pm_list_next(const struct pm_pool_list *list, const struct pm_pool *pool)
+{
+    return pm_list_at(list, pool->place.next);
+}
+
+PM_INLINE void pm_list_put_behind(struct pm_pool_place *before, struct pm_pool *pool)
+{
+    pool->place.prev = before;
+    pool->place.next = before->next;
+    before->next->prev = &pool->place;
+    before->next = &pool->place;
+}
+
+PM_INLINE void pm_list_prepend(struct pm_pool_list *list, struct pm_pool *pool)
+{
+    pm_list_put_behind(&list->ends, pool);
+}
+
+PM_INLINE void pm_list_append(struct pm_pool_list *list, struct pm_pool *pool)
+{
+    pm_list_put_behind(list->ends.prev, pool);
+}
+
+/* Of whichever list it is in. */
+PM_INLINE void pm_list_take_out(struct pm_pool *pool)
+{
+    pool->place.prev->next = pool->place.next;
+    pool->place.next->prev = pool->place.prev;
+}
+
+#endif /* PM_POOL_LIST_H */
