@@ -52,7 +52,7 @@ PM_INLINE void *pm_alloc(size_t size)
     struct pm_heap *heap = pm_tls_heap;
     if (PM_UNLIKELY(size > PM_DIRECT_MAX))
         return pm_alloc_medium(size);
-    struct pm_pool *pool = heap->direct[(size + PM_GRANULE - 1) / PM_GRANULE];
+    struct pm_pool *pool = pm_heap_direct(heap, size);
     if (PM_LIKELY(pool->free != PM_LINK_NONE))
         return pm_pool_pop(pool);
     return pm_alloc_next(size, pool);
@@ -63,8 +63,7 @@ PM_INLINE void *pm_alloc_object(size_t size)
 {
     if (PM_UNLIKELY(size > PM_OBJECT_MAX))
         return pm_alloc(size);
-    size_t steps = (size + PM_OBJECT_STEP - 1) / PM_OBJECT_STEP;
-    struct pm_pool *pool = pm_tls_heap->direct[PM_DIRECT_OBJECTS + steps];
+    struct pm_pool *pool = pm_heap_direct_object(pm_tls_heap, size);
     if (PM_LIKELY(pool->free != PM_LINK_NONE))
         return pm_pool_pop(pool);
     return pm_alloc_next_object(size, pool);

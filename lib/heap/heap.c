@@ -79,13 +79,24 @@ static void bin_clear(struct pm_bin *bin, unsigned class)
 
 void pm_heap_clear(struct pm_heap *heap)
 {
-    heap->batch = (struct pm_batch *)&heap->tlb[PM_TLB_SLOTS_MAX];
     heap->has_batches = false;
     for (size_t i = 0; i < PM_DIRECT_COUNT; i++)
         heap->direct[i] = &pm_pool_none;
     tlb_clear(heap, PM_TLB_SLOTS_MIN);
     for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1)
         bin_clear(&heap->bin[class], class);
+}
+
+/* What every program uses lies side by side, before the table; behind that are the batches,
+ * which one with a single thread never touches. */
+struct pm_heap *pm_heap_in(void *memory)
+{
+    struct pm_bin *bin = memory;
+    struct pm_heap *heap = (struct pm_heap *)(bin + PM_CLASS_COUNT);
+    heap->bin = bin;
+    heap->batch = (struct pm_batch *)(heap->tlb + PM_TLB_SLOTS_MAX);
+    pm_heap_clear(heap);
+    return heap;
 }
 
 static void tlb_forget(struct pm_heap *heap, struct pm_pool *pool)

@@ -52,9 +52,9 @@ struct pm_batch {
 
 struct pm_heap {
     struct pm_pool *direct[PM_DIRECT_COUNT]; /* current pools by what is asked for; never NULL */
-    struct pm_bin bin[PM_CLASS_COUNT];
-    struct pm_batch *batch; /* PM_BATCH_SLOTS, behind the table below */
-    bool has_batches;       /* some may have begun since all were sent */
+    struct pm_bin *bin;                      /* PM_CLASS_COUNT */
+    struct pm_batch *batch;                  /* PM_BATCH_SLOTS */
+    bool has_batches;                        /* some may have begun since all were sent */
 
     uint32_t refills;  /* so far; for what is done every so many of them */
     size_t idle_below; /* idle pools may stay until the arenas' peak exceeds this, */
@@ -81,14 +81,17 @@ struct pm_heap {
     struct pm_pool *tlb[]; /* PM_TLB_SLOTS_MAX */
 };
 
-/* With what lies behind the heap: first the table, then batches, which a program with one thread
- * never touches. */
+/* With all that belongs to it: pm_heap_in(). */
 #define PM_HEAP_BYTES                                                                              \
-    (sizeof(struct pm_heap) + PM_TLB_SLOTS_MAX * sizeof(struct pm_pool *) +                        \
-     PM_BATCH_SLOTS * sizeof(struct pm_batch))
+    (PM_CLASS_COUNT * sizeof(struct pm_bin) + sizeof(struct pm_heap) +                             \
+     PM_TLB_SLOTS_MAX * sizeof(struct pm_pool *) + PM_BATCH_SLOTS * sizeof(struct pm_batch))
 
-/* What a thread without a heap points to: it serves nothing, so every call is slow.  One slot. */
+/* What a thread without a heap points to: it serves nothing, so every call is slow.  It has neither
+ * bins nor batches, and one slot. */
 extern struct pm_heap pm_heap_none;
+
+/* Makes a heap without pools of PM_HEAP_BYTES that are zero. */
+struct pm_heap *pm_heap_in(void *memory);
 
 /* Fills in the tables of a heap without pools.  Of its batches there are none. */
 void pm_heap_clear(struct pm_heap *heap);
@@ -106,10 +109,22 @@ void pm_heap_take_back(struct pm_heap *heap, struct pm_pool *pool);
  * and was freed into so often that it is time to look at the clock. */
 void pm_heap_pushed(struct pm_heap *heap, struct pm_pool *pool);
 
-/* Where the current pool of a class above PM_DIRECT_MAX stands. */
-PM_INLINE struct pm_pool **pm_heap_direct_medium(struct pm_heap *heap, unsigned class)
+/* Whence comes a block of so many bytes, up to PM_DIRECT_MAX; */
+PM_INLINE struct pm_pool *pm_heap_direct(const struct pm_heap *heap, size_t size)
 {
-    return &heap->direct[PM_DIRECT_MEDIUM - PM_CLASS_MEDIUM + class];
+    return heap->direct[(size + PM_GRANULE - 1) / PM_GRANULE];
+}
+
+/* an object, up to PM_OBJECT_MAX; */
+PM_INLINE struct pm_pool *pm_heap_direct_object(const struct pm_heap *heap, size_t size)
+{
+    return heap->direct[PM_DIRECT_OBJECTS + (size + PM_OBJECT_STEP - 1) / PM_OBJECT_STEP];
+}
+
+/* a block of a class above PM_DIRECT_MAX. */
+PM_INLINE struct pm_pool *pm_heap_direct_medium(const struct pm_heap *heap, unsigned class)
+{
+    return heap->direct[PM_DIRECT_MEDIUM - PM_CLASS_MEDIUM + class];
 }
 
 /* Where the table has the pool of the slice of `address`, if it has it. */

@@ -52,16 +52,15 @@ void pm_heap_check(struct pm_heap *heap)
     for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1)
         check_bin(heap, class);
     for (size_t size = 0; size <= PM_DIRECT_MAX; size += PM_GRANULE) {
-        if (heap->direct[size / PM_GRANULE] != heap->bin[pm_class_of(size)].current)
+        if (pm_heap_direct(heap, size) != heap->bin[pm_class_of(size)].current)
             pm_fatal_broken("direct[] names the current pool", heap);
     }
     for (size_t size = 0; size <= PM_OBJECT_MAX; size += PM_OBJECT_STEP) {
-        struct pm_pool *current = heap->bin[pm_class_of_object(size)].current;
-        if (heap->direct[PM_DIRECT_OBJECTS + size / PM_OBJECT_STEP] != current)
+        if (pm_heap_direct_object(heap, size) != heap->bin[pm_class_of_object(size)].current)
             pm_fatal_broken("direct[] names the current pool for objects", heap);
     }
     for (unsigned class = PM_CLASS_MEDIUM; class < PM_CLASS_OBJECTS; class += 1) {
-        if (*pm_heap_direct_medium(heap, class) != heap->bin[class].current)
+        if (pm_heap_direct_medium(heap, class) != heap->bin[class].current)
             pm_fatal_broken("direct[] names the current pool of a class", heap);
     }
     for (size_t slot = 0; slot <= heap->tlb_mask; slot++) {

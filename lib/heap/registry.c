@@ -18,12 +18,12 @@ struct pm_heap *pm_registry_last_locked(void)
 
 static struct pm_heap *make_locked(void)
 {
-    struct pm_heap *heap = pm_meta_alloc(PM_HEAP_BYTES);
-    if (heap != NULL) {
-        pm_heap_clear(heap);
-        heap->next = last;
-        last = heap;
-    }
+    void *memory = pm_meta_alloc(PM_HEAP_BYTES);
+    if (memory == NULL)
+        return NULL;
+    struct pm_heap *heap = pm_heap_in(memory);
+    heap->next = last;
+    last = heap;
     return heap;
 }
 

@@ -11,13 +11,12 @@
 #include "heap/census.h"
 #include "heap/heap.h"
 
-/* A heap of the test's own, with room for what lies behind it. */
-#define UNIT_HEAP                                                                                  \
-    {                                                                                              \
-        .tlb = {                                                                                   \
-            [(PM_HEAP_BYTES - sizeof(struct pm_heap)) / sizeof(struct pm_pool *) - 1] = NULL       \
-        }                                                                                          \
-    }
+/* A heap of the test's own; it needs a pm_heap_clear(). */
+#define UNIT_HEAP(name)                                                                            \
+    static struct pm_bin name##_bins[PM_CLASS_COUNT];                                              \
+    static struct pm_batch name##_batches[PM_BATCH_SLOTS];                                         \
+    static struct pm_heap name = {                                                                 \
+        .bin = name##_bins, .batch = name##_batches, .tlb = {[PM_TLB_SLOTS_MAX - 1] = NULL}}
 
 /* The pool that a block lies in. */
 static inline struct pm_pool *unit_pool_of(const void *block)

@@ -16,7 +16,8 @@ enum { SIZE = 100 };
 /* As in remote.c: what a batch holds when it goes. */
 enum { BATCH_BLOCKS = 32, BATCH_BYTES = 4096 };
 
-static struct pm_heap owner = UNIT_HEAP, other = UNIT_HEAP;
+UNIT_HEAP(owner);
+UNIT_HEAP(other);
 
 static void setup(void)
 {

@@ -9,7 +9,8 @@
 
 enum { CLASS = 12 };
 
-static struct pm_heap heap = UNIT_HEAP, other = UNIT_HEAP;
+UNIT_HEAP(heap);
+UNIT_HEAP(other);
 
 /* A claimed pool with `live` live blocks, the lowest numbers. */
 static struct pm_pool *pool_with(uint32_t live)

@@ -11,7 +11,8 @@
 /* The last two as in heap.c. */
 enum { CLASS = 20, FULL_KEPT = 64, FULL_KEPT_REMOTE = 4 };
 
-static struct pm_heap heap = UNIT_HEAP, other = UNIT_HEAP;
+UNIT_HEAP(heap);
+UNIT_HEAP(other);
 
 static void setup(void)
 {

@@ -15,7 +15,8 @@
 /* The last three as in heap.c. */
 enum { CLASS = 20, BLOCKS = 2000, IDLE_STEP = 128 << 10, IDLE_MAX = 256 << 10 };
 
-static struct pm_heap heap = UNIT_HEAP, other = UNIT_HEAP;
+UNIT_HEAP(heap);
+UNIT_HEAP(other);
 
 static void setup(void)
 {

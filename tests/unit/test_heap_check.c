@@ -7,7 +7,8 @@
 
 enum { CLASS = 20 };
 
-static struct pm_heap heap = UNIT_HEAP, other = UNIT_HEAP;
+UNIT_HEAP(heap);
+UNIT_HEAP(other);
 
 static void setup(void)
 {
@@ -48,7 +49,7 @@ static void object_is_stale(struct pm_pool *pool)
 
 static void medium_is_stale(struct pm_pool *pool)
 {
-    *pm_heap_direct_medium(&heap, PM_CLASS_MEDIUM) = pool;
+    heap.direct[PM_DIRECT_MEDIUM] = pool;
 }
 
 static void tlb_has_a_wrong_slot(struct pm_pool *pool)

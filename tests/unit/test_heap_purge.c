@@ -10,7 +10,7 @@
 
 enum { CLASS = 3, POOLS = 6 };
 
-static struct pm_heap heap = UNIT_HEAP;
+UNIT_HEAP(heap);
 static void *kept[POOLS];
 
 /* Partial pools with one live block each, and a current one. */

@@ -255,7 +255,7 @@ END_TEST
 
 START_TEST(pages_inside_pools_end_it_too)
 {
-    static struct pm_heap heap = UNIT_HEAP;
+    UNIT_HEAP(heap);
     pm_heap_clear(&heap);
     make_large();
     struct pm_pool *pool = pm_pool_create(0, PM_POOL_REGULAR, &heap);

@@ -9,7 +9,7 @@
 
 enum { AROUND = 65536, RANDOMS = 50000 };
 
-static struct pm_heap owner = UNIT_HEAP;
+UNIT_HEAP(owner);
 
 /* The regular pools of all classes, then the small ones. */
 enum { KINDS = 2 * PM_CLASS_COUNT, LEAD = 48 };

@@ -6,7 +6,7 @@
 
 #include "arena/ownermap.h"
 
-static struct pm_heap owner = UNIT_HEAP;
+UNIT_HEAP(owner);
 
 /* In the middle of the owner's list of used_pool(). */
 static void link_to(struct pm_pool *pool, uint32_t next)

@@ -9,7 +9,8 @@
 
 enum { SMALL = 3, ROUNDS = 200 };
 
-static struct pm_heap owner = UNIT_HEAP, other = UNIT_HEAP;
+UNIT_HEAP(owner);
+UNIT_HEAP(other);
 static struct pm_pool *pool;
 static char *blocks[PM_POOL_LIMIT_MAX]; /* live ones by number, filled with it */
 

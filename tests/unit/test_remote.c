@@ -13,7 +13,8 @@
 
 enum { THREADS = 4, BLOCKS = 4000, SIZE = 100, ROUNDS = 20 };
 
-static struct pm_heap owner = UNIT_HEAP, other = UNIT_HEAP;
+UNIT_HEAP(owner);
+UNIT_HEAP(other);
 static void *blocks[THREADS][BLOCKS];
 
 static void setup(void)
