@@ -15,7 +15,8 @@
 #include "config.h"
 
 enum {
-    TICK_REFILLS = 16,         /* refills between two looks at the clock */
+    LOOK_REFILLS = 4,          /* refills between two looks at the clock, */
+    FLUSH_REFILLS = 16,        /* and between two times that remote frees are sent */
     DEBUG_CHECK_REFILLS = 256, /* refills between two full checks in debug builds */
     PARTIAL_LOOKED = 8,        /* partial pools asked for a block before fresh memory is used */
     DIRECT_MOST = 4,           /* entries of direct[] for one class */
@@ -266,6 +267,8 @@ static struct pm_pool *take_last_partial(struct pm_bin *bin)
 static void look_at_clock(struct pm_heap *heap)
 {
     uint64_t now = pm_os_clock_ms();
+    if (PM_LIKELY(now == heap->look_ms)) /* the clock goes in steps of milliseconds */
+        return;
     pm_background_note(now);
     pm_purge_tick(now);
     pm_heap_tick(heap, now);
@@ -274,10 +277,10 @@ static void look_at_clock(struct pm_heap *heap)
 static void on_refill(struct pm_heap *heap)
 {
     heap->refills++;
-    if (PM_UNLIKELY(heap->refills % TICK_REFILLS == 0)) {
+    if (PM_UNLIKELY(heap->refills % FLUSH_REFILLS == 0))
         pm_remote_flush(heap);
+    if (PM_UNLIKELY(heap->refills % LOOK_REFILLS == 0))
         look_at_clock(heap);
-    }
     if (PM_DEBUG && heap->refills % DEBUG_CHECK_REFILLS == 0)
         pm_heap_check(heap);
 }

@@ -7,8 +7,8 @@
  * fetch several at once.
  *
  * A batch is bounded in number and in bytes, as its blocks are of use to nobody
- * meanwhile.  It goes when it is full, when another slice needs its slot, and each time
- * its heap looks at the clock (heap_purge.c).
+ * meanwhile.  It goes when it is full, when another slice needs its slot, and every so
+ * many refills of its heap.
  */
 #include "heap/remote.h"
 

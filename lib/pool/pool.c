@@ -16,6 +16,8 @@ enum {
     BLOCKS_GOOD = 32,   /* and for these if two slices are enough; */
     BLOCKS_SMALL = 2,   /* if they are not, a small one for these */
     CARVE_BYTES = 4096, /* how much memory is made ready at one time */
+    FREES_MIN = 64,     /* frees into a current pool between two looks at the clock */
+    FREES_MAX = 128,
 };
 
 struct pm_pool pm_pool_none = {.free = PM_LINK_NONE};
@@ -89,12 +91,12 @@ static void clear_links(struct pm_pool *pool)
         pm_link_set(pool, block, PM_LINK_NONE);
 }
 
-/* After so many frees the heap looks at the clock.  More than there are blocks; and the clock is
- * not to be what frees into a pool of few blocks cost. */
+/* After so many frees the heap looks at the clock: that is not to be what frees into a pool of few
+ * blocks cost, nor is a program that wakes up to have to make thousands of them. */
 static uint16_t used_current_for(const struct pm_shape *shape)
 {
-    uint16_t twice = (uint16_t)(2 * (shape->limit - shape->first));
-    return twice > 64 ? twice : 64;
+    uint32_t twice = 2u * (uint32_t)(shape->limit - shape->first);
+    return (uint16_t)(twice < FREES_MIN ? FREES_MIN : twice > FREES_MAX ? FREES_MAX : twice);
 }
 
 static void fill_in(struct pm_pool *pool, unsigned class, const struct pm_shape *shape)

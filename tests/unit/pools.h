@@ -56,6 +56,13 @@ static inline void *unit_pop(struct pm_heap *from, unsigned class)
     return pool == NULL ? NULL : pm_pool_pop(pool);
 }
 
+/* Frees a block into a current pool, as its owner does that looks at the clock now and then. */
+static inline void unit_push(struct pm_pool *pool, uint32_t block)
+{
+    if (pm_pool_push(pool, block))
+        pool->used = pool->used_current;
+}
+
 /* The number of the pool's `i`th block. */
 static inline uint32_t unit_nth(const struct pm_pool *pool, uint32_t i)
 {

@@ -218,11 +218,11 @@ START_TEST(one_live_block_is_found)
     uint32_t kept = unit_nth(pool, (uint32_t)(unit_random(&state) % taken));
     for (uint32_t block = pool->shape.first; block < unit_nth(pool, taken); block++) {
         if (block != kept)
-            pm_pool_push(pool, block);
+            unit_push(pool, block);
     }
     pm_pool_purge(pool);
     ck_assert(pm_pool_has_live(pool));
-    pm_pool_push(pool, kept);
+    unit_push(pool, kept);
     ck_assert(!pm_pool_has_live(pool));
     pm_pool_check(pool);
 }
