@@ -263,8 +263,7 @@ static struct pm_pool *take_last_partial(struct pm_bin *bin)
     return pool;
 }
 
-/* Purging is done on the occasion of calls; each of these is rare and may take some time. */
-static void look_at_clock(struct pm_heap *heap)
+void pm_heap_look(struct pm_heap *heap)
 {
     uint64_t now = pm_os_clock_ms();
     if (PM_LIKELY(now == heap->look_ms)) /* the clock goes in steps of milliseconds */
@@ -280,7 +279,7 @@ static void on_refill(struct pm_heap *heap)
     if (PM_UNLIKELY(heap->refills % FLUSH_REFILLS == 0))
         pm_remote_flush(heap);
     if (PM_UNLIKELY(heap->refills % LOOK_REFILLS == 0))
-        look_at_clock(heap);
+        pm_heap_look(heap);
     if (PM_DEBUG && heap->refills % DEBUG_CHECK_REFILLS == 0)
         pm_heap_check(heap);
 }
@@ -422,7 +421,7 @@ void pm_heap_pushed(struct pm_heap *heap, struct pm_pool *pool)
         keep_or_go(heap, bin, pool);
     } else if (pool->state == PM_POOL_CURRENT) {
         pool->used = pool->used_current - 1; /* not as if nothing had come back */
-        look_at_clock(heap);
+        pm_heap_look(heap);
     } else {
         partial_to_gone(heap, pool);
     }

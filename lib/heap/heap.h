@@ -152,6 +152,10 @@ size_t pm_heap_purge_floating(bool all);
 /* All of them, but for the sake of growth: it costs no arena its huge pages. */
 void pm_heap_tidy(struct pm_heap *heap);
 
+/* Purging is done on the occasion of calls that are rare and may take some time; this looks at
+ * the clock, and does what is due. */
+void pm_heap_look(struct pm_heap *heap);
+
 /* Some time has passed: does what the decay time asks for. */
 void pm_heap_tick(struct pm_heap *heap, uint64_t now);
 

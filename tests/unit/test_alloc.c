@@ -32,6 +32,19 @@ START_TEST(every_small_size)
 }
 END_TEST
 
+/* What has aged inside pools goes back in a program that only uses large blocks by now, too. */
+START_TEST(frees_of_large_blocks_look_at_the_clock)
+{
+    void *small = pm_alloc(100), *large = pm_alloc(100000);
+    pm_tls_heap->look_ms = 1;
+    pm_tls_heap->tick_ms = 0;
+    pm_free(large, "free");
+    ck_assert_uint_gt(pm_tls_heap->look_ms, 1);
+    ck_assert_uint_eq(pm_tls_heap->tick_ms, pm_tls_heap->look_ms);
+    pm_free(small, "free");
+}
+END_TEST
+
 START_TEST(errno_is_kept_by_what_succeeds)
 {
     errno = MARK;
@@ -319,6 +332,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, objects_of_each_size_keep_to_themselves);
     tcase_add_test(tests, larger_objects_are_blocks_like_others);
     tcase_add_test(tests, zeroed_objects_are_zero_when_reused);
+    tcase_add_test(tests, frees_of_large_blocks_look_at_the_clock);
     tcase_add_test(tests, errno_is_kept_by_what_succeeds);
     tcase_add_test(tests, impossible_sizes_are_refused);
     tcase_add_test(tests, zeroed_blocks_are_zero_when_reused);
