@@ -60,7 +60,8 @@ class Objects(support.TestCase):
         self.assertEqual({id(one) % 64 for one in fresh[1000:]}, {0})
 
     def test_those_of_one_type_lie_side_by_side(self):
-        pairs = [((number,), str(number)) for number in range(100000, 102000)]  # 48 and 56 bytes
+        width = sys.getsizeof((1,)) + 8 - sys.getsizeof("")  # a word more than such a tuple
+        pairs = [((number,), str(number).zfill(width)) for number in range(100000, 102000)]
         pages = [{id(one) // 4096 for one in column} for column in zip(*pairs)]
         self.assertTrue(pages[0].isdisjoint(pages[1]))
 
