@@ -20,7 +20,7 @@ enum {
     DEBUG_CHECK_REFILLS = 256, /* refills between two full checks in debug builds */
     PARTIAL_LOOKED = 8,        /* partial pools asked for a block before fresh memory is used */
     DIRECT_MOST = 4,           /* entries of direct[] for one class */
-    FULL_KEPT = 64,            /* full pools of a class that stay with the heap, */
+    FULL_KEPT = 16,            /* full pools of a class that stay with the heap, */
     FULL_KEPT_REMOTE = 4,      /* and when it is others who free into them */
     IDLE_STEP = 128 << 10,     /* bytes of pools made between two looks at the idle ones */
     IDLE_MAX = 256 << 10,      /* bytes of idle pools that stay, even if they are most of all */

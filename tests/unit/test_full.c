@@ -9,7 +9,7 @@
 #include "heap/remote.h"
 
 /* The last two as in heap.c. */
-enum { CLASS = 20, FULL_KEPT = 64, FULL_KEPT_REMOTE = 4 };
+enum { CLASS = 20, FULL_KEPT = 16, FULL_KEPT_REMOTE = 4 };
 
 UNIT_HEAP(heap);
 UNIT_HEAP(other);
