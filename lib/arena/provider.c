@@ -73,15 +73,15 @@ void *pm_provider_obtain(size_t size, struct pm_provider *provider)
 
 void pm_provider_release(const struct pm_provider *provider, void *start, size_t size)
 {
+    int saved = errno; /* free() keeps it, whatever the provider does */
     if (pm_provider_is_system(provider) || pm_provider_am_inside()) {
         provider->free(provider->context, start, size);
-        return;
+    } else {
+        pm_lock(&pm_provider_lock);
+        atomic_store_explicit(&inside, pm_tls_self(), memory_order_relaxed);
+        provider->free(provider->context, start, size);
+        atomic_store_explicit(&inside, NULL, memory_order_relaxed);
+        pm_unlock(&pm_provider_lock);
     }
-    int saved = errno; /* free() keeps it, whatever the provider does */
-    pm_lock(&pm_provider_lock);
-    atomic_store_explicit(&inside, pm_tls_self(), memory_order_relaxed);
-    provider->free(provider->context, start, size);
-    atomic_store_explicit(&inside, NULL, memory_order_relaxed);
-    pm_unlock(&pm_provider_lock);
     errno = saved;
 }

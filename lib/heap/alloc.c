@@ -85,19 +85,18 @@ static PM_NOINLINE void *alloc_slow(size_t size)
     return alloc(size, PM_GRANULE, false);
 }
 
-/* NULL where there is no pool yet, or no memory. */
-PM_INLINE void *alloc_from_next(struct pm_pool *exhausted)
+/* The current pool of the same class is another one from now on. */
+PM_INLINE void *alloc_from_next(size_t size, const struct pm_pool *exhausted)
 {
-    if (PM_UNLIKELY(exhausted == &pm_pool_none))
-        return NULL;
     struct pm_pool *next = pm_heap_refill(pm_tls_heap, exhausted->class);
-    return PM_LIKELY(next != NULL) ? pm_pool_pop(next) : NULL;
+    return PM_LIKELY(next != NULL) ? pm_pool_pop(next) : alloc_again(size, PM_GRANULE, false);
 }
 
 void *pm_alloc_next(size_t size, struct pm_pool *exhausted)
 {
-    void *block = alloc_from_next(exhausted);
-    return PM_LIKELY(block != NULL) ? block : alloc_slow(size);
+    if (PM_UNLIKELY(exhausted == &pm_pool_none))
+        return alloc_slow(size);
+    return alloc_from_next(size, exhausted);
 }
 
 /* As pm_alloc(), but the class is worked out: a table for all sizes would take too many lines. */
@@ -120,8 +119,9 @@ static PM_NOINLINE void *alloc_object_slow(size_t size)
 
 void *pm_alloc_next_object(size_t size, struct pm_pool *exhausted)
 {
-    void *block = alloc_from_next(exhausted);
-    return PM_LIKELY(block != NULL) ? block : alloc_object_slow(size);
+    if (PM_UNLIKELY(exhausted == &pm_pool_none))
+        return alloc_object_slow(size);
+    return alloc_from_next(size, exhausted);
 }
 
 /* Who believes that the block has more bytes than it has will have written to them. */

@@ -11,12 +11,10 @@
 /* The number of blocks in use is at hand, but for pools that somebody allocates from. */
 static PM_RACY_READ size_t count_live(const struct pm_pool *pool)
 {
-    uint8_t state = __atomic_load_n(&pool->state, __ATOMIC_RELAXED); /* once: it may change */
-    if (state == PM_POOL_CURRENT)
-        return pm_pool_count_live(pool);
+    uint8_t state = __atomic_load_n(&pool->state, __ATOMIC_RELAXED);
     uint32_t used = state == PM_POOL_FULL ? pm_pool_blocks(pool) : pool->used;
-    if (used > pm_pool_blocks(pool)) /* a torn moment */
-        used = 0;
+    if (state == PM_POOL_CURRENT || __atomic_load_n(&pool->state, __ATOMIC_RELAXED) != state)
+        return pm_pool_count_live(pool);
     uint64_t word = atomic_load_explicit(&pool->remote, memory_order_relaxed);
     uint32_t remote = PM_REMOTE_COUNT(word);
     return used > remote ? used - remote : 0;

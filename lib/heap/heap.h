@@ -93,7 +93,7 @@ extern struct pm_heap pm_heap_none;
 /* Makes a heap without pools of PM_HEAP_BYTES that are zero. */
 struct pm_heap *pm_heap_in(void *memory);
 
-/* Fills in the tables of a heap without pools.  Of its batches there are none. */
+/* Fills in the tables of a heap without pools, none of whose batches has a block. */
 void pm_heap_clear(struct pm_heap *heap);
 
 /* A pool of `class` with a block on `free`, current from now on; NULL: no memory. */
