@@ -110,11 +110,9 @@ static void tlb_forget(struct pm_heap *heap, struct pm_pool *pool)
     }
 }
 
-/*
- * Makes `pool` the one that the tables name for every size of the class.  As many stores for all
- * classes, some of them in vain: the end of a loop is foreseen by the processor only where all
- * have the same, and costs more than the stores.
- */
+/* Makes `pool` the one that the table names for every size of the class.  As many stores for all
+ * classes, some of them in vain: of a loop that is longer for some the processor cannot foresee
+ * the end. */
 PM_INLINE void set_current(struct pm_heap *heap, struct pm_bin *bin, struct pm_pool *pool)
 {
     bin->current = pool;

@@ -2,8 +2,8 @@
  * list.h - pools in the order in which they came.
  *
  * The places form a ring that the list's own closes, so that the first and the last pool are no
- * special cases: where a pool stands is as good as random, and a branch that asks for it would
- * cost more than putting it there.
+ * special cases: where a pool stands is as good as random, and a branch on it would be foreseen
+ * as badly.
  */
 #ifndef PM_POOL_LIST_H
 #define PM_POOL_LIST_H
