@@ -19,7 +19,6 @@ enum {
     FLUSH_REFILLS = 16,        /* and between two times that remote frees are sent */
     DEBUG_CHECK_REFILLS = 256, /* refills between two full checks in debug builds */
     PARTIAL_LOOKED = 8,        /* partial pools asked for a block before fresh memory is used */
-    DIRECT_MOST = 4,           /* entries of direct[] for one class */
     FULL_KEPT = 16,            /* full pools of a class that stay with the heap, */
     FULL_KEPT_REMOTE = 4,      /* and when it is others who free into them */
     IDLE_STEP = 128 << 10,     /* bytes of pools made between two looks at the idle ones */
@@ -56,7 +55,7 @@ void pm_heap_tlb_enter(struct pm_heap *heap, const void *address, struct pm_pool
 /* Which entries of direct[] are of the class. */
 static void bin_set_direct(struct pm_bin *bin, unsigned class)
 {
-    size_t last, others = 0;
+    size_t last, others = 0; /* how many before that */
     if (class >= PM_CLASS_OBJECTS) {
         last = PM_DIRECT_OBJECTS + class - PM_CLASS_OBJECTS + 2;
         others = class == PM_CLASS_OBJECTS ? 2 : 0; /* nothing and half a granule */
@@ -66,8 +65,8 @@ static void bin_set_direct(struct pm_bin *bin, unsigned class)
         last = pm_class_size(class) / PM_GRANULE;
         others = class == 0 ? 1 : pm_class_granules(class) - 1; /* nothing */
     }
+    bin->direct_first = (uint16_t)(last - others);
     bin->direct_last = (uint16_t)last;
-    bin->direct_others = (uint16_t)others;
 }
 
 static void bin_clear(struct pm_bin *bin, unsigned class)
@@ -110,14 +109,12 @@ static void tlb_forget(struct pm_heap *heap, struct pm_pool *pool)
     }
 }
 
-/* Makes `pool` the one that the table names for every size of the class.  As many stores for all
- * classes, some of them in vain: of a loop that is longer for some the processor cannot foresee
- * the end. */
+/* Makes `pool` the one that the table names for every size of the class. */
 PM_INLINE void set_current(struct pm_heap *heap, struct pm_bin *bin, struct pm_pool *pool)
 {
     bin->current = pool;
-    for (size_t i = 0; i < DIRECT_MOST; i++)
-        heap->direct[bin->direct_last - (i < bin->direct_others ? i : bin->direct_others)] = pool;
+    for (size_t i = bin->direct_first; i <= bin->direct_last; i++)
+        heap->direct[i] = pool;
 }
 
 PM_INLINE void to_current(struct pm_heap *heap, struct pm_bin *bin, struct pm_pool *pool)

@@ -28,9 +28,8 @@
 struct pm_bin {
     struct pm_pool *current; /* pm_pool_none when there is none */
     struct pm_pool_list partial, full;
-    uint16_t full_count, full_kept;      /* how many are full, and how many of these may be kept */
-    uint16_t direct_last, direct_others; /* the entry of direct[] that names `current`, and how many
-                                          * before it do so, too */
+    uint16_t full_count, full_kept;     /* how many are full, and how many of these may be kept */
+    uint16_t direct_first, direct_last; /* the entries of direct[] that name `current` */
 };
 
 /*
