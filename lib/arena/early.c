@@ -13,7 +13,9 @@
 #define ALLOWED_MIN (256 * PM_KIB)
 #define PAID_MIN (8 * PM_MIB)
 
-static size_t booked[PM_EARLY_REASONS]; /* bytes so far; under pm_arena_lock */
+/* Under pm_arena_lock. */
+static size_t booked[PM_EARLY_REASONS]; /* bytes so far */
+static size_t most_resident;            /* at one time, as far as somebody looked */
 
 static size_t above(size_t bytes, size_t limit)
 {
@@ -42,6 +44,14 @@ static size_t allowed(void)
     return pm_arena_peak_used() / 16 + ALLOWED_MIN;
 }
 
+static size_t look_at_resident(void)
+{
+    size_t resident = pm_arena_used() + pm_arena_dirty_locked();
+    if (most_resident < resident)
+        most_resident = resident;
+    return resident;
+}
+
 /*
  * When more is resident than ever before, free pages that the program cannot use, as they lie
  * in the wrong places, may exceed what it used at one time by so much; then they
@@ -51,7 +61,7 @@ static size_t allowed(void)
 static size_t in_the_way(void)
 {
     static size_t record;
-    size_t resident = pm_arena_used() + pm_arena_dirty_locked();
+    size_t resident = look_at_resident();
     if (PM_LIKELY(resident <= record))
         return 0;
     record = resident;
@@ -69,12 +79,13 @@ static size_t in_the_way(void)
 /*
  * A process that drops what it built, as an interpreter does at its end, still touches code and
  * data that it never touched before: that would be its peak, if all it has dropped
- * stayed.  It is much at a time that goes, lest each pool have its system call.
+ * stayed.  It is much at a time that goes, lest each pool have its system call; and only as
+ * long as the process is near its peak, which what goes once may be enough to prevent.
  */
 static size_t left_by_pools(void)
 {
-    size_t dirty = pm_arena_dirty_locked();
-    if (PM_LIKELY(dirty <= allowed()))
+    size_t dirty = pm_arena_dirty_locked(), resident = look_at_resident();
+    if (PM_LIKELY(dirty <= allowed()) || resident + allowed() / 2 <= most_resident)
         return 0;
     size_t bytes = at_most(dirty, paid_for(PM_EARLY_POOLS));
     return bytes >= allowed() ? book(PM_EARLY_POOLS, bytes) : 0;
