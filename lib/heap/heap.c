@@ -24,7 +24,7 @@ enum {
     IDLE_STEP = 128 << 10,     /* bytes of pools made between two looks at the idle ones */
     IDLE_MAX = 256 << 10,      /* bytes of idle pools that stay, even if they are most of all */
     GROWTH_STEPS = 256,        /* of the peak, between two times idle ones go because it grows, */
-    GROWTH_MIN = 32 << 10,     /* and as many bytes */
+    GROWTH_MIN = 64 << 10,     /* and as many bytes */
     TIDY_STEP = 256 << 10, /* bytes of growth, at least, between two times all pools are purged */
 };
 

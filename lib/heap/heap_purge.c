@@ -19,8 +19,11 @@
 #include "os/os.h"
 #include "os/tls.h"
 
-/* So that no call takes much more than a millisecond. */
-enum { POOLS_AT_ONCE = 256, CLAIMED_AT_ONCE = 64 };
+enum {
+    POOLS_AT_ONCE = 256, /* so that no call takes much more than a millisecond, */
+    CLAIMED_AT_ONCE = 64,
+    GROWTH_WORTH = 12 << 10, /* bytes; single pages cost more time than they are worth */
+};
 
 static bool has_rested(struct pm_pool *pool, uint32_t used)
 {
@@ -37,12 +40,12 @@ struct work {
     int pools;
 };
 
-/* Without looking at each block: there may be a page to gain, and no huge page to lose. */
+/* Without looking at each block: there is so much free that pages are to be gained, and no huge
+ * page to be lost. */
 static bool serves_growth(const struct pm_pool *pool, uint32_t used)
 {
     size_t free = (size_t)(pool->carved - pool->shape.first - pool->withheld - used) * pool->size;
-    return free >= pm_os_page_size() &&
-           pm_arena_hugepages(pool->span.arena) != PM_HUGEPAGES_ADVISED;
+    return free >= GROWTH_WORTH && pm_arena_hugepages(pool->span.arena) != PM_HUGEPAGES_ADVISED;
 }
 
 static void purge(struct pm_pool *pool, enum which which, struct work *done)

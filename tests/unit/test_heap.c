@@ -67,7 +67,7 @@ START_TEST(an_idle_pool_goes_when_the_process_grows)
     ck_assert_ptr_nonnull(unit_pop(&heap, CLASS + 2));
     ck_assert_ptr_eq(heap.bin[CLASS].current, idle); /* not for a few pages */
     struct pm_span growth;
-    ck_assert(pm_spans_take(&growth, PM_SPAN_LARGE, 3, PM_SLICE));
+    ck_assert(pm_spans_take(&growth, PM_SPAN_LARGE, 5, PM_SLICE));
     pm_arena_use(&growth, PM_SPAN_CLEAN);
     ck_assert_ptr_nonnull(unit_pop(&heap, CLASS + 3));
     ck_assert_ptr_eq(heap.bin[CLASS].current, &pm_pool_none);

@@ -92,6 +92,19 @@ START_TEST(all_means_at_once)
 }
 END_TEST
 
+/* Half a pool is a page or two, each for a system call. */
+START_TEST(growth_has_the_pages_of_pools_that_are_mostly_free)
+{
+    struct pm_pool *pool = pm_list_first(&heap.bin[CLASS].partial);
+    take(pool, pm_pool_blocks(pool) / 2);
+    pm_heap_tidy(&heap);
+    ck_assert_uint_eq(pool->withheld, 0);
+    ck_assert_uint_eq(withheld(), POOLS - 2);
+    pm_heap_check(&heap);
+    check_kept();
+}
+END_TEST
+
 START_TEST(ticks_follow_the_decay)
 {
     pm_heap_tick(&heap, 10000);
@@ -229,6 +242,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, what_rests_is_purged_at_the_second_look);
     tcase_add_test(tests, what_is_in_use_is_left_alone);
     tcase_add_test(tests, all_means_at_once);
+    tcase_add_test(tests, growth_has_the_pages_of_pools_that_are_mostly_free);
     tcase_add_test(tests, ticks_follow_the_decay);
     tcase_add_test(tests, a_quiet_time_purges_at_once);
     tcase_add_test(tests, a_slow_time_is_not_quiet);
