@@ -8,6 +8,8 @@
 #include "arena/kept.h"
 #include "os/os.h"
 
+enum { DIRTY_LOOKED = 8 }; /* places where a long span may begin */
+
 struct pm_lock pm_arena_lock = PM_LOCK_INIT;
 struct pm_arena *pm_arena_list;
 
@@ -262,37 +264,76 @@ static bool is_for(const struct pm_arena *arena, enum pm_span_kind kind)
     return kind == PM_SPAN_POOL || pm_arena_hugepages(arena) != PM_HUGEPAGES_ADVISED;
 }
 
+static size_t count_dirty_in(const struct pm_arena *arena, size_t first, size_t slices)
+{
+    return pm_bitmap_count(arena->dirty, pm_arena_pages(first), pm_arena_pages(slices));
+}
+
 /* Most of them. */
 static bool are_dirty(const struct pm_arena *arena, size_t first, size_t slices)
 {
-    size_t page = pm_arena_pages(first), pages = pm_arena_pages(slices);
-    return pm_bitmap_count(arena->dirty, page, pages) >= pages - pages / 4;
+    size_t pages = pm_arena_pages(slices);
+    return count_dirty_in(arena, first, slices) >= pages - pages / 4;
 }
 
-PM_INLINE bool take(struct pm_span *span, size_t slices, size_t align, bool dirty_only)
+/*
+ * A long span need not begin where the free run does, at `first`: of what blocks side by side have
+ * left, it had better take what is resident than the clean pages before.  Of the first few places
+ * in the run where dirty pages begin, the one with most.
+ */
+static size_t find_dirty(const struct pm_arena *arena, size_t first, size_t slices)
 {
+    size_t last = pm_bitmap_next(arena->taken, first, arena->slices, true) - slices;
+    size_t page = pm_arena_pages(first), end = pm_arena_pages(last + slices);
+    size_t best = first, most = count_dirty_in(arena, first, slices);
+    for (int looked = 0; looked < DIRTY_LOOKED; looked++) {
+        page = pm_bitmap_next(arena->dirty, page, end, true);
+        if (page == end)
+            break;
+        size_t at = slice_of_page(page) < last ? slice_of_page(page) : last;
+        size_t dirty = count_dirty_in(arena, at, slices);
+        if (dirty > most) {
+            best = at;
+            most = dirty;
+        }
+        page = pm_bitmap_next(arena->dirty, page, end, false);
+    }
+    return best;
+}
+
+static size_t choose(struct pm_arena *arena, size_t slices, size_t align,
+                     enum pm_arena_choice choice)
+{
+    size_t first = find(arena, slices, align);
+    if (first == SIZE_MAX || choice == PM_ARENA_FIRST)
+        return first;
+    if (align == PM_SLICE && pm_arena_pages(slices) > PM_SPAN_PAGES && arena->dirty_count != 0)
+        first = find_dirty(arena, first, slices);
+    bool refused = choice == PM_ARENA_RESIDENT_ONLY && !are_dirty(arena, first, slices);
+    return refused ? SIZE_MAX : first;
+}
+
+static bool may_be(enum pm_arena_choice choice, size_t slices)
+{
+    return choice != PM_ARENA_RESIDENT_ONLY || total_dirty >= (slices << PM_SLICE_SHIFT) / 4 * 3;
+}
+
+bool pm_arena_take_locked(struct pm_span *span, size_t slices, size_t align,
+                          enum pm_arena_choice choice)
+{
+    if (!may_be(choice, slices))
+        return false;
     for (struct pm_arena *arena = pm_arena_list; arena != NULL && !arena->dedicated;
          arena = arena->next) {
         if (!is_for(arena, span->kind))
             continue;
-        size_t first = find(arena, slices, align);
-        if (first == SIZE_MAX || (dirty_only && !are_dirty(arena, first, slices)))
+        size_t first = choose(arena, slices, align, choice);
+        if (first == SIZE_MAX)
             continue;
         take_at(arena, first, span, slices);
         return true;
     }
     return false;
-}
-
-bool pm_arena_take_locked(struct pm_span *span, size_t slices, size_t align)
-{
-    return take(span, slices, align, false);
-}
-
-bool pm_arena_take_dirty_locked(struct pm_span *span, size_t slices)
-{
-    bool may_be = total_dirty >= (slices << PM_SLICE_SHIFT) / 4 * 3;
-    return may_be && take(span, slices, PM_SLICE, true);
 }
 
 bool pm_arena_extend_locked(struct pm_span *span, size_t slices)

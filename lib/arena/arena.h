@@ -74,13 +74,19 @@ extern struct pm_lock pm_arena_lock;
 /* The list's head; under pm_arena_lock.  Dedicated arenas may be many. */
 extern struct pm_arena *pm_arena_list;
 
+/* Which of the free pages a span is to have. */
+enum pm_arena_choice {
+    PM_ARENA_FIRST,         /* those where the run begins */
+    PM_ARENA_RESIDENT,      /* of a long span: resident ones of the run before clean ones */
+    PM_ARENA_RESIDENT_ONLY, /* these for the most part, or none */
+};
+
 /*
  * The books; all under pm_arena_lock.
  *
  * insert, remove: an arena of mapping.c's, to and from the list.
  * take:    fills `span`, of a kind already, with `slices` slices at an address aligned to
- *          `align`; false when no arena for that kind has them.
- * take_dirty: takes what take would take of an arena, if most of that is dirty.
+ *          `align`; false when no arena for that kind has them, or none such as are chosen.
  * extend:  makes `span` longer, and uses it all; false when the slices after it are not free.
  * free:    taken slices become free, and their pages dirty but for those in `clean`.
  * clean:   the pages of free slices are known to read as zero.
@@ -91,8 +97,8 @@ extern struct pm_arena *pm_arena_list;
  */
 void pm_arena_insert_locked(struct pm_arena *arena);
 void pm_arena_remove_locked(struct pm_arena *arena);
-bool pm_arena_take_locked(struct pm_span *span, size_t slices, size_t align);
-bool pm_arena_take_dirty_locked(struct pm_span *span, size_t slices);
+bool pm_arena_take_locked(struct pm_span *span, size_t slices, size_t align,
+                          enum pm_arena_choice choice);
 bool pm_arena_extend_locked(struct pm_span *span, size_t slices);
 void pm_arena_free_locked(struct pm_arena *arena, size_t first, size_t slices, uint64_t clean);
 void pm_arena_clean_locked(struct pm_arena *arena, size_t first, size_t slices);

@@ -58,14 +58,19 @@ static void insert(struct pm_arena *arena)
     make_room(excess);
 }
 
+/* What is wanted of the arenas. */
+struct wanted {
+    size_t slices, align;
+    enum pm_arena_choice choice;
+};
+
 /* From the arenas there are and `fresh`, if any; says how much should be purged now. */
-static bool take(struct pm_span *span, size_t slices, size_t align, struct pm_arena *fresh,
-                 size_t *excess)
+static bool take(struct pm_span *span, struct wanted want, struct pm_arena *fresh, size_t *excess)
 {
     pm_lock(&pm_arena_lock);
     if (fresh != NULL)
         pm_arena_insert_locked(fresh);
-    bool taken = pm_arena_take_locked(span, slices, align);
+    bool taken = pm_arena_take_locked(span, want.slices, want.align, want.choice);
     *excess = taken ? pm_early_excess_locked(PM_EARLY_GROWTH) : 0;
     pm_unlock(&pm_arena_lock);
     return taken;
@@ -85,28 +90,39 @@ static struct pm_arena *new_arena(enum pm_span_kind kind, size_t slices, size_t 
     return arena;
 }
 
-bool pm_spans_take(struct pm_span *span, enum pm_span_kind kind, size_t slices, size_t align)
+static bool take_or_map(struct pm_span *span, enum pm_span_kind kind, struct wanted want)
 {
     span->kind = (uint8_t)kind;
-    if (PM_UNLIKELY(align != PM_SLICE) && align < unit())
-        align = unit();
+    if (PM_UNLIKELY(want.align != PM_SLICE) && want.align < unit())
+        want.align = unit();
     size_t excess;
-    bool taken = take(span, slices, align, NULL, &excess);
+    bool taken = take(span, want, NULL, &excess);
     if (PM_UNLIKELY(!taken)) {
-        struct pm_arena *arena = new_arena(kind, slices, align);
-        taken = take(span, slices, align, arena, &excess);
+        struct pm_arena *arena = new_arena(kind, want.slices, want.align);
+        taken = take(span, want, arena, &excess);
     }
     make_room(excess);
+    return taken;
+}
+
+bool pm_spans_take(struct pm_span *span, enum pm_span_kind kind, size_t slices, size_t align)
+{
+    bool taken = take_or_map(span, kind, (struct wanted){slices, align, PM_ARENA_FIRST});
     if (taken && kind == PM_SPAN_POOL)
         pm_hugepages_try(span);
     return taken;
 }
 
-bool pm_spans_take_dirty(struct pm_span *span, size_t slices)
+bool pm_spans_take_resident(struct pm_span *span, size_t slices, size_t align)
+{
+    return take_or_map(span, PM_SPAN_LARGE, (struct wanted){slices, align, PM_ARENA_RESIDENT});
+}
+
+bool pm_spans_take_resident_only(struct pm_span *span, size_t slices)
 {
     span->kind = PM_SPAN_LARGE;
     pm_lock(&pm_arena_lock);
-    bool taken = pm_arena_take_dirty_locked(span, slices);
+    bool taken = pm_arena_take_locked(span, slices, PM_SLICE, PM_ARENA_RESIDENT_ONLY);
     pm_unlock(&pm_arena_lock);
     return taken;
 }

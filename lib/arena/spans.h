@@ -18,8 +18,12 @@ size_t pm_spans_slices(size_t bytes);
  */
 bool pm_spans_take(struct pm_span *span, enum pm_span_kind kind, size_t slices, size_t align);
 
-/* As pm_spans_take(), for a large block, but only slices that are resident for the most part. */
-bool pm_spans_take_dirty(struct pm_span *span, size_t slices);
+/* As pm_spans_take(), for a large block whose bytes will be written: resident pages are better than
+ * clean ones. */
+bool pm_spans_take_resident(struct pm_span *span, size_t slices, size_t align);
+
+/* As that, but no slices that are not resident for the most part. */
+bool pm_spans_take_resident_only(struct pm_span *span, size_t slices);
 
 /*
  * As pm_spans_take(), for a large block, in an arena of its own of just `bytes` (whole pages);

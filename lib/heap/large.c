@@ -41,7 +41,9 @@ static bool take(struct pm_large *large, size_t usable, size_t align, bool zero)
         return pm_spans_take_dedicated(span, pm_align_up(usable, pm_os_page_size()), align, zero);
     if (align < PM_SLICE)
         align = PM_SLICE;
-    return pm_spans_take(span, PM_SPAN_LARGE, pm_spans_slices(usable), align);
+    size_t slices = pm_spans_slices(usable);
+    return zero ? pm_spans_take(span, PM_SPAN_LARGE, slices, align)
+                : pm_spans_take_resident(span, slices, align);
 }
 
 static void enter(struct pm_large *large)
@@ -99,7 +101,7 @@ static void *copy_to_dirty(struct pm_large *large, size_t usable, size_t align)
     if (align > PM_SLICE || usable >= PM_DEDICATED_MIN)
         return NULL;
     struct pm_span old = large->span, span;
-    if (!pm_spans_take_dirty(&span, pm_spans_slices(usable)))
+    if (!pm_spans_take_resident_only(&span, pm_spans_slices(usable)))
         return NULL;
     memcpy((void *)span.start, (void *)old.start, large->usable);
     pm_arena_use(&span, PM_SPAN_CLEAN);

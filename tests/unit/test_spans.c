@@ -94,17 +94,64 @@ START_TEST(where_too_little_is_dirty_nothing_is_taken)
 {
     take(0, 60, PM_SLICE);
     struct pm_span *fence = take(1, 1, PM_SLICE), again = {.slices = 0};
-    ck_assert(!pm_spans_take_dirty(&again, 4)); /* what follows is clean */
+    ck_assert(!pm_spans_take_resident_only(&again, 4)); /* what follows is clean */
     uintptr_t start = spans[0].start;
     pm_spans_give(&spans[0]);
-    ck_assert(!pm_spans_take_dirty(&again, 61));
-    ck_assert(pm_spans_take_dirty(&again, 40));
+    ck_assert(!pm_spans_take_resident_only(&again, 61));
+    ck_assert(pm_spans_take_resident_only(&again, 40));
     ck_assert_uint_eq(again.start, start);
     ck_assert_int_eq(again.kind, PM_SPAN_LARGE);
     ck_assert_uint_eq(pm_arena_totals().dirty, 20 * PM_SLICE);
     ck_assert_uint_eq(pm_arena_totals().taken, 41 * PM_SLICE);
     pm_arena_check();
     ck_assert_ptr_nonnull(pm_ownermap_get(start_of(fence)));
+}
+END_TEST
+
+enum { LONG = 40 }; /* slices */
+
+/* A free run of three long spans, of which one is dirty; returns where that begins. */
+static uintptr_t leave_dirty(size_t one)
+{
+    for (size_t i = 0; i < 4; i++)
+        take(i, i == 3 ? 1 : LONG, PM_SLICE);
+    for (size_t i = 0; i < 3; i++) {
+        if (i != one)
+            pm_spans_give(&spans[i]);
+    }
+    pm_purge_all();
+    pm_spans_give(&spans[one]);
+    return spans[one].start;
+}
+
+START_TEST(a_long_block_takes_resident_pages_before_clean_ones)
+{
+    uintptr_t middle = leave_dirty(1);
+    struct pm_span again = {.slices = 0};
+    ck_assert(pm_spans_take_resident(&again, LONG, PM_SLICE));
+    ck_assert_uint_eq(again.start, middle);
+    ck_assert_uint_eq(pm_arena_totals().dirty, 0);
+    pm_arena_check();
+}
+END_TEST
+
+START_TEST(as_many_of_them_as_there_is_room_for)
+{
+    uintptr_t last = leave_dirty(2);
+    struct pm_span again = {.slices = 0};
+    ck_assert(pm_spans_take_resident(&again, LONG + 10, PM_SLICE));
+    ck_assert_uint_eq(again.start, last - 10 * PM_SLICE);
+    pm_arena_check();
+}
+END_TEST
+
+START_TEST(one_of_zeros_takes_clean_pages)
+{
+    uintptr_t middle = leave_dirty(1);
+    struct pm_span again = {.slices = 0};
+    ck_assert(pm_spans_take(&again, PM_SPAN_LARGE, LONG, PM_SLICE));
+    ck_assert_uint_eq(again.start, middle - LONG * PM_SLICE);
+    ck_assert_uint_eq(again.clean, PM_SPAN_CLEAN);
 }
 END_TEST
 
@@ -412,6 +459,9 @@ static void add(TCase *tests)
     tcase_add_test(tests, clean_taken_dirty_clean);
     tcase_add_test(tests, spans_are_aligned);
     tcase_add_test(tests, where_too_little_is_dirty_nothing_is_taken);
+    tcase_add_test(tests, a_long_block_takes_resident_pages_before_clean_ones);
+    tcase_add_test(tests, as_many_of_them_as_there_is_room_for);
+    tcase_add_test(tests, one_of_zeros_takes_clean_pages);
     tcase_add_test(tests, extend_takes_what_follows);
     tcase_add_test(tests, cut_frees_the_end);
     tcase_add_test(tests, remap_keeps_the_contents);
