@@ -103,7 +103,7 @@ void *pm_alloc_next(size_t size, struct pm_pool *exhausted)
 void *pm_alloc_medium(size_t size)
 {
     if (PM_LIKELY(size <= PM_POOL_SIZE_MAX)) {
-        struct pm_pool *pool = pm_heap_direct_medium(pm_tls_heap, pm_class_of_medium(size));
+        struct pm_pool *pool = pm_heap_direct_medium(pm_tls_heap, pm_class_by_eighths(size));
         if (PM_LIKELY(pool->free != PM_LINK_NONE))
             return pm_pool_pop(pool);
         return pm_alloc_next(size, pool);

@@ -29,8 +29,8 @@
 #define PM_OBJECT_MAX ((size_t)128)
 #define PM_OBJECT_STEP ((size_t)8)
 
-/* The class of a size from 129 to PM_POOL_SIZE_MAX. */
-PM_INLINE unsigned pm_class_of_medium(size_t size)
+/* The class of a size from 129 to PM_POOL_SIZE_MAX: a doubling has eight. */
+PM_INLINE unsigned pm_class_by_eighths(size_t size)
 {
     unsigned log2 = 63 - (unsigned)__builtin_clzll(size - 1); /* 2^log2 <= size - 1 */
     unsigned step = (unsigned)((size - 1) >> (log2 - 3));     /* 8 to 15 */
@@ -41,7 +41,7 @@ PM_INLINE unsigned pm_class_of_medium(size_t size)
 PM_INLINE unsigned pm_class_of(size_t size)
 {
     if (size > 128)
-        return pm_class_of_medium(size);
+        return pm_class_by_eighths(size);
     return size == 0 ? 0 : (unsigned)((size - 1) / PM_GRANULE);
 }
 
