@@ -119,12 +119,16 @@ enum { POOLS = 1600, PEAK = POOLS * PM_SLICE, ALLOWED = POOLS / 16 + 16 }; /* an
 
 static struct pm_span pools[POOLS];
 
+static void take_pool(int i)
+{
+    take_used(&pools[i], 1);
+    pools[i].kind = PM_SPAN_POOL;
+}
+
 static void build(void)
 {
-    for (int i = 0; i < POOLS; i++) {
-        take_used(&pools[i], 1);
-        pools[i].kind = PM_SPAN_POOL;
-    }
+    for (int i = 0; i < POOLS; i++)
+        take_pool(i);
 }
 
 START_TEST(pools_that_go_leave_a_sixteenth_of_the_peak)
@@ -139,14 +143,30 @@ START_TEST(pools_that_go_leave_a_sixteenth_of_the_peak)
 }
 END_TEST
 
-/* What has gone already is room enough for what the process may touch at its end. */
+static void drop(void)
+{
+    for (int i = 0; i < POOLS; i++)
+        pm_spans_give(&pools[i]);
+}
+
+/* What has gone already is room enough for what the process may touch next. */
 START_TEST(far_from_the_peak_they_leave_all)
 {
     build();
-    for (int i = 0; i < POOLS; i++)
+    drop();
+    ck_assert_uint_ge(pm_purge_total(), PEAK / 4 - 4 * PM_MIB);
+    ck_assert_uint_le(pm_purge_total(), PEAK / 4 - 4 * PM_MIB + (ALLOWED + 1) * PM_SLICE);
+    ck_assert_uint_eq(pm_arena_totals().dirty, PEAK - pm_purge_total());
+}
+END_TEST
+
+START_TEST(in_a_small_process_one_time_is_enough)
+{
+    for (int i = 0; i < POOLS / 4; i++)
+        take_pool(i);
+    for (int i = 0; i < POOLS / 4; i++)
         pm_spans_give(&pools[i]);
     ck_assert_uint_eq(unit_os_calls(UNIT_PURGE), 1);
-    ck_assert_uint_eq(pm_arena_totals().dirty, PEAK - (ALLOWED + 1) * PM_SLICE);
 }
 END_TEST
 
@@ -155,8 +175,7 @@ START_TEST(a_program_that_drops_its_pools_again_keeps_their_pages)
     uint64_t before = 0;
     for (int i = 0; i < 20; i++) {
         build();
-        for (int j = 0; j < POOLS; j++)
-            pm_spans_give(&pools[j]);
+        drop();
         if (i == 10)
             before = pm_purge_total();
     }
@@ -198,6 +217,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, growth_pays_once);
     tcase_add_test(tests, pools_that_go_leave_a_sixteenth_of_the_peak);
     tcase_add_test(tests, far_from_the_peak_they_leave_all);
+    tcase_add_test(tests, in_a_small_process_one_time_is_enough);
     tcase_add_test(tests, a_program_that_drops_its_pools_again_keeps_their_pages);
     tcase_add_test(tests, large_blocks_that_go_are_kept_for_the_next);
     tcase_add_test(tests, what_nobody_could_purge_is_not_paid_for);
