@@ -151,6 +151,10 @@ void pm_arena_unuse(struct pm_span *span, uint64_t pages);
 size_t pm_arena_used(void);
 size_t pm_arena_peak_used(void);
 
+/* Is this a small process so far, of those that live for some milliseconds?  There each system call
+ * counts; in others it is rather each page. */
+bool pm_arena_is_small(void);
+
 /* Is `address` inside any arena?  For messages only: takes the lock and walks. */
 bool pm_arena_contains(const void *address);
 

@@ -12,7 +12,6 @@
 
 #define ALLOWED_MIN (256 * PM_KIB)
 #define PAID_MIN (8 * PM_MIB)
-#define SMALL (16 * PM_MIB)
 
 /* Under pm_arena_lock. */
 static size_t booked[PM_EARLY_REASONS]; /* bytes so far */
@@ -78,26 +77,26 @@ static size_t in_the_way(void)
 }
 
 /*
- * How far below its peak a process must be for what it touches for the first time not to matter:
- * 300 KB in a small one that ends, tens of megabytes where a compiler of 150 goes on to its next
- * phase.
+ * What pools have left goes for the sake of what the process touches next (below).  Once some has
+ * gone a small process has room for that, and more goes when it is half of what is in use: in
+ * longer runs then, that is with fewer system calls.  Larger processes may go on to another phase
+ * with a peak of its own.
  */
-static size_t far_enough(void)
+static bool may_wait(size_t dirty, size_t resident)
 {
-    size_t growing = above(pm_arena_peak_used() / 4, SMALL / 4), least = allowed() / 2;
-    return growing > least ? growing : least;
+    return pm_arena_is_small() && resident + allowed() / 2 <= most_resident &&
+           dirty <= pm_arena_used() / 2;
 }
 
 /*
  * A process that drops what it built, as an interpreter does at its end, still touches code and
  * data that it never touched before: that would be its peak, if all it has dropped
- * stayed.  It is much at a time that goes, lest each pool have its system call; and only as
- * long as the process is near its peak, which what goes once may be enough to prevent.
+ * stayed.  It is much at a time that goes, lest each pool have its system call.
  */
 static size_t left_by_pools(void)
 {
     size_t dirty = pm_arena_dirty_locked(), resident = look_at_resident();
-    if (PM_LIKELY(dirty <= allowed()) || resident + far_enough() <= most_resident)
+    if (PM_LIKELY(dirty <= allowed()) || may_wait(dirty, resident))
         return 0;
     size_t bytes = at_most(dirty, paid_for(PM_EARLY_POOLS));
     return bytes >= allowed() ? book(PM_EARLY_POOLS, bytes) : 0;

@@ -22,7 +22,7 @@
 enum {
     POOLS_AT_ONCE = 256, /* so that no call takes much more than a millisecond, */
     CLAIMED_AT_ONCE = 64,
-    GROWTH_WORTH = 12 << 10, /* bytes; single pages cost more time than they are worth */
+    GROWTH_WORTH = 12 << 10, /* bytes, in a small process: less costs more time than it is worth */
 };
 
 static bool has_rested(struct pm_pool *pool, uint32_t used)
@@ -40,8 +40,8 @@ struct work {
     int pools;
 };
 
-/* Without looking at each block: there is so much free that pages are to be gained, and no huge
- * page to be lost. */
+/* Without looking at each block: there is so much free that pages may be gained, and no huge
+ * page is lost. */
 static bool serves_growth(const struct pm_pool *pool, uint32_t used)
 {
     size_t free = (size_t)(pool->carved - pool->shape.first - pool->withheld - used) * pool->size;
