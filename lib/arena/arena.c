@@ -9,7 +9,7 @@
 #include "os/os.h"
 
 enum {
-    DIRTY_LOOKED = 8,           /* places where a long span may begin */
+    DIRTY_LOOKED = 32,          /* places where a long span may begin */
     SMALL_PROCESS = 16 * PM_MIB /* bytes */
 };
 
@@ -286,25 +286,26 @@ static bool are_dirty(const struct pm_arena *arena, size_t first, size_t slices)
 
 /*
  * A long span need not begin where the free run does, at `first`: of what blocks side by side have
- * left, it had better take what is resident than the clean pages before.  Of the first few places
- * in the run where dirty pages begin, the one with most.
+ * left, it had better take what is resident than the clean pages before.  It looks at places where
+ * dirty pages begin, a quarter of its length apart; a place must be worth splitting the run.
  */
 static size_t find_dirty(const struct pm_arena *arena, size_t first, size_t slices)
 {
     size_t last = pm_bitmap_next(arena->taken, first, arena->slices, true) - slices;
-    size_t page = pm_arena_pages(first), end = pm_arena_pages(last + slices);
+    size_t pages = pm_arena_pages(slices), end = pm_arena_pages(last + slices);
     size_t best = first, most = count_dirty_in(arena, first, slices);
-    for (int looked = 0; looked < DIRTY_LOOKED; looked++) {
+    size_t at = first, page = pm_arena_pages(first);
+    for (int looked = 0; looked < DIRTY_LOOKED && at < last; looked++) {
         page = pm_bitmap_next(arena->dirty, page, end, true);
         if (page == end)
             break;
-        size_t at = slice_of_page(page) < last ? slice_of_page(page) : last;
+        at = slice_of_page(page) < last ? slice_of_page(page) : last;
         size_t dirty = count_dirty_in(arena, at, slices);
-        if (dirty > most) {
+        if (dirty >= most + pages / 8) {
             best = at;
             most = dirty;
         }
-        page = pm_bitmap_next(arena->dirty, page, end, false);
+        page = pm_arena_pages(at) + pages / 4;
     }
     return best;
 }
@@ -315,10 +316,10 @@ static size_t choose(struct pm_arena *arena, size_t slices, size_t align,
     size_t first = find(arena, slices, align);
     if (first == SIZE_MAX || choice == PM_ARENA_FIRST)
         return first;
-    if (align == PM_SLICE && pm_arena_pages(slices) > PM_SPAN_PAGES && arena->dirty_count != 0)
-        first = find_dirty(arena, first, slices);
-    bool refused = choice == PM_ARENA_RESIDENT_ONLY && !are_dirty(arena, first, slices);
-    return refused ? SIZE_MAX : first;
+    if (choice == PM_ARENA_RESIDENT_ONLY)
+        return are_dirty(arena, first, slices) ? first : SIZE_MAX;
+    bool may_move = align == PM_SLICE && pm_arena_pages(slices) > PM_SPAN_PAGES;
+    return may_move && arena->dirty_count != 0 ? find_dirty(arena, first, slices) : first;
 }
 
 static bool may_be(enum pm_arena_choice choice, size_t slices)

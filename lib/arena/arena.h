@@ -78,7 +78,7 @@ extern struct pm_arena *pm_arena_list;
 enum pm_arena_choice {
     PM_ARENA_FIRST,         /* those where the run begins */
     PM_ARENA_RESIDENT,      /* of a long span: resident ones of the run before clean ones */
-    PM_ARENA_RESIDENT_ONLY, /* these for the most part, or none */
+    PM_ARENA_RESIDENT_ONLY, /* those where the run begins, and there is room to grow, if most are */
 };
 
 /*

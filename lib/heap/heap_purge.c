@@ -5,8 +5,8 @@
  * again soon: a pool is looked at every decay time, and its free pages go
  * when as many blocks are in use as the last time, and it was not current since.  When a
  * heap has not even asked for the time that long, all go at once.  Each pool is purged
- * once, until its use changes.  While the process grows all go as well, as they serve before
- * new ones are asked for; but not where that would split huge pages.
+ * once, until its use changes.  While the process grows they go as well, as they serve before
+ * new ones are asked for; but not where that would split huge pages, nor few of a small process.
  */
 #include <limits.h>
 
@@ -40,12 +40,13 @@ struct work {
     int pools;
 };
 
-/* Without looking at each block: there is so much free that pages may be gained, and no huge
- * page is lost. */
+/* Without looking at each block: pages may be gained, as many as are worth it, and no huge page is
+ * lost. */
 static bool serves_growth(const struct pm_pool *pool, uint32_t used)
 {
     size_t free = (size_t)(pool->carved - pool->shape.first - pool->withheld - used) * pool->size;
-    return free >= GROWTH_WORTH && pm_arena_hugepages(pool->span.arena) != PM_HUGEPAGES_ADVISED;
+    return free >= pm_os_page_size() && (free >= GROWTH_WORTH || !pm_arena_is_small()) &&
+           pm_arena_hugepages(pool->span.arena) != PM_HUGEPAGES_ADVISED;
 }
 
 static void purge(struct pm_pool *pool, enum which which, struct work *done)

@@ -6,6 +6,7 @@
 
 #include "arena/arena.h"
 #include "arena/ownermap.h"
+#include "arena/purge.h"
 #include "heap/alloc.h"
 #include "heap/large.h"
 #include "pool/sizeclass.h"
@@ -43,6 +44,54 @@ static void *filled(size_t size)
     unit_fill(block, size, 3);
     return block;
 }
+
+/* A hole: 2 MiB that are clean, and as many that are not. */
+START_TEST(zeros_are_clean_pages_and_others_resident_ones)
+{
+    char *clean = filled(2 * PM_MIB), *dirty = filled(2 * PM_MIB), *fence = filled(40000);
+    ck_assert_ptr_eq(clean + 2 * PM_MIB, dirty);
+    pm_large_free(large_at(clean), clean, "free");
+    pm_purge_all();
+    pm_large_free(large_at(dirty), dirty, "free");
+    void *resident = pm_large_alloc(PM_MIB, 16, false);
+    ck_assert_ptr_eq(resident, dirty);
+    pm_large_free(large_at(resident), resident, "free");
+    void *zeros = pm_large_alloc(PM_MIB, 16, true);
+    ck_assert_ptr_eq(zeros, clean);
+    ck_assert(unit_is_zero(zeros, PM_MIB));
+    ck_assert_ptr_nonnull(fence);
+}
+END_TEST
+
+/* Two holes whose ends are resident: copied to these, it would have no room to grow, and go from
+ * one to the other. */
+START_TEST(a_block_that_grows_in_small_steps_is_hardly_ever_copied)
+{
+    enum { CLEAN = 14 * PM_MIB, DIRTY = 16 * PM_MIB };
+    char *arena = filled(31 * PM_MIB), *clean[2], *dirty[2]; /* one for all of them */
+    for (int i = 0; i < 2; i++) {
+        clean[i] = filled(CLEAN);
+        dirty[i] = filled(DIRTY);
+        ck_assert_ptr_eq(clean[i] + CLEAN, dirty[i]);
+        ck_assert_ptr_eq(dirty[i] + DIRTY, filled(40000));
+    }
+    for (int i = 0; i < 2; i++)
+        pm_large_free(large_at(clean[i]), clean[i], "free");
+    pm_purge_all();
+    for (int i = 0; i < 2; i++)
+        pm_large_free(large_at(dirty[i]), dirty[i], "free");
+    char *block = filled(DIRTY);
+    int moves = 0;
+    for (size_t size = DIRTY; size < CLEAN + DIRTY - PM_MIB; size += PM_SLICE) {
+        char *next = pm_large_resize(large_at(block), size, 16);
+        ck_assert_ptr_nonnull(next);
+        moves += next != block;
+        block = next;
+    }
+    ck_assert_int_le(moves, 4);
+    ck_assert_ptr_nonnull(arena);
+}
+END_TEST
 
 START_TEST(waste_is_bounded)
 {
@@ -228,6 +277,8 @@ END_TEST
 static void add(TCase *tests)
 {
     tcase_add_checked_fixture(tests, setup, NULL);
+    tcase_add_test(tests, zeros_are_clean_pages_and_others_resident_ones);
+    tcase_add_test(tests, a_block_that_grows_in_small_steps_is_hardly_ever_copied);
     tcase_add_test(tests, waste_is_bounded);
     tcase_add_test(tests, alignment_is_kept);
     tcase_add_test(tests, zeroed_blocks_are_zero);

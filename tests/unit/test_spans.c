@@ -21,16 +21,21 @@ static void setup(void)
     pm_purge_set_decay(-1);
 }
 
-static struct pm_span *take(size_t i, size_t slices, size_t align)
+static struct pm_span *taken(size_t i, size_t slices, size_t align)
 {
-    spans[i] = (struct pm_span){0};
-    ck_assert(pm_spans_take(&spans[i], PM_SPAN_LARGE, slices, align));
     ck_assert_uint_eq(spans[i].slices, slices);
     ck_assert_uint_eq(spans[i].start % align, 0);
     was_clean[i] = spans[i].clean == PM_SPAN_CLEAN;
     pm_arena_use(&spans[i], PM_SPAN_CLEAN);
     pm_ownermap_set(spans[i].start, 1, &spans[i]);
     return &spans[i];
+}
+
+static struct pm_span *take(size_t i, size_t slices, size_t align)
+{
+    spans[i] = (struct pm_span){0};
+    ck_assert(pm_spans_take(&spans[i], PM_SPAN_LARGE, slices, align));
+    return taken(i, slices, align);
 }
 
 static void *start_of(const struct pm_span *span)
@@ -105,53 +110,6 @@ START_TEST(where_too_little_is_dirty_nothing_is_taken)
     ck_assert_uint_eq(pm_arena_totals().taken, 41 * PM_SLICE);
     pm_arena_check();
     ck_assert_ptr_nonnull(pm_ownermap_get(start_of(fence)));
-}
-END_TEST
-
-enum { LONG = 40 }; /* slices */
-
-/* A free run of three long spans, of which one is dirty; returns where that begins. */
-static uintptr_t leave_dirty(size_t one)
-{
-    for (size_t i = 0; i < 4; i++)
-        take(i, i == 3 ? 1 : LONG, PM_SLICE);
-    for (size_t i = 0; i < 3; i++) {
-        if (i != one)
-            pm_spans_give(&spans[i]);
-    }
-    pm_purge_all();
-    pm_spans_give(&spans[one]);
-    return spans[one].start;
-}
-
-START_TEST(a_long_block_takes_resident_pages_before_clean_ones)
-{
-    uintptr_t middle = leave_dirty(1);
-    struct pm_span again = {.slices = 0};
-    ck_assert(pm_spans_take_resident(&again, LONG, PM_SLICE));
-    ck_assert_uint_eq(again.start, middle);
-    ck_assert_uint_eq(pm_arena_totals().dirty, 0);
-    pm_arena_check();
-}
-END_TEST
-
-START_TEST(as_many_of_them_as_there_is_room_for)
-{
-    uintptr_t last = leave_dirty(2);
-    struct pm_span again = {.slices = 0};
-    ck_assert(pm_spans_take_resident(&again, LONG + 10, PM_SLICE));
-    ck_assert_uint_eq(again.start, last - 10 * PM_SLICE);
-    pm_arena_check();
-}
-END_TEST
-
-START_TEST(one_of_zeros_takes_clean_pages)
-{
-    uintptr_t middle = leave_dirty(1);
-    struct pm_span again = {.slices = 0};
-    ck_assert(pm_spans_take(&again, PM_SPAN_LARGE, LONG, PM_SLICE));
-    ck_assert_uint_eq(again.start, middle - LONG * PM_SLICE);
-    ck_assert_uint_eq(again.clean, PM_SPAN_CLEAN);
 }
 END_TEST
 
@@ -400,12 +358,23 @@ static void verify(const struct pm_span *span, unsigned tag)
         ck_assert_uint_eq(*(unsigned *)(span->start + (i << PM_SLICE_SHIFT)), tag);
 }
 
+static void take_any(unsigned i, size_t slices, size_t align, bool resident)
+{
+    if (!resident) {
+        take(i, slices, align);
+        return;
+    }
+    spans[i] = (struct pm_span){0};
+    ck_assert(pm_spans_take_resident(&spans[i], slices, align));
+    taken(i, slices, align);
+}
+
 static void random_step(uint64_t *state, unsigned i)
 {
     struct pm_span *span = &spans[i];
     size_t slices = 1 + unit_random(state) % (unit_random(state) % 8 == 0 ? 100 : 6);
     if (span->slices == 0) {
-        take(i, slices, PM_SLICE << unit_random(state) % 5);
+        take_any(i, slices, PM_SLICE << unit_random(state) % 5, unit_random(state) % 2 == 0);
         for (size_t s = 0; was_clean[i] && s < span->slices; s++)
             ck_assert_uint_eq(*(unsigned *)(span->start + (s << PM_SLICE_SHIFT)), 0);
         mark(span, 0, i + 1);
@@ -459,9 +428,6 @@ static void add(TCase *tests)
     tcase_add_test(tests, clean_taken_dirty_clean);
     tcase_add_test(tests, spans_are_aligned);
     tcase_add_test(tests, where_too_little_is_dirty_nothing_is_taken);
-    tcase_add_test(tests, a_long_block_takes_resident_pages_before_clean_ones);
-    tcase_add_test(tests, as_many_of_them_as_there_is_room_for);
-    tcase_add_test(tests, one_of_zeros_takes_clean_pages);
     tcase_add_test(tests, extend_takes_what_follows);
     tcase_add_test(tests, cut_frees_the_end);
     tcase_add_test(tests, remap_keeps_the_contents);

@@ -1,0 +1,95 @@
+/*
+ * test_places.c - where in a free run a long block begins.
+ */
+#include "unit.h"
+
+#include "arena/arena.h"
+#include "arena/ownermap.h"
+#include "arena/purge.h"
+#include "arena/spans.h"
+
+static struct pm_span spans[7];
+
+static void setup(void)
+{
+    unit_os_install();
+    pm_purge_set_decay(-1);
+}
+
+static void take(struct pm_span *one, size_t slices)
+{
+    ck_assert(pm_spans_take(one, PM_SPAN_LARGE, slices, PM_SLICE));
+    pm_arena_use(one, PM_SPAN_CLEAN);
+    pm_ownermap_set(one->start, 1, one);
+}
+
+enum { LONG = 40 }; /* slices */
+
+/* A free run of what spans of these lengths have left, side by side; returns its start.  Those with
+ * a bit in `dirty` are. */
+static uintptr_t leave(const size_t *lengths, size_t count, unsigned dirty)
+{
+    for (size_t i = 0; i < count; i++)
+        take(&spans[i], lengths[i]);
+    take(&spans[count], 1);
+    for (size_t i = 0; i < count; i++) {
+        if ((dirty >> i & 1) == 0)
+            pm_spans_give(&spans[i]);
+    }
+    pm_purge_all();
+    for (size_t i = 0; i < count; i++) {
+        if ((dirty >> i & 1) != 0)
+            pm_spans_give(&spans[i]);
+    }
+    return spans[0].start;
+}
+
+/* In slices: what is left, where of that a block of so many is to begin. */
+static const struct {
+    size_t lengths[6], count;
+    unsigned dirty;
+    size_t wanted, at;
+} places[] = {
+    {{LONG, LONG, LONG}, 3, 2, LONG, LONG},               /* what is resident */
+    {{LONG, LONG, LONG}, 3, 4, LONG + 10, 2 * LONG - 10}, /* though it hardly fits */
+    {{LONG, LONG, LONG}, 3, 2, 3 * LONG, 0},
+    {{LONG, LONG, LONG}, 3, 0, LONG, 0},
+    {{LONG, 1, LONG, LONG}, 4, 2, LONG, 0},             /* it is not worth a hole more */
+    {{LONG, 8, LONG, LONG}, 4, 10, LONG, 2 * LONG + 8}, /* the place with most of it */
+    {{1, 11, 1, 11, 1, LONG}, 6, 0x35, LONG, 24},
+};
+
+START_TEST(a_long_block_takes_resident_pages_before_clean_ones)
+{
+    uintptr_t start = leave(places[_i].lengths, places[_i].count, places[_i].dirty);
+    struct pm_span again = {.slices = 0};
+    ck_assert(pm_spans_take_resident(&again, places[_i].wanted, PM_SLICE));
+    ck_assert_uint_eq(again.start, start + places[_i].at * PM_SLICE);
+    pm_arena_check();
+}
+END_TEST
+
+START_TEST(others_begin_where_the_run_does)
+{
+    static const size_t lengths[] = {LONG, LONG, LONG};
+    uintptr_t start = leave(lengths, 3, 2);
+    struct pm_span again = {.slices = 0};
+    ck_assert(!pm_spans_take_resident_only(&again, LONG));
+    ck_assert(pm_spans_take(&again, PM_SPAN_LARGE, LONG, PM_SLICE));
+    ck_assert_uint_eq(again.start, start);
+    ck_assert_uint_eq(again.clean, PM_SPAN_CLEAN);
+}
+END_TEST
+
+static void add(TCase *tests)
+{
+    tcase_add_checked_fixture(tests, setup, NULL);
+    tcase_add_loop_test(tests, a_long_block_takes_resident_pages_before_clean_ones, 0,
+                        UNIT_COUNT_OF(places));
+    tcase_add_test(tests, others_begin_where_the_run_does);
+}
+
+int main(void)
+{
+    return unit_run("places", add);
+}
