@@ -5,8 +5,8 @@
  * again soon: a pool is looked at every decay time, and its free pages go
  * when as many blocks are in use as the last time, and it was not current since.  When a
  * heap has not even asked for the time that long, all go at once.  Each pool is purged
- * once, until its use changes.  While the process grows they go as well, as they serve before
- * new ones are asked for; but not where that would split huge pages, nor few of a small process.
+ * once, until its use changes.  While the process grows all go as well, as they serve before
+ * new ones are asked for; but not where that would split huge pages.
  */
 #include <limits.h>
 
@@ -19,11 +19,8 @@
 #include "os/os.h"
 #include "os/tls.h"
 
-enum {
-    POOLS_AT_ONCE = 256, /* so that no call takes much more than a millisecond, */
-    CLAIMED_AT_ONCE = 64,
-    GROWTH_WORTH = 12 << 10, /* bytes, in a small process: less costs more time than it is worth */
-};
+/* So that no call takes much more than a millisecond. */
+enum { POOLS_AT_ONCE = 256, CLAIMED_AT_ONCE = 64 };
 
 static bool has_rested(struct pm_pool *pool, uint32_t used)
 {
@@ -40,12 +37,11 @@ struct work {
     int pools;
 };
 
-/* Without looking at each block: pages may be gained, as many as are worth it, and no huge page is
- * lost. */
+/* Without looking at each block: there may be a page to gain, and no huge page to lose. */
 static bool serves_growth(const struct pm_pool *pool, uint32_t used)
 {
     size_t free = (size_t)(pool->carved - pool->shape.first - pool->withheld - used) * pool->size;
-    return free >= pm_os_page_size() && (free >= GROWTH_WORTH || !pm_arena_is_small()) &&
+    return free >= pm_os_page_size() &&
            pm_arena_hugepages(pool->span.arena) != PM_HUGEPAGES_ADVISED;
 }
 

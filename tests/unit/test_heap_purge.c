@@ -4,9 +4,7 @@
  */
 #include "pools.h"
 
-#include "arena/arena.h"
 #include "arena/purge.h"
-#include "arena/spans.h"
 #include "heap/floating.h"
 #include "heap/heap.h"
 
@@ -94,30 +92,14 @@ START_TEST(all_means_at_once)
 }
 END_TEST
 
-/* Half a pool is a page or two, each for a system call. */
-START_TEST(growth_has_the_pages_of_pools_that_are_mostly_free)
+START_TEST(growth_has_all_of_them)
 {
     struct pm_pool *pool = pm_list_first(&heap.bin[CLASS].partial);
-    take(pool, pm_pool_blocks(pool) / 2);
-    pm_heap_tidy(&heap);
-    ck_assert_uint_eq(pool->withheld, 0);
-    ck_assert_uint_eq(withheld(), POOLS - 2);
-    pm_heap_check(&heap);
-    check_kept();
-}
-END_TEST
-
-START_TEST(in_a_larger_process_it_has_all_of_them)
-{
-    struct pm_pool *pool = pm_list_first(&heap.bin[CLASS].partial);
-    struct pm_span large;
-    ck_assert(pm_arena_is_small());
-    ck_assert(pm_spans_take(&large, PM_SPAN_LARGE, 17 * PM_MIB >> PM_SLICE_SHIFT, PM_SLICE));
-    ck_assert(!pm_arena_is_small());
     take(pool, pm_pool_blocks(pool) / 2);
     pm_heap_tidy(&heap);
     ck_assert_uint_ne(pool->withheld, 0);
     ck_assert_uint_eq(withheld(), POOLS - 1);
+    pm_heap_check(&heap);
     check_kept();
 }
 END_TEST
@@ -259,8 +241,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, what_rests_is_purged_at_the_second_look);
     tcase_add_test(tests, what_is_in_use_is_left_alone);
     tcase_add_test(tests, all_means_at_once);
-    tcase_add_test(tests, growth_has_the_pages_of_pools_that_are_mostly_free);
-    tcase_add_test(tests, in_a_larger_process_it_has_all_of_them);
+    tcase_add_test(tests, growth_has_all_of_them);
     tcase_add_test(tests, ticks_follow_the_decay);
     tcase_add_test(tests, a_quiet_time_purges_at_once);
     tcase_add_test(tests, a_slow_time_is_not_quiet);
