@@ -167,10 +167,43 @@ START_TEST(big_blocks_grow_and_shrink)
 }
 END_TEST
 
+static void *long_block(size_t size, unsigned i)
+{
+    char *block = size % 3 == 0 ? pm_alloc_zeroed(size) : pm_alloc(size);
+    ck_assert_ptr_nonnull(block);
+    unit_fill(block, 100, i);
+    unit_fill(block + size - 100, 100, i);
+    return block;
+}
+
+/* So long that they need not begin where a free run does. */
+START_TEST(long_blocks_come_and_go)
+{
+    enum { BLOCKS = 12 };
+    uint64_t state = unit_seed();
+    if (!set_page(_i))
+        return;
+    for (int round = 0; round < 500; round++) {
+        unsigned i = (unsigned)(unit_random(&state) % BLOCKS);
+        if (slots[i].start != NULL) {
+            ck_assert(unit_intact(slots[i].start, 100, i));
+            ck_assert(unit_intact((char *)slots[i].start + slots[i].size - 100, 100, i));
+            pm_free(slots[i].start, "free");
+        }
+        slots[i].size = PM_MIB / 4 + unit_random(&state) % (14 * PM_MIB);
+        slots[i].start = long_block(slots[i].size, i);
+        if (round % 20 == 0)
+            pm_purge_all();
+        pm_arena_check();
+    }
+}
+END_TEST
+
 static void add(TCase *tests)
 {
     tcase_add_checked_fixture(tests, setup, NULL);
     tcase_add_loop_test(tests, a_mixed_load_runs, 0, (int)UNIT_COUNT_OF(page_sizes));
+    tcase_add_loop_test(tests, long_blocks_come_and_go, 0, (int)UNIT_COUNT_OF(page_sizes));
     tcase_add_loop_test(tests, big_blocks_grow_and_shrink, 0, (int)UNIT_COUNT_OF(page_sizes));
 }
 
