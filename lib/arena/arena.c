@@ -301,7 +301,7 @@ static size_t find_dirty(const struct pm_arena *arena, size_t first, size_t slic
             break;
         at = slice_of_page(page) < last ? slice_of_page(page) : last;
         size_t dirty = count_dirty_in(arena, at, slices);
-        if (dirty >= most + pages / 8) {
+        if (dirty >= most + pages / 4) {
             best = at;
             most = dirty;
         }
