@@ -8,10 +8,7 @@
 #include "arena/kept.h"
 #include "os/os.h"
 
-enum {
-    DIRTY_LOOKED = 32,          /* places where a long span may begin */
-    SMALL_PROCESS = 16 * PM_MIB /* bytes */
-};
+enum { DIRTY_LOOKED = 32 }; /* places where a long span may begin */
 
 struct pm_lock pm_arena_lock = PM_LOCK_INIT;
 struct pm_arena *pm_arena_list;
@@ -48,11 +45,6 @@ static void count_unused(size_t bytes)
 size_t pm_arena_peak_used(void)
 {
     return atomic_load_explicit(&peak_used, memory_order_relaxed);
-}
-
-bool pm_arena_is_small(void)
-{
-    return pm_arena_peak_used() <= SMALL_PROCESS;
 }
 
 size_t pm_arena_used(void)

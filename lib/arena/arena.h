@@ -151,10 +151,6 @@ void pm_arena_unuse(struct pm_span *span, uint64_t pages);
 size_t pm_arena_used(void);
 size_t pm_arena_peak_used(void);
 
-/* Was never much in use so far, as in processes that live for some milliseconds?  There each
- * system call counts. */
-bool pm_arena_is_small(void);
-
 /* Is `address` inside any arena?  For messages only: takes the lock and walks. */
 bool pm_arena_contains(const void *address);
 

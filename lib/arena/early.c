@@ -12,6 +12,7 @@
 
 #define ALLOWED_MIN (256 * PM_KIB)
 #define PAID_MIN (8 * PM_MIB)
+#define SMALL_PROCESS (16 * PM_MIB)
 
 /* Under pm_arena_lock. */
 static size_t booked[PM_EARLY_REASONS]; /* bytes so far */
@@ -84,7 +85,7 @@ static size_t in_the_way(void)
  */
 static bool may_wait(size_t dirty, size_t resident)
 {
-    return pm_arena_is_small() && resident + allowed() / 2 <= most_resident &&
+    return pm_arena_peak_used() <= SMALL_PROCESS && resident + allowed() / 2 <= most_resident &&
            dirty <= pm_arena_used() / 2;
 }
 

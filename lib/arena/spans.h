@@ -22,7 +22,7 @@ bool pm_spans_take(struct pm_span *span, enum pm_span_kind kind, size_t slices, 
  * clean ones. */
 bool pm_spans_take_resident(struct pm_span *span, size_t slices, size_t align);
 
-/* As that, but no slices that are not resident for the most part. */
+/* As pm_spans_take(), for a large block, but only slices that are resident for the most part. */
 bool pm_spans_take_resident_only(struct pm_span *span, size_t slices);
 
 /*
