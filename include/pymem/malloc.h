@@ -38,9 +38,9 @@ void pymem_free(void *block);
  * pymem_free_sized: pymem_free() for a block that was asked for with `size`
  *   bytes (or resized to so many), aligned to no more than 16.
  * pymem_free_aligned_sized: the same with the alignment it was asked for with.
- *   In both a `size` that the block does not have ends the process with one
- *   line on standard error: whoever believes in it has written past the end,
- *   or will.
+ *   In both a `size` larger than the block (as its usable size says) ends the
+ *   process with one line on standard error: whoever believes in it has written
+ *   past the end, or will.
  */
 void pymem_free_sized(void *block, size_t size);
 void pymem_free_aligned_sized(void *block, size_t align, size_t size);
@@ -60,7 +60,8 @@ void *pymem_calloc(size_t count, size_t size)
  *   kept up to the smaller of the two sizes.  NULL as `block` allocates.  On
  *   failure NULL is returned and `block` stays valid and unchanged.  Blocks
  *   from 1 MiB on grow by remapping their pages, without copying, unless
- *   their alignment is above a page or their arenas are somebody else's.
+ *   resident free memory has room for them, their alignment is above a page or
+ *   their arenas are somebody else's.
  */
 void *pymem_realloc(void *block, size_t size) PYMEM_ATTR(alloc_size(2), warn_unused_result);
 

@@ -4,7 +4,8 @@
  *
  * The PyMem_ and PyObject_ functions follow CPython 3.13's documentation,
  * "Memory Management" (Doc/c-api/memory.rst); the upper-case macros are the
- * older ones of the same chapter.  When <Python.h> has been included first,
+ * older ones of the same chapter, of which PyMem_SetupDebugHooks() is missing:
+ * the heap makes its own checks.  When <Python.h> has been included first,
  * its declarations are used and only the pymem_ functions are added.
  *
  * Common to every allocating function here:
@@ -135,8 +136,9 @@ typedef struct {
  * PyObject_SetArenaAllocator: every arena taken from now on comes from
  *   `*allocator`; an arena goes back to the allocator that gave it.  `alloc`
  *   returns memory of any content and alignment, or NULL.  The functions are
- *   called by one thread at a time and may themselves allocate: what they
- *   allocate comes from the operating system's arenas.
+ *   called by one thread at a time, under a lock of the library: they must not
+ *   wait for another thread that allocates.  They may allocate themselves, and
+ *   what they allocate comes from the operating system's arenas.
  * PyObject_GetArenaAllocator: writes the present one to `*allocator`.
  * Not thread-safe against any other call: use them before threads start.
  */

@@ -14,7 +14,10 @@
 
 enum { STANDARD_ERROR = 2 };
 
-/* How glibc's fields map to ours: mallinfo(3). */
+/*
+ * How glibc's fields map to ours: mallinfo(3).  As there, what is in use is uordblks and hblkhd
+ * together, and arena is uordblks and fordblks.
+ */
 PM_EXPORT struct mallinfo2 mallinfo2(void)
 {
     struct pymem_stats stats = {.struct_size = sizeof stats};
@@ -24,7 +27,7 @@ PM_EXPORT struct mallinfo2 mallinfo2(void)
         .ordblks = stats.pools,                     /* free pieces: one list for each pool */
         .hblks = stats.large_blocks,                /* large blocks */
         .hblkhd = stats.large,                      /* bytes in them */
-        .uordblks = stats.allocated,                /* bytes in use */
+        .uordblks = stats.allocated - stats.large,  /* bytes in use in other blocks */
         .fordblks = stats.mapped - stats.allocated, /* bytes not in use */
         .keepcost = stats.dirty,                    /* what malloc_trim() gives back at least */
     };
@@ -78,6 +81,9 @@ PM_EXPORT int mallopt(int parameter, int value)
     case M_PERTURB:
     case M_ARENA_TEST:
     case M_ARENA_MAX:
+    case M_NLBLKS: /* and three that glibc does nothing about either */
+    case M_GRAIN:
+    case M_KEEP:
         return 1;
     default:
         return 0;
@@ -98,6 +104,7 @@ PM_EXPORT int malloc_info(int options, FILE *stream)
     struct pymem_stats stats = {.struct_size = sizeof stats};
     struct pm_text text;
     pymem_stats_get(&stats);
+    uint64_t most = stats.peak_active > stats.mapped ? stats.peak_active : stats.mapped;
     pm_text_clear(&text);
     pm_text_add(&text, "<malloc version=\"1\">\n");
     add_element(&text, "<total type=\"rest\" count=\"", stats.live_blocks - stats.large_blocks,
@@ -106,7 +113,7 @@ PM_EXPORT int malloc_info(int options, FILE *stream)
     add_element(&text, "<total type=\"mmap\" count=\"", stats.large_blocks, "\"");
     add_element(&text, " size=\"", stats.large, "\"/>\n");
     add_element(&text, "<system type=\"current\" size=\"", stats.mapped, "\"/>\n");
-    add_element(&text, "<system type=\"max\" size=\"", stats.peak_active, "\"/>\n");
+    add_element(&text, "<system type=\"max\" size=\"", most, "\"/>\n");
     add_element(&text, "<aspace type=\"total\" size=\"", stats.mapped, "\"/>\n");
     pm_text_add(&text, "</malloc>\n");
     return fwrite(text.bytes, 1, text.length, stream) == text.length ? 0 : -1;

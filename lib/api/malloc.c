@@ -40,26 +40,25 @@ PM_EXPORT void *calloc(size_t count, size_t size)
 }
 
 /* A zero size frees, as glibc's does. */
-static void *resize(void *block, size_t size, const char *call)
-{
-    if (size == 0 && block != NULL) {
-        pm_free(block, call);
-        return NULL;
-    }
-    return pm_realloc(block, size, call);
-}
-
 PM_EXPORT void *realloc(void *block, size_t size)
 {
-    return resize(block, size, "realloc");
+    if (size == 0 && block != NULL) {
+        pm_free(block, "realloc");
+        return NULL;
+    }
+    return pm_realloc(block, size, "realloc");
 }
 
+/* As the process sees it: ours, or the program's. */
+void *any_realloc(void *block, size_t size) __asm__("realloc");
+
+/* As glibc's: a program that brings a malloc of its own need not bring this. */
 PM_EXPORT void *reallocarray(void *block, size_t count, size_t size)
 {
     size_t bytes;
     if (PM_UNLIKELY(__builtin_mul_overflow(count, size, &bytes)))
         return refuse(ENOMEM);
-    return resize(block, bytes, "reallocarray");
+    return any_realloc(block, bytes);
 }
 
 /* Returns the error and leaves errno alone (POSIX). */
@@ -110,7 +109,7 @@ PM_EXPORT size_t malloc_usable_size(void *block)
     return block == NULL ? 0 : pm_usable_size(block, "malloc_usable_size");
 }
 
-/* Sizes lie in real programs; the block itself knows its own. */
+/* Real programs pass wrong sizes, and the block knows its own. */
 PM_EXPORT void free_sized(void *block, size_t size)
 {
     (void)size;

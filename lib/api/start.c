@@ -21,6 +21,7 @@ enum { STANDARD_ERROR = 2 };
 
 static atomic_bool started;
 static struct pm_options options;
+static struct pm_os_output report; /* if there is to be one at the end */
 
 static void say_hello(void)
 {
@@ -36,8 +37,8 @@ static void say_hello(void)
 
 /*
  * What we have told libc to call, at the end of threads say, must still be there then, so the
- * object that carries the heap is not unloaded: libpymem.so is linked that way.  This leads
- * nowhere in a program, which stays anyway.
+ * object that carries the heap is not unloaded: libpymem.so is linked that way.  A heap that is
+ * part of the program itself is not found by this, and stays anyway.
  */
 static void stay_loaded(void)
 {
@@ -61,6 +62,8 @@ const struct pm_options *pm_start(void)
     if (!options.map_names)
         pm_os_stop_naming();
     atomic_store_explicit(&pm_background_wanted, options.background_purge, memory_order_relaxed);
+    if (options.stats)
+        pm_os_keep_output(&report, STANDARD_ERROR);
     if (options.verbose)
         say_hello();
     if (options.confirm_conf)
@@ -71,5 +74,5 @@ const struct pm_options *pm_start(void)
 __attribute__((destructor)) static void finish(void)
 {
     if (options.stats)
-        pymem_stats_print(STANDARD_ERROR);
+        pymem_stats_print(pm_os_kept_output(&report));
 }

@@ -43,6 +43,7 @@ static const struct {
     SYMBOL("Py_IsInitialized", is_initialized),
     SYMBOL("PyMem_GetAllocator", get_allocator),
     SYMBOL("PyMem_SetAllocator", set_allocator),
+    SYMBOL("PyMem_SetupDebugHooks", setup_debug_hooks),
     SYMBOL("PyObject_GetArenaAllocator", get_arena_allocator),
     SYMBOL("PyObject_SetArenaAllocator", set_arena_allocator),
     SYMBOL("PyMem_RawMalloc", raw.malloc),
@@ -59,7 +60,8 @@ static const struct {
     SYMBOL("PyObject_Free", obj.free),
 };
 
-/* Ours have the same names; by what they do, for in some programs an address tells nothing. */
+/* Our own functions have the same names.  Told by what one answers and not by its address: in a
+ * program at a fixed address that may be a stub's. */
 static bool is_ours(void)
 {
     PyMemAllocatorEx allocator;
@@ -143,17 +145,32 @@ static void install(PyMemAllocatorDomain domain)
     cpython.set_allocator(domain, &allocator);
 }
 
-static void install_all(void)
+/* Only theirs have a context. */
+static bool has_debug_hooks(void)
 {
-    PyObjectArenaAllocator arenas = {NULL, arena_alloc, arena_free};
-    cpython.set_arena_allocator(&arenas);
-    install(PYMEM_DOMAIN_RAW);
-    install(PYMEM_DOMAIN_MEM);
-    install(PYMEM_DOMAIN_OBJ);
+    PyMemAllocatorEx allocator;
+    cpython.get_allocator(PYMEM_DOMAIN_RAW, &allocator);
+    return allocator.ctx != NULL;
 }
 
-/* "3.11.2 (main, ...": is it one of those that the above was written for? */
-static bool is_known(const char *version)
+/* An interpreter built --with-pydebug has its debug hooks from the start, around what it has then.
+ */
+static void install_under_hooks(bool raw_only)
+{
+    bool debug_hooks = has_debug_hooks();
+    install(PYMEM_DOMAIN_RAW);
+    if (!raw_only) {
+        PyObjectArenaAllocator arenas = {NULL, arena_alloc, arena_free};
+        cpython.set_arena_allocator(&arenas);
+        install(PYMEM_DOMAIN_MEM);
+        install(PYMEM_DOMAIN_OBJ);
+    }
+    if (debug_hooks)
+        cpython.setup_debug_hooks();
+}
+
+/* "3.11.2 (main, ...": 3.8 or later; newer ones than we know are taken to be alike. */
+static bool is_served(const char *version)
 {
     return strncmp(version, "3.", 2) == 0 && atoi(version + 2) >= MINOR_MIN;
 }
@@ -185,13 +202,13 @@ static void adopt(bool may_install)
     const char *version = cpython.version();
     if (!may_install || cpython.is_initialized())
         say(version, ": found too late, its allocators stay as they are\n");
-    else if (!is_known(version))
+    else if (!is_served(version))
         say(version, ": older than 3.8, its allocators stay as they are\n");
     else if (is_free_threaded(version)) {
-        install(PYMEM_DOMAIN_RAW);
+        install_under_hooks(true);
         say(version, " (free-threading): the RAW domain is served by this heap\n");
     } else {
-        install_all();
+        install_under_hooks(false);
         say(version, ": all domains are served by this heap\n");
     }
     forward();

@@ -22,6 +22,7 @@ struct pm_cpython {
     void (*set_allocator)(PyMemAllocatorDomain domain, PyMemAllocatorEx *allocator);
     void (*get_arena_allocator)(PyObjectArenaAllocator *allocator);
     void (*set_arena_allocator)(PyObjectArenaAllocator *allocator);
+    void (*setup_debug_hooks)(void);
     const char *(*version)(void);
     int (*is_initialized)(void);
 };

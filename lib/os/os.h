@@ -87,6 +87,18 @@ void pm_os_pause(void);
 /* Writes all of `text`, interrupted or not; a failing write is let go. */
 void pm_os_write(int fd, const char *text, size_t length);
 
+/* Where `fd` leads, for the end of the process: programs close standard error before that. */
+struct pm_os_output {
+    int fd, kept; /* as given, and another of our own; -1: could not be had */
+    uint64_t device, inode;
+};
+
+/* Notes where `fd` leads and keeps it open until exec(). */
+void pm_os_keep_output(struct pm_os_output *output, int fd);
+
+/* What to write to: `fd` if it is open, else our own if that still leads there; -1: neither. */
+int pm_os_kept_output(const struct pm_os_output *output);
+
 /* The value of an environment variable; NULL in a set-user-ID program. */
 const char *pm_os_environment(const char *name);
 

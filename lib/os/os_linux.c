@@ -4,6 +4,7 @@
 #include "os/os.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -226,6 +228,37 @@ void pm_os_write(int fd, const char *text, size_t length)
         length -= (size_t)written;
     }
     errno = saved;
+}
+
+enum { KEPT_MIN = 100 }; /* lower ones belong to whoever expects the next to be the first free */
+
+void pm_os_keep_output(struct pm_os_output *output, int fd)
+{
+    int saved = errno;
+    struct stat file = {0};
+    *output = (struct pm_os_output){.fd = fd, .kept = fcntl(fd, F_DUPFD_CLOEXEC, KEPT_MIN)};
+    if (output->kept >= 0 && fstat(output->kept, &file) == 0) {
+        output->device = file.st_dev;
+        output->inode = file.st_ino;
+    }
+    errno = saved;
+}
+
+/* A program that closes all it finds may have made ours the number of a file of its own. */
+static bool leads_there(const struct pm_os_output *output)
+{
+    struct stat file;
+    return output->kept >= 0 && fstat(output->kept, &file) == 0 && file.st_dev == output->device &&
+           file.st_ino == output->inode;
+}
+
+int pm_os_kept_output(const struct pm_os_output *output)
+{
+    int saved = errno;
+    bool is_open = fcntl(output->fd, F_GETFD) >= 0;
+    int fd = is_open ? output->fd : leads_there(output) ? output->kept : -1;
+    errno = saved;
+    return fd;
 }
 
 const char *pm_os_environment(const char *name)

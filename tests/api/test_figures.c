@@ -190,6 +190,8 @@ START_TEST(mallinfo_follows_large_blocks)
     struct mallinfo2 full = mallinfo2();
     size_t was = before.uordblks + before.hblkhd, is = full.uordblks + full.hblkhd;
     ck_assert_uint_ge(is, was + 100 * MIB);
+    ck_assert_uint_le(is, was + 101 * MIB); /* counted once */
+    ck_assert_uint_eq(full.arena, full.uordblks + full.fordblks);
     free(large);
     struct mallinfo2 after = mallinfo2();
     ck_assert_uint_le(after.uordblks, before.uordblks + 128 * KIB);
@@ -232,15 +234,14 @@ START_TEST(figures_span_threads)
 }
 END_TEST
 
-/* The number in the last `<system type="current" size="N"/>`, which is the total's. */
-static size_t xml_system_current(const char *text)
+/* The number behind the last `key`, which is the total's. */
+static size_t xml_number(const char *text, const char *key)
 {
-    static const char key[] = "<system type=\"current\" size=\"";
     const char *last = NULL;
     for (const char *at = strstr(text, key); at != NULL; at = strstr(at + 1, key))
         last = at;
     ck_assert_ptr_nonnull(last);
-    return strtoull(last + sizeof key - 1, NULL, 10);
+    return strtoull(last + strlen(key), NULL, 10);
 }
 
 static size_t read_malloc_info(FILE *stream)
@@ -255,7 +256,9 @@ static size_t read_malloc_info(FILE *stream)
     text[length] = '\0';
     ck_assert(strncmp(text, "<malloc version=\"", 17) == 0);
     ck_assert(xml_well_formed(text));
-    return xml_system_current(text);
+    size_t current = xml_number(text, "<system type=\"current\" size=\"");
+    ck_assert_uint_ge(xml_number(text, "<system type=\"max\" size=\""), current);
+    return current;
 }
 
 START_TEST(malloc_info_is_xml_with_true_figures)
@@ -332,7 +335,10 @@ START_TEST(mallopt_accepts_what_programs_set)
                                       {M_MMAP_MAX, 65536},
                                       {M_ARENA_MAX, 2},
                                       {M_MXFAST, 64},
-                                      {M_PERTURB, 0}};
+                                      {M_PERTURB, 0},
+                                      {M_NLBLKS, 100},
+                                      {M_GRAIN, 16},
+                                      {M_KEEP, 0}};
     for (size_t i = 0; i < COUNT_OF(settings); i++)
         ck_assert_int_eq(mallopt(settings[i][0], settings[i][1]), 1);
     for (size_t size = 1; size <= 4 * MIB; size *= 3) {

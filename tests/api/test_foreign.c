@@ -68,6 +68,19 @@ static void serves_its_own_calls(void)
     CHECK(calls == before);
 }
 
+/* The four that glibc's manual asks for are enough: what is made of them comes from them. */
+static void reallocarray_is_of_its_malloc(void)
+{
+    char *theirs = reallocarray(NULL, 25, 4);
+    CHECK(theirs != NULL && !pymem_owns(theirs));
+    memset(theirs, 'x', 100);
+    char *longer = reallocarray(theirs, 50, 4);
+    CHECK(longer != NULL && !pymem_owns(longer) && longer[99] == 'x');
+    free(longer);
+    volatile size_t too_many = SIZE_MAX / 2;
+    CHECK(reallocarray(NULL, too_many, 3) == NULL);
+}
+
 /* Nobody knows how much there is to copy. */
 static void resize_theirs(void)
 {
@@ -82,6 +95,7 @@ int main(void)
     CHECK(calls_before_main == 0);
     passes_on_frees();
     serves_its_own_calls();
+    reallocarray_is_of_its_malloc();
     CHECK(child_aborts(resize_theirs));
     puts("test_foreign: all checks passed");
     return EXIT_SUCCESS;

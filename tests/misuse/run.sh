@@ -106,7 +106,7 @@ already_free free_in_other_thread free
 already_free free_twice_remote free
 already_free realloc_freed realloc
 already_free realloc_to_zero_freed realloc
-already_free reallocarray_freed reallocarray
+already_free reallocarray_freed realloc
 already_free usable_size_freed malloc_usable_size
 already_free cfree_twice cfree
 already_free free_aligned_sized_twice free_aligned_sized

@@ -2,6 +2,7 @@
 made; what they take from malloc is ours all the same."""
 
 import json
+import shutil
 import signal
 import sysconfig
 import textwrap
@@ -129,6 +130,18 @@ class Hooks(support.TestCase):
 
     def test_they_see_another_domain(self):
         self.dies(self.OTHER_DOMAIN, "bad ID")
+
+    def test_those_of_a_debug_build_stay(self):
+        build = shutil.which("python3-dbg")
+        if build is None:
+            self.skipTest("no debug build")
+        probe_only = "import ctypes, probe; print(probe.ownership()['raw'])"
+        told = support.start("-c", probe_only, program=(build, "-B"), PYMEM_VERBOSE="1")
+        self.assertIn("all domains are served", told.stderr)
+        for code, text in ((self.OVERRUN, "bad trailing pad"), (self.OTHER_DOMAIN, "bad ID")):
+            done = support.start("-c", textwrap.dedent(code), program=(build, "-B"))
+            self.assertEqual(done.returncode, -signal.SIGABRT, done.stderr)
+            self.assertIn(text, done.stderr)
 
     @support.with_lock_only
     def test_without_them_another_domain_is_the_same_heap(self):

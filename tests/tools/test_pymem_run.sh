@@ -423,6 +423,14 @@ test_real_library() {
   run run --stats true
   same "real library, --stats: status" 0 "$status"
   if [ -s err ]; then ok; else bad "real library, --stats" "no table"; fi
+  run run --stats sort /dev/null # closes standard error before the library's turn comes
+  holds "real library, --stats: standard error is closed" err "heap statistics"
+  run run --stats bash -c 'exec 2>log'
+  holds "real library, --stats: standard error leads elsewhere" log "heap statistics"
+  same "real library, --stats: nothing where it led before" "" "$(cat err)"
+  : >data
+  run run --stats bash -c 'exec 2>&- 100>&- 100>data; exec 2>&-'
+  same "real library, --stats: a file with its number" "" "$(cat data err)"
   run run --conf=no_such_key:1 true
   same "real library, unknown key: status" 0 "$status"
   holds "real library, unknown key" err "pymem: PYMEM_CONF: unknown key 'no_such_key'"
