@@ -17,6 +17,7 @@
 /* Under pm_arena_lock. */
 static size_t booked[PM_EARLY_REASONS]; /* bytes so far */
 static size_t most_resident;            /* at one time, as far as somebody looked */
+static size_t record;                   /* until more is resident, nothing is in the way */
 
 static size_t above(size_t bytes, size_t limit)
 {
@@ -61,7 +62,6 @@ static size_t look_at_resident(void)
  */
 static size_t in_the_way(void)
 {
-    static size_t record;
     size_t resident = look_at_resident();
     if (PM_LIKELY(resident <= record))
         return 0;
@@ -106,6 +106,12 @@ static size_t left_by_pools(void)
 size_t pm_early_excess_locked(enum pm_early reason)
 {
     return reason == PM_EARLY_GROWTH ? in_the_way() : left_by_pools();
+}
+
+void pm_early_refused_locked(enum pm_early reason, size_t bytes)
+{
+    if (reason == PM_EARLY_GROWTH)
+        record += bytes + allowed();
 }
 
 void pm_early_unbook_locked(enum pm_early reason, size_t bytes)

@@ -17,12 +17,15 @@ enum pm_early {
 };
 
 /*
- * Both under pm_arena_lock.
+ * All under pm_arena_lock.
  *
  * excess:  bytes that are to be purged now; they are booked as purged.
- * unbook:  so many were not purged after all.
+ * unbook:  so many were not purged after all, as another thread is purging.
+ * refused: so many were not purged, as the system refuses or there are no more: the process
+ *          grows before that is tried again.
  */
 size_t pm_early_excess_locked(enum pm_early reason);
 void pm_early_unbook_locked(enum pm_early reason, size_t bytes);
+void pm_early_refused_locked(enum pm_early reason, size_t bytes);
 
 #endif /* PM_ARENA_EARLY_H */

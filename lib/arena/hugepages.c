@@ -7,8 +7,9 @@
 #include "arena/purge.h"
 #include "os/os.h"
 
-#define SLOW_US 1000      /* for the first byte of a huge page */
-#define GIVEN_UP SIZE_MAX /* as `tried` */
+#define SLOW_US 1000                    /* for the first byte of a huge page */
+#define GIVEN_UP SIZE_MAX               /* as `tried` */
+#define RENEW_MIN (2 * PM_OS_HUGE_PAGE) /* less is advised by nobody that we know */
 
 static atomic_bool wanted = true; /* relaxed: set before there is a second thread */
 
@@ -36,11 +37,12 @@ enum pm_hugepages pm_hugepages_of_dedicated(void)
     return are_wanted() ? PM_HUGEPAGES_SYSTEM : PM_HUGEPAGES_NEVER;
 }
 
+/* All of the mapping, and nothing behind it: its last slice may be another's. */
 static void advise(struct pm_arena *arena)
 {
     enum pm_hugepages present = pm_arena_hugepages(arena);
     if (present != PM_HUGEPAGES_SYSTEM && pm_provider_is_system(&arena->provider))
-        pm_os_memory.advise_huge((void *)arena->base, arena->slices << PM_SLICE_SHIFT,
+        pm_os_memory.advise_huge((void *)arena->map_start, arena->map_size,
                                  present == PM_HUGEPAGES_ADVISED);
 }
 
@@ -53,6 +55,13 @@ static void change(struct pm_arena *arena, enum pm_hugepages hugepages)
 void pm_hugepages_begin(struct pm_arena *arena)
 {
     advise(arena);
+}
+
+void pm_hugepages_renew(const struct pm_span *span)
+{
+    if (pm_arena_hugepages(span->arena) == PM_HUGEPAGES_NEVER && pm_span_bytes(span) >= RENEW_MIN &&
+        pm_provider_is_system(&span->arena->provider))
+        pm_os_memory.advise_huge((void *)span->start, pm_span_bytes(span), false);
 }
 
 /*

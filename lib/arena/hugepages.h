@@ -44,6 +44,10 @@ void pm_hugepages_grow(struct pm_arena *arena, uintptr_t fresh);
  * then that the books call clean. */
 bool pm_hugepages_may_be(const struct pm_arena *arena);
 
+/* A large block goes.  Its program may have advised the system to use huge pages there (numpy does,
+ * from 4 MiB on); who comes next has not. */
+void pm_hugepages_renew(const struct pm_span *span);
+
 /*
  * Pages inside pools are purged, or any of an arena for pools: it has none from now on, and is open
  * to all spans.  Its free pages go at once, for others than the books say may be resident.

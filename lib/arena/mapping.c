@@ -4,6 +4,7 @@
 #include "arena/mapping.h"
 
 #include <stdatomic.h>
+#include <string.h>
 
 #include "arena/bitmap.h"
 #include "arena/hugepages.h"
@@ -145,6 +146,17 @@ struct pm_arena *pm_mapping_new_dedicated(size_t bytes, size_t align)
     return new_arena(bytes, align, pm_hugepages_of_dedicated(), true);
 }
 
+/* That may be refused as well, when the process has too many mappings; the old addresses are still
+ * there, and reading as zero. */
+static void undo_move(void *start, void *moved, size_t size)
+{
+    if (pm_os_memory.move_back(start, moved, size))
+        return;
+    memcpy(start, moved, size);
+    if (!pm_os_memory.unmap(moved, size))
+        pm_os_memory.purge(moved, size);
+}
+
 /* Moves the span's pages to a mapping of their own and makes that `bytes` long. */
 static bool move_and_resize(struct pm_arena *arena, const struct pm_span *span, size_t bytes)
 {
@@ -156,8 +168,7 @@ static bool move_and_resize(struct pm_arena *arena, const struct pm_span *span, 
     arena->map_size = pm_span_bytes(span);
     if (pm_mapping_resize(arena, bytes))
         return true;
-    if (!pm_os_memory.move_back(start, moved, pm_span_bytes(span)))
-        pm_fatal_broken("pages that were moved can be moved back", start);
+    undo_move(start, moved, pm_span_bytes(span));
     return false;
 }
 

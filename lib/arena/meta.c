@@ -1,6 +1,6 @@
 /*
  * meta.c - see meta.h.  Pieces are cut in cache lines from chunks; a freed
- * piece waits on the list of its size.
+ * piece waits on the list of its size, and is only split when the chunk is used up.
  */
 #include "arena/meta.h"
 
@@ -11,8 +11,7 @@
 enum {
     CHUNK = 256 * 1024,
     MAPPED_ALONE = CHUNK / 4, /* the largest piece of a chunk */
-    /* The largest piece that is recycled by size: the header of the fullest pool. */
-    LISTED_LINES = 160,
+    LISTED_LINES = MAPPED_ALONE / PM_CACHE_LINE,
 };
 
 struct piece {
@@ -78,6 +77,14 @@ static void unmap(void *piece, size_t size)
         atomic_fetch_sub_explicit(&mapped, size, memory_order_relaxed);
 }
 
+/* What is left serves smaller pieces. */
+static void list_rest_of_chunk(void)
+{
+    size_t lines = chunk_left / PM_CACHE_LINE;
+    if (lines != 0 && lines <= LISTED_LINES)
+        list((struct piece *)chunk, lines);
+}
+
 /* A large piece has a mapping of its own; what is left of the chunk is kept. */
 static void *cut(size_t size)
 {
@@ -87,6 +94,7 @@ static void *cut(size_t size)
         char *fresh = pm_meta_map(CHUNK);
         if (fresh == NULL)
             return NULL;
+        list_rest_of_chunk();
         chunk = fresh;
         chunk_left = CHUNK;
     }
@@ -121,8 +129,6 @@ void pm_meta_free(void *piece, size_t size)
         unmap(piece, lines * PM_CACHE_LINE);
         return;
     }
-    if (lines > LISTED_LINES)
-        lines = LISTED_LINES; /* the tail of such a rare piece is let go */
     pm_lock(&pm_meta_lock);
     list(piece, lines);
     pm_unlock(&pm_meta_lock);

@@ -3,8 +3,9 @@
  * arenas, headers of pools, heaps.  It lies apart from user memory, so a
  * program that overruns its blocks does not reach it.
  *
- * Pieces are never given back to the system, only to each other, so a stale
- * pointer to one may read nonsense but does not fault.
+ * Pieces up to 64 KiB are never given back to the system, only to each other, so a stale
+ * pointer to one may read nonsense but does not fault.  Larger ones, the descriptors of
+ * very large arenas, are unmapped.
  */
 #ifndef PM_ARENA_META_H
 #define PM_ARENA_META_H

@@ -11,6 +11,7 @@
 #include "arena/hugepages.h"
 #include "arena/kept.h"
 #include "arena/mapping.h"
+#include "arena/provider.h"
 #include "os/os.h"
 
 /* Empty arenas kept mapped, though purged, so that a steady program does not remap them. */
@@ -122,21 +123,24 @@ static void age_arenas(void)
     pm_unlock(&pm_arena_lock);
 }
 
-bool pm_purge_some(size_t bytes)
+bool pm_purge_some(size_t bytes, size_t *purged)
 {
+    *purged = 0;
     if (pm_purge_decay() < 0)
         return true;
     if (!pm_trylock(&pm_purge_lock))
         return false;
-    size_t purged = purge_arenas(true, bytes);
-    if (purged < bytes)
-        purge_arenas(false, bytes - purged);
+    *purged = purge_arenas(true, bytes);
+    if (*purged < bytes)
+        *purged += purge_arenas(false, bytes - *purged);
     pm_unlock(&pm_purge_lock);
     return true;
 }
 
 size_t pm_purge_empty_arenas(size_t keep)
 {
+    if (pm_provider_am_inside()) /* its functions are not called within each other */
+        return 0;
     size_t released = keep == 0 ? pm_kept_release() : 0;
     for (;;) {
         pm_lock(&pm_arena_lock);

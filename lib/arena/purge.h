@@ -35,9 +35,9 @@ int64_t pm_purge_decay(void);
 /* While suspended nothing is purged but by pm_purge_all(), and no arena goes away. */
 void pm_purge_suspend(bool suspended);
 
-/* Purges at least `bytes` of free pages, as far as there are so many and any are to be purged;
- * false when another thread is purging. */
-bool pm_purge_some(size_t bytes);
+/* Purges at least `bytes` of free pages, as far as there are so many, any are to be purged and the
+ * system does not refuse; `*purged` says how many went.  False when another thread is purging. */
+bool pm_purge_some(size_t bytes, size_t *purged);
 
 /* Unmaps arenas without a span, keeping `keep` bytes of them; returns bytes unmapped.  With 0
  * those of kept.h go, too. */

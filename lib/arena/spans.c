@@ -27,10 +27,15 @@ size_t pm_spans_slices(size_t bytes)
 /* A thread that purges at this moment has booked what it purges; this is not to go twice. */
 static PM_COLD void purge_booked(enum pm_early reason, size_t bytes)
 {
-    if (pm_purge_some(bytes))
+    size_t purged;
+    bool tried = pm_purge_some(bytes, &purged);
+    if (purged >= bytes)
         return;
     pm_lock(&pm_arena_lock);
-    pm_early_unbook_locked(reason, bytes);
+    if (tried)
+        pm_early_refused_locked(reason, bytes - purged);
+    else
+        pm_early_unbook_locked(reason, bytes);
     pm_unlock(&pm_arena_lock);
 }
 
@@ -175,6 +180,8 @@ void pm_spans_give(struct pm_span *span)
         give_dedicated(arena);
         return;
     }
+    if (span->kind == PM_SPAN_LARGE)
+        pm_hugepages_renew(span);
     pm_purge_before_free();
     pm_lock(&pm_arena_lock);
     pm_arena_free_locked(arena, pm_arena_slice_of(span), span->slices, span->clean);
@@ -230,6 +237,7 @@ static void leave_clean(struct pm_span *span)
 {
     struct pm_arena *arena = span->arena;
     size_t first = pm_arena_slice_of(span);
+    pm_hugepages_renew(span);
     pm_lock(&pm_arena_lock);
     pm_arena_free_locked(arena, first, span->slices, 0);
     pm_arena_clean_locked(arena, first, span->slices);
@@ -255,6 +263,16 @@ bool pm_spans_remap(struct pm_span *span, size_t bytes)
     span->arena = own;
     span->slices = (uint32_t)own->slices;
     return true;
+}
+
+/* Whoever walks along the owner map, which takes the lock, finds it in one place or the other. */
+void pm_spans_move(struct pm_span *span, const struct pm_span *place)
+{
+    pm_lock(&pm_arena_lock);
+    pm_ownermap_set(span->start, 1, NULL);
+    *span = *place;
+    pm_ownermap_set(span->start, 1, span);
+    pm_unlock(&pm_arena_lock);
 }
 
 struct pm_span *pm_spans_next(const struct pm_arena *arena, size_t *slice)

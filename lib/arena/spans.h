@@ -49,6 +49,10 @@ void pm_spans_cut(struct pm_span *span, size_t slices);
  */
 bool pm_spans_remap(struct pm_span *span, size_t bytes);
 
+/* The large block of `span` has moved to `place`, which is taken: the owner map knows it there, and
+ * no more where it was. */
+void pm_spans_move(struct pm_span *span, const struct pm_span *place);
+
 /*
  * The first span of the arena at or behind slice `*slice`, which moves behind it;
  * NULL at the end.  Under pm_arena_lock, or with no other thread about.

@@ -105,9 +105,8 @@ static void *copy_to_dirty(struct pm_large *large, size_t usable, size_t align)
         return NULL;
     memcpy((void *)span.start, (void *)old.start, large->usable);
     pm_arena_use(&span, PM_SPAN_CLEAN);
-    large->span = span;
+    pm_spans_move(&large->span, &span);
     large->usable = usable;
-    enter(large);
     pm_spans_give(&old);
     return (void *)span.start;
 }

@@ -41,8 +41,15 @@
 #define PM_CACHE_LINE 64
 #define PM_CACHE_ALIGNED __attribute__((aligned(PM_CACHE_LINE)))
 
+/* gcc's word for "what is here stays here"; clang has a weaker one. */
+#if __has_attribute(noipa)
+#define PM_APART noipa
+#else
+#define PM_APART noinline
+#endif
+
 /* Statistics read other threads' plain counters and accept a torn moment. */
-#define PM_RACY_READ __attribute__((no_sanitize("thread")))
+#define PM_RACY_READ __attribute__((no_sanitize("thread"), PM_APART))
 
 #define PM_KIB ((size_t)1 << 10)
 #define PM_MIB ((size_t)1 << 20)

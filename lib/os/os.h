@@ -31,14 +31,14 @@ void pm_os_set_page_size(size_t size);
  * unmap:  gives [start, start + size) back, addresses included; false when
  *         refused (the kernel may need a mapping more to split one).
  * purge:  gives the pages' memory back and keeps the addresses; they read as
- *         zero afterwards.  False when refused: contents unchanged.
+ *         zero afterwards.  False when refused for some of them: others before may be gone.
  * resize: a whole mapping grown or shrunk by moving page tables; NULL when
  *         refused, the old one intact.
  * move:   the pages of a part of a mapping moved to a mapping of their own;
  *         the old addresses stay and read as zero.  NULL when refused, the old
  *         one intact.
  * move_back: undoes a move: the pages at `from` are at `start` again, and `from`
- *         is unmapped.  False when refused, both intact.
+ *         is unmapped.  False when refused, as there are too many mappings: both intact.
  * advise_huge: huge pages are welcome there, or are not; does nothing where the
  *         system has none.
  * touch:  writes a 0 to fresh memory; the microseconds of processor time that took.
@@ -81,7 +81,7 @@ void pm_os_sleep_ms(uint64_t milliseconds);
 /* The least stack of a thread in bytes, with what thread-local storage takes of it. */
 size_t pm_os_thread_stack_min(void);
 
-/* Lets another thread run; used while spinning. */
+/* Tells the processor that this is a loop which waits. */
 void pm_os_pause(void);
 
 /* Writes all of `text`, interrupted or not; a failing write is let go. */

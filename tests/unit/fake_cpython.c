@@ -5,9 +5,11 @@
 #include "fake_cpython.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 const char *Py_GetVersion(void);
 int Py_IsInitialized(void);
+void PyMem_SetupDebugHooks(void);
 
 static void *own_malloc(void *ctx, size_t size)
 {
@@ -85,6 +87,11 @@ void PyObject_GetArenaAllocator(PyObjectArenaAllocator *allocator)
 void PyObject_SetArenaAllocator(PyObjectArenaAllocator *allocator)
 {
     fake.arenas = *allocator;
+}
+
+void PyMem_SetupDebugHooks(void)
+{
+    memcpy(fake.hooked, fake.domains, sizeof fake.hooked);
 }
 
 static PyMemAllocatorEx *called(PyMemAllocatorDomain domain)

@@ -65,6 +65,8 @@ START_TEST(every_live_block_counts)
 }
 END_TEST
 
+enum { CENSUSES_SLOW = 2000 };
+
 static atomic_bool stop;
 
 static void *resize(void *unused)
@@ -93,6 +95,36 @@ START_TEST(others_may_work_meanwhile)
     for (int i = 0; i < 2; i++)
         ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
     agrees();
+}
+END_TEST
+
+/* A block that grows is copied to a hole before it, as that is resident, and freed there. */
+static void *grow_into_holes(void *unused)
+{
+    while (!atomic_load(&stop)) {
+        char *hole = pm_alloc(3 * PM_MIB), *before = pm_alloc(40000);
+        char *block = pm_alloc(PM_MIB), *behind = pm_alloc(40000);
+        memset(hole, 1, 3 * PM_MIB);
+        pm_free(hole, "free");
+        block = pm_realloc(block, 2 * PM_MIB, "realloc");
+        pm_free(block, "free");
+        pm_free(before, "free");
+        pm_free(behind, "free");
+    }
+    return unused;
+}
+
+/* Found twice, or the walk does not end: when the owner map leads to where a block is no more. */
+START_TEST(no_block_counts_twice_while_it_is_copied)
+{
+    pthread_t thread;
+    ck_assert_int_eq(pthread_create(&thread, NULL, grow_into_holes, NULL), 0);
+    for (int i = 0; i < CENSUSES_SLOW; i++) {
+        pm_census_take(&found);
+        ck_assert_uint_le(found.large_blocks, 4);
+    }
+    atomic_store(&stop, true);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
 }
 END_TEST
 
@@ -132,6 +164,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, an_empty_heap_has_nothing);
     tcase_add_test(tests, every_live_block_counts);
     tcase_add_test(tests, others_may_work_meanwhile);
+    tcase_add_test(tests, no_block_counts_twice_while_it_is_copied);
     tcase_add_test(tests, others_pools_are_not_walked_by_their_lists);
 }
 

@@ -174,6 +174,25 @@ START_TEST(free_threading_takes_the_raw_domain_only)
 }
 END_TEST
 
+START_TEST(without_debug_hooks_there_come_none)
+{
+    pm_cpython_start(true, false);
+    ck_assert_ptr_null(linked->hooked[PYMEM_DOMAIN_RAW].malloc);
+}
+END_TEST
+
+START_TEST(debug_hooks_are_put_around_what_is_installed)
+{
+    int hooks;
+    linked->domains[PYMEM_DOMAIN_RAW].ctx = &hooks;
+    pm_cpython_start(true, false);
+    for (int domain = 0; domain < 3; domain++)
+        ck_assert_mem_eq(&linked->hooked[domain], &linked->domains[domain],
+                         sizeof linked->hooked[domain]);
+    ck_assert(on_the_heap(linked, PYMEM_DOMAIN_OBJ));
+}
+END_TEST
+
 /* A module of the build tree, and the interpreter in it. */
 static void *load(const char *name, struct fake_cpython **fake)
 {
@@ -322,6 +341,8 @@ static void add(TCase *tests)
     tcase_add_test(tests, all_domains_and_the_arenas_are_put_on_the_heap);
     tcase_add_test(tests, our_calls_are_passed_on);
     tcase_add_test(tests, our_getters_and_setters_are_passed_on);
+    tcase_add_test(tests, without_debug_hooks_there_come_none);
+    tcase_add_test(tests, debug_hooks_are_put_around_what_is_installed);
     tcase_add_test(tests, an_initialized_interpreter_is_left_alone);
     tcase_add_test(tests, a_process_with_blocks_of_another_malloc_is_left_alone);
     tcase_add_loop_test(tests, unknown_versions_are_left_alone, 0, 4);

@@ -103,8 +103,9 @@ END_TEST
 
 START_TEST(growth_pays_once)
 {
-    pm_purge_set_decay(-1); /* so that what is booked as purged comes back every time */
+    pm_lock(&pm_purge_lock); /* so that what is booked as purged comes back every time */
     grow_past_a_hole();
+    pm_unlock(&pm_purge_lock);
     size_t excess, booked = 0;
     pm_lock(&pm_arena_lock);
     while ((excess = pm_early_excess_locked(PM_EARLY_GROWTH)) != 0)
@@ -202,6 +203,20 @@ START_TEST(what_nobody_could_purge_is_not_paid_for)
 }
 END_TEST
 
+/* As with mlockall(): each time that growth has something in its way it would be tried again. */
+START_TEST(what_the_system_refuses_is_asked_for_seldom)
+{
+    struct pm_span one;
+    unit_os_fail(UNIT_BIT(UNIT_PURGE), 1, true);
+    grow_past_a_hole();
+    unsigned long calls = unit_os_calls(UNIT_PURGE);
+    ck_assert_uint_gt(calls, 0);
+    for (int i = 0; i < 1000; i++)
+        take_used(&one, 1);
+    ck_assert_uint_le(unit_os_calls(UNIT_PURGE) - calls, 10 * calls);
+}
+END_TEST
+
 static void add(TCase *tests)
 {
     tcase_add_checked_fixture(tests, setup, NULL);
@@ -212,6 +227,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, pools_that_go_leave_a_sixteenth_of_the_peak);
     tcase_add_test(tests, a_small_process_has_it_go_in_longer_runs);
     tcase_add_test(tests, a_program_that_drops_its_pools_again_keeps_their_pages);
+    tcase_add_test(tests, what_the_system_refuses_is_asked_for_seldom);
     tcase_add_test(tests, large_blocks_that_go_are_kept_for_the_next);
     tcase_add_test(tests, what_nobody_could_purge_is_not_paid_for);
 }

@@ -62,6 +62,37 @@ START_TEST(pools_of_a_large_one_have_arenas_with_huge_pages)
 }
 END_TEST
 
+/* Behind that may lie what the program has mapped. */
+START_TEST(advice_ends_where_the_mapping_does)
+{
+    size_t bytes = PM_DEDICATED_MIN + pm_os_page_size(), larger = PM_HUGEPAGES_FROM + bytes;
+    pm_hugepages_set(false);
+    ck_assert(pm_spans_take_dedicated(&large_span, bytes, PM_SLICE, true));
+    ck_assert_uint_eq(unit_os.small, bytes);
+    pm_hugepages_set(true);
+    ck_assert(pm_spans_remap(&large_span, larger));
+    ck_assert_uint_eq(unit_os.huge, larger);
+}
+END_TEST
+
+/* What numpy has said of an array of its own. */
+START_TEST(advice_goes_with_the_block)
+{
+    struct pm_arena *arena = take(&pool_span, PM_SPAN_POOL, PM_SLICE);
+    ck_assert_int_eq(pm_arena_hugepages(arena), PM_HUGEPAGES_NEVER);
+    take(&large_span, PM_SPAN_LARGE, PM_MIB);
+    size_t small = unit_os.small;
+    pm_spans_give(&large_span);
+    ck_assert_uint_eq(unit_os.small, small);
+    take(&large_span, PM_SPAN_LARGE, 2 * PM_OS_HUGE_PAGE);
+    ck_assert_int_eq(pm_arena_hugepages(large_span.arena), PM_HUGEPAGES_SYSTEM);
+    pm_hugepages_end(large_span.arena);
+    small = unit_os.small;
+    pm_spans_give(&large_span);
+    ck_assert_uint_eq(unit_os.small, small + 2 * PM_OS_HUGE_PAGE);
+}
+END_TEST
+
 START_TEST(each_is_looked_at_once)
 {
     struct pm_span more[3];
@@ -291,6 +322,8 @@ static void add(TCase *tests)
     tcase_add_checked_fixture(tests, setup, NULL);
     tcase_add_test(tests, a_small_process_has_none);
     tcase_add_test(tests, pools_of_a_large_one_have_arenas_with_huge_pages);
+    tcase_add_test(tests, advice_ends_where_the_mapping_does);
+    tcase_add_test(tests, advice_goes_with_the_block);
     tcase_add_test(tests, each_is_looked_at_once);
     tcase_add_test(tests, when_a_later_one_comes_slowly_there_are_no_more);
     tcase_add_test(tests, what_the_last_one_has_free_goes_with_the_first_purge);

@@ -183,11 +183,12 @@ END_TEST
 
 START_TEST(pages_that_cannot_move_stay)
 {
-    static const enum unit_call refused[] = {UNIT_MOVE, UNIT_RESIZE};
+    static const unsigned refused[] = {UNIT_BIT(UNIT_MOVE), UNIT_BIT(UNIT_RESIZE),
+                                       UNIT_BIT(UNIT_RESIZE) | UNIT_BIT(UNIT_MOVE_BACK)};
     struct pm_arena *from = filled(2 * PM_MIB);
     struct pm_span span = span_of(from, PM_MIB);
     for (size_t i = 0; i < UNIT_COUNT_OF(refused); i++) {
-        unit_os_fail(UNIT_BIT(refused[i]), 1, true);
+        unit_os_fail(refused[i], 1, true);
         ck_assert_ptr_null(pm_mapping_new_from(&span, 40 * PM_MIB));
         ck_assert(unit_intact((void *)from->base, 2 * PM_MIB, 3));
     }

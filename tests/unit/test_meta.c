@@ -23,7 +23,7 @@ END_TEST
 
 START_TEST(a_freed_piece_serves_its_size_again)
 {
-    static const size_t sizes[] = {1, 64, 65, 1000, 8322, 160 * 64};
+    static const size_t sizes[] = {1, 64, 65, 1000, 8322, 160 * 64, 18600, 64 * 1024};
     for (size_t i = 0; i < UNIT_COUNT_OF(sizes); i++) {
         char *piece = pm_meta_alloc(sizes[i]);
         memset(piece, 0xff, sizes[i]);
@@ -35,6 +35,30 @@ START_TEST(a_freed_piece_serves_its_size_again)
     size_t mapped = pm_meta_mapped();
     for (int i = 0; i < 100000; i++)
         pm_meta_free(pm_meta_alloc(500), 500);
+    ck_assert_uint_eq(pm_meta_mapped(), mapped);
+}
+END_TEST
+
+/* The descriptor of an arena that comes and goes. */
+START_TEST(no_piece_is_lost)
+{
+    pm_meta_free(pm_meta_alloc(18600), 18600);
+    size_t mapped = pm_meta_mapped();
+    for (int i = 0; i < 1000; i++)
+        pm_meta_free(pm_meta_alloc(18600), 18600);
+    ck_assert_uint_eq(pm_meta_mapped(), mapped);
+}
+END_TEST
+
+START_TEST(the_rest_of_a_chunk_is_used)
+{
+    enum { CHUNK = 256 * 1024, PIECE = 60 * 1024, REST = CHUNK % PIECE };
+    for (int i = 0; i < 2 * (CHUNK / PIECE); i++)
+        ck_assert_ptr_nonnull(pm_meta_alloc(PIECE));
+    size_t mapped = pm_meta_mapped();
+    ck_assert_uint_eq(mapped, 2 * CHUNK);
+    for (int i = 0; i < 2 * (REST / 1024); i++)
+        ck_assert(unit_is_zero(pm_meta_alloc(1024), 1024));
     ck_assert_uint_eq(pm_meta_mapped(), mapped);
 }
 END_TEST
@@ -108,6 +132,8 @@ static void add(TCase *tests)
 {
     tcase_add_test(tests, pieces_are_zeroed_and_apart);
     tcase_add_test(tests, a_freed_piece_serves_its_size_again);
+    tcase_add_test(tests, no_piece_is_lost);
+    tcase_add_test(tests, the_rest_of_a_chunk_is_used);
     tcase_add_test(tests, a_large_piece_keeps_the_chunk);
     tcase_add_test(tests, refused_memory_is_null_and_harmless);
     tcase_add_test(tests, tables_are_whole_pages);

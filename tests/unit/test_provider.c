@@ -12,7 +12,7 @@
 static struct pm_provider system_provider;
 static int context;
 static unsigned long asked, given;
-static bool nested;
+static bool nested, ticks;
 
 static void *take(void *ctx, size_t size)
 {
@@ -23,6 +23,10 @@ static void *take(void *ctx, size_t size)
         void *memory = pm_provider_obtain(PM_SLICE, &inner);
         UNIT_CHECK(memory != NULL && pm_provider_is_system(&inner));
         pm_provider_release(&inner, memory, PM_SLICE);
+    }
+    if (ticks) { /* an empty arena that would go */
+        unsigned long before = given;
+        UNIT_CHECK(pm_purge_empty_arenas(0) == 0 && given == before);
     }
     return pm_os_memory.map(size);
 }
@@ -129,6 +133,20 @@ START_TEST(arenas_come_from_it_and_are_never_called_zeroed)
 }
 END_TEST
 
+START_TEST(no_arena_goes_while_another_is_asked_for)
+{
+    struct pm_span span, larger;
+    ck_assert(pm_spans_take(&span, PM_SPAN_LARGE, 1, PM_SLICE));
+    pm_spans_give(&span);
+    ticks = true;
+    ck_assert(pm_spans_take(&larger, PM_SPAN_LARGE, 20 * PM_MIB / PM_SLICE, PM_SLICE));
+    ck_assert_uint_eq(asked, 2);
+    ck_assert_uint_eq(given, 0);
+    ck_assert_uint_ne(pm_purge_empty_arenas(0), 0);
+    ck_assert_uint_eq(given, 1);
+}
+END_TEST
+
 static void add(TCase *tests)
 {
     tcase_add_checked_fixture(tests, setup, NULL);
@@ -136,6 +154,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, memory_goes_back_where_it_came_from);
     tcase_add_test(tests, a_provider_may_allocate);
     tcase_add_test(tests, a_refusal_is_a_refusal);
+    tcase_add_test(tests, no_arena_goes_while_another_is_asked_for);
     tcase_add_test(tests, arenas_come_from_it_and_are_never_called_zeroed);
 }
 

@@ -135,7 +135,9 @@ START_TEST(where_the_last_pages_are_refused_others_go)
     pm_spans_give(&low);
     pm_spans_give(&high);
     unit_os_fail(UNIT_BIT(UNIT_PURGE), 1, false);
-    ck_assert(pm_purge_some(10 * PM_SLICE));
+    size_t purged;
+    ck_assert(pm_purge_some(10 * PM_SLICE, &purged));
+    ck_assert_uint_eq(purged, pm_purge_total());
     ck_assert_uint_ge(pm_purge_total(), 10 * PM_SLICE);
 }
 END_TEST
@@ -144,7 +146,9 @@ START_TEST(less_than_a_page_is_a_page)
 {
     pm_purge_set_decay(60000);
     pm_spans_give(&span);
-    ck_assert(pm_purge_some(1));
+    size_t purged;
+    ck_assert(pm_purge_some(1, &purged));
+    ck_assert_uint_gt(purged, 0);
     ck_assert_uint_gt(pm_purge_total(), 0);
 }
 END_TEST
@@ -154,9 +158,12 @@ START_TEST(one_thread_purges_at_a_time)
     pm_purge_set_decay(60000);
     pm_spans_give(&span);
     pm_lock(&pm_purge_lock);
-    ck_assert(!pm_purge_some(PM_SLICE));
+    size_t purged;
+    ck_assert(!pm_purge_some(PM_SLICE, &purged));
+    ck_assert_uint_eq(purged, 0);
     pm_unlock(&pm_purge_lock);
-    ck_assert(pm_purge_some(PM_SLICE));
+    ck_assert(pm_purge_some(PM_SLICE, &purged));
+    ck_assert_uint_ge(purged, PM_SLICE);
 }
 END_TEST
 
@@ -165,7 +172,8 @@ static struct pm_span meanwhile;
 
 static void *purge_and_take(void *unused)
 {
-    pm_purge_some(PM_GIB);
+    size_t purged;
+    pm_purge_some(PM_GIB, &purged);
     UNIT_CHECK(pm_spans_take(&meanwhile, PM_SPAN_LARGE, 4, PM_SLICE));
     memset((void *)meanwhile.start, 0x55, 4 * PM_SLICE);
     return unused;

@@ -151,8 +151,16 @@ static inline bool unit_is_zero(const void *block, size_t size)
     return size == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0);
 }
 
-/* The calls of struct pm_os_memory that may be refused: all but move_back. */
-enum unit_call { UNIT_MAP, UNIT_UNMAP, UNIT_PURGE, UNIT_RESIZE, UNIT_MOVE, UNIT_CALLS };
+/* The calls of struct pm_os_memory that may be refused. */
+enum unit_call {
+    UNIT_MAP,
+    UNIT_UNMAP,
+    UNIT_PURGE,
+    UNIT_RESIZE,
+    UNIT_MOVE,
+    UNIT_MOVE_BACK,
+    UNIT_CALLS
+};
 
 #define UNIT_BIT(call) (1u << (call))
 
@@ -232,7 +240,7 @@ static inline void *unit_os_move(void *start, size_t size)
 
 static inline bool unit_os_move_back(void *start, void *moved, size_t size)
 {
-    bool done = unit_os.real.move_back(start, moved, size);
+    bool done = !unit_os_refuses(UNIT_MOVE_BACK) && unit_os.real.move_back(start, moved, size);
     atomic_fetch_sub(&unit_os.bytes, done ? size : 0);
     return done;
 }
