@@ -17,13 +17,11 @@ enum { STACK_BYTES = 64 * 1024, NAP_MS = 20 };
 atomic_bool pm_background_wanted;
 
 static atomic_bool running; /* relaxed: of two that see it false one starts the thread */
-static _Atomic uint64_t last_call_ms;
 
 /* While the program runs, its own threads do what is to be done. */
 static bool is_quiet(uint64_t now, int64_t decay)
 {
-    uint64_t last = atomic_load_explicit(&last_call_ms, memory_order_relaxed);
-    return decay >= 0 && now >= last + (uint64_t)decay;
+    return decay >= 0 && now >= pm_heap_last_call_ms() + (uint64_t)decay;
 }
 
 static void *run(void *unused)
@@ -63,12 +61,6 @@ static bool start_without_signals(void)
     bool started = start();
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return started;
-}
-
-void pm_background_note(uint64_t now)
-{
-    if (pm_background_is_wanted())
-        atomic_store_explicit(&last_call_ms, now, memory_order_relaxed);
 }
 
 void pm_background_ensure(void)

@@ -21,9 +21,6 @@ PM_INLINE bool pm_background_is_wanted(void)
     return PM_UNLIKELY(atomic_load_explicit(&pm_background_wanted, memory_order_relaxed));
 }
 
-/* A thread of the program's has allocated or freed at this time. */
-void pm_background_note(uint64_t now);
-
 /* Starts the thread if it is wanted and not there: at the first occasion, and after a fork; so
  * inside some malloc or free, wherever that is called.  The caller holds no lock. */
 void pm_background_ensure(void);

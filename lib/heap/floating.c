@@ -6,21 +6,49 @@
 #include "heap/background.h"
 #include "pool/list.h"
 
-enum { LOOKED_AT = 4096 }; /* pools, when some are sought that may be purged */
+enum {
+    LOOKED_AT = 4096, /* pools, when some are sought that may be purged */
+    RESTED_TICKS = 2, /* then at least one whole period has gone by */
+};
 
 struct pm_lock pm_floating_lock[PM_CLASS_COUNT];
 
 /*
- * The shared lists, under the lock of their class; `count` is also looked at without it.
- * Pools that are half free or more are taken before others, so that those gather
- * more meanwhile: blocks of one pool should travel together.
+ * The shared lists, under the lock of their class; `count` of both is also looked at without it.
+ * Pools that are half free or more are taken before others, so that those gather more
+ * meanwhile: blocks of one pool should travel together.  What has been purged is taken last,
+ * and is out of the way of those who look for more to purge.
  */
 static struct shared {
-    struct pm_pool_list pools; /* cleared when the first pool comes */
+    struct pm_pool_list resident, purged; /* cleared when the first pool comes */
     _Atomic uint32_t count;
 } shared[PM_CLASS_COUNT];
 
-static uint32_t count_of(unsigned class)
+/* How often pools were looked for that may be purged; relaxed: a tick more or less is no matter. */
+static _Atomic uint16_t ticks;
+
+void pm_floating_tick(void)
+{
+    atomic_fetch_add_explicit(&ticks, 1, memory_order_relaxed);
+}
+
+static uint16_t now(void)
+{
+    return atomic_load_explicit(&ticks, memory_order_relaxed);
+}
+
+/* Atomic, though relaxed: it is read without a claim. */
+static void begin_rest(struct pm_pool *pool)
+{
+    __atomic_store_n(&pool->rested, now(), __ATOMIC_RELAXED);
+}
+
+static bool has_rested(const struct pm_pool *pool)
+{
+    return (uint16_t)(now() - __atomic_load_n(&pool->rested, __ATOMIC_RELAXED)) >= RESTED_TICKS;
+}
+
+uint32_t pm_floating_count(unsigned class)
 {
     return atomic_load_explicit(&shared[class].count, memory_order_relaxed);
 }
@@ -30,28 +58,25 @@ static void set_count(unsigned class, uint32_t count)
     atomic_store_explicit(&shared[class].count, count, memory_order_relaxed);
 }
 
-static struct pm_pool *first_of(unsigned class)
-{
-    return count_of(class) == 0 ? NULL : pm_list_first(&shared[class].pools);
-}
-
 static void put(struct pm_pool *pool, enum pm_pool_listed listed)
 {
-    struct pm_pool_list *pools = &shared[pool->class].pools;
-    uint32_t count = count_of(pool->class);
-    if (count == 0)
-        pm_list_clear(pools);
+    struct shared *lists = &shared[pool->class];
+    uint32_t count = pm_floating_count(pool->class);
+    if (count == 0) {
+        pm_list_clear(&lists->resident);
+        pm_list_clear(&lists->purged);
+    }
     set_count(pool->class, count + 1);
     if (listed == PM_POOL_LISTED_FIRST)
-        pm_list_prepend(pools, pool);
+        pm_list_prepend(&lists->resident, pool);
     else
-        pm_list_append(pools, pool);
+        pm_list_append(listed == PM_POOL_LISTED_LAST ? &lists->resident : &lists->purged, pool);
 }
 
 static void take_out(struct pm_pool *pool)
 {
     pm_list_take_out(pool);
-    set_count(pool->class, count_of(pool->class) - 1);
+    set_count(pool->class, pm_floating_count(pool->class) - 1);
     pool->listed = PM_POOL_UNLISTED;
 }
 
@@ -73,15 +98,15 @@ PM_INLINE void set_listed(struct pm_pool *pool, enum pm_pool_listed listed)
         change_listed(pool, listed);
 }
 
-/* With `offer` whatever has a block free, else from an eighth on.  What has been purged
- * stands behind what is resident, and out of the way of those who look for more to purge. */
+/* With `offer` whatever has a block free, else from an eighth on. */
 static enum pm_pool_listed worth_listing(const struct pm_pool *pool, bool offer)
 {
     uint32_t blocks = pm_pool_blocks(pool), available = blocks - pool->used;
-    if (available * 2 >= blocks && !pm_pool_is_purged(pool))
-        return PM_POOL_LISTED_FIRST;
-    bool worth = available > 0 && (offer || available >= blocks / 8);
-    return worth ? PM_POOL_LISTED_LAST : PM_POOL_UNLISTED;
+    if (available == 0 || (!offer && available < blocks / 8))
+        return PM_POOL_UNLISTED;
+    if (pm_pool_is_purged(pool))
+        return PM_POOL_LISTED_PURGED;
+    return available * 2 >= blocks ? PM_POOL_LISTED_FIRST : PM_POOL_LISTED_LAST;
 }
 
 /* Gives up the claim; false when blocks came back since the last collection. */
@@ -108,6 +133,7 @@ bool pm_floating_release(struct pm_pool *pool, bool offer, bool keep)
             return true;
         }
         pm_pool_unset_owner(pool);
+        begin_rest(pool);
         set_listed(pool, worth_listing(pool, offer));
         if (unclaim(pool))
             return true;
@@ -119,7 +145,7 @@ bool pm_floating_claimed(struct pm_pool *pool, const struct pm_heap *heap)
     pm_pool_collect(pool);
     pm_pool_set_purged(pool, false);
     if (pool->used == 0 || !pm_pool_was_owned_by(pool, heap) || pm_background_is_wanted()) {
-        pm_floating_release(pool, false, false);
+        pm_floating_release(pool, pool->listed != PM_POOL_UNLISTED, false);
         return false;
     }
     set_listed(pool, PM_POOL_UNLISTED);
@@ -135,35 +161,58 @@ static bool try_claim(struct pm_pool *pool)
                                                    memory_order_acquire, memory_order_relaxed);
 }
 
+/* The first that can be claimed. */
+static struct pm_pool *claim_first(const struct pm_pool_list *list)
+{
+    struct pm_pool *pool = pm_list_first(list);
+    while (pool != NULL && !try_claim(pool))
+        pool = pm_list_next(list, pool);
+    return pool;
+}
+
 struct pm_pool *pm_floating_take(unsigned class)
 {
-    if (count_of(class) == 0) /* mostly; a pool listed this moment is found next time */
+    if (pm_floating_count(class) == 0) /* mostly; one listed this moment is found next time */
         return NULL;
+    struct pm_pool *pool = NULL;
     pm_lock(&pm_floating_lock[class]);
-    struct pm_pool *pool = first_of(class);
-    while (pool != NULL && !try_claim(pool))
-        pool = pm_list_next(&shared[class].pools, pool);
+    if (pm_floating_count(class) != 0) {
+        pool = claim_first(&shared[class].resident);
+        if (pool == NULL)
+            pool = claim_first(&shared[class].purged);
+    }
     if (pool != NULL)
         take_out(pool);
     pm_unlock(&pm_floating_lock[class]);
     return pool;
 }
 
-size_t pm_floating_claim_unpurged(unsigned class, struct pm_pool **pools, size_t room)
+/* From the end of the list on: there are those that nobody takes. */
+static size_t claim_resident(const struct pm_pool_list *list, bool rested_only,
+                             struct pm_pool **pools, size_t room)
 {
     size_t count = 0;
-    if (count_of(class) == 0)
-        return 0;
-    pm_lock(&pm_floating_lock[class]);
-    struct pm_pool *pool = first_of(class);
+    struct pm_pool *pool = pm_list_last(list);
     for (size_t looked = 0; pool != NULL && count < room && looked < LOOKED_AT; looked++) {
-        struct pm_pool *next = pm_list_next(&shared[class].pools, pool);
-        if (!pm_pool_is_purged(pool) && try_claim(pool)) {
+        struct pm_pool *before = pm_list_before(list, pool);
+        if ((!rested_only || has_rested(pool)) && try_claim(pool)) {
             take_out(pool);
             pools[count++] = pool;
         }
-        pool = next;
+        pool = before;
     }
+    return count;
+}
+
+size_t pm_floating_claim_unpurged(unsigned class, bool rested_only, struct pm_pool **pools,
+                                  size_t room)
+{
+    size_t count = 0;
+    if (pm_floating_count(class) == 0)
+        return 0;
+    pm_lock(&pm_floating_lock[class]);
+    if (pm_floating_count(class) != 0)
+        count = claim_resident(&shared[class].resident, rested_only, pools, room);
     pm_unlock(&pm_floating_lock[class]);
     return count;
 }

@@ -3,7 +3,7 @@
  * threads that ended.
  *
  * Whoever wants to change such a pool claims it (one bit in `remote`).  Those
- * with a fair share of free blocks stand on a shared list of their class, from
+ * with a fair share of free blocks stand on the shared lists of their class, from
  * which any thread takes them before it asks for fresh memory; so nothing is
  * stranded when its thread goes.
  */
@@ -24,12 +24,19 @@ extern struct pm_lock pm_floating_lock[PM_CLASS_COUNT];
  */
 bool pm_floating_release(struct pm_pool *pool, bool offer, bool keep);
 
+/* How many pools of `class` stand on its lists. */
+uint32_t pm_floating_count(unsigned class);
+
+/* Another period in which pools may rest has begun. */
+void pm_floating_tick(void);
+
 /*
  * Claims up to `room` listed pools of `class` that have not been purged since blocks last
- * came back; they leave the list, and are the caller's until pm_floating_release().
- * Returns how many.
+ * came back (or only those to which none came for a whole period); they leave the list, and
+ * are the caller's until pm_floating_release().  Returns how many.
  */
-size_t pm_floating_claim_unpurged(unsigned class, struct pm_pool **pools, size_t room);
+size_t pm_floating_claim_unpurged(unsigned class, bool rested_only, struct pm_pool **pools,
+                                  size_t room);
 
 /* The pool's `remote` word was just claimed by a free; takes in what is there.
  * Returns true when the pool is now `heap`'s to adopt (its last owner). */

@@ -68,17 +68,34 @@ static bool is_orphan(struct pm_pool *pool)
     return (word & PM_REMOTE_OWNED) != 0 && !pm_pool_is_owned_by(pool, pm_tls_heap);
 }
 
-/* Was a thread, this one or one that is not in this process, about to send blocks to it? */
-static bool is_awaiting(const struct pm_pool *pool)
+/* A pool that is still there: it may have got its blocks and gone, and a thread not yet known. */
+static bool is_pool(const struct pm_pool *pool)
+{
+    return pool != NULL && pm_ownermap_get((void *)pool->span.start) == &pool->span &&
+           pool->span.kind == PM_SPAN_POOL;
+}
+
+/* What this thread, or one that is not in this process, was about to send it. */
+static void recover(struct pm_pool *pool)
+{
+    if (is_pool(pool) && !is_orphan(pool) && pm_pool_recover(pool))
+        pm_remote_see();
+}
+
+static void recover_all(void)
 {
     for (struct pm_heap *heap = pm_registry_last_locked(); heap != NULL; heap = heap->next) {
-        for (size_t i = 0; i < pool->span.slices; i++) {
-            void *slice = (void *)(pool->span.start + i * PM_SLICE);
-            if (pm_remote_batch(heap, slice)->pool == pool)
-                return true;
-        }
+        for (size_t i = 0; i < PM_BATCH_SLOTS; i++)
+            recover(heap->batch[i].pool);
+        recover(heap->sending);
     }
-    return false;
+}
+
+/* Nobody owns it, and it has got blocks all the same. */
+static bool is_recovered(const struct pm_pool *pool)
+{
+    uint64_t word = atomic_load_explicit(&pool->remote, memory_order_relaxed);
+    return (word & PM_REMOTE_OWNED) == 0 && PM_REMOTE_COUNT(word) != 0;
 }
 
 static void release(struct pm_pool *pool)
@@ -93,10 +110,8 @@ static void inherit(struct pm_pool *pool)
     if (is_orphan(pool)) {
         pm_pool_rebuild(pool);
         release(pool);
-    } else if (is_awaiting(pool) && pm_pool_recover(pool)) {
-        pm_remote_see();
-        if (!pm_pool_is_owned_by(pool, pm_tls_heap))
-            release(pool);
+    } else if (is_recovered(pool)) {
+        release(pool);
     }
 }
 
@@ -112,8 +127,11 @@ static void inherit_pools(struct pm_arena *arena)
 /* What this thread was about to send has arrived with what the others were. */
 static void forget_batches(struct pm_heap *heap)
 {
-    for (size_t i = 0; i < PM_BATCH_SLOTS; i++)
-        heap->batch[i] = (struct pm_batch){.pool = NULL};
+    heap->sending = NULL;
+    for (size_t i = 0; i < PM_BATCH_SLOTS; i++) {
+        if (heap->batch[i].pool != NULL) /* else the page may stay as it is, and shared */
+            heap->batch[i] = (struct pm_batch){.pool = NULL};
+    }
 }
 
 /* A heap whose thread is gone starts anew; its pools float by now. */
@@ -137,6 +155,7 @@ static void child(void)
     size_t own = pm_thread_has_heap(pm_tls_heap);
     if (alone && pm_registry_count() == own)
         return;
+    recover_all();
     pm_purge_suspend(true); /* so that no arena goes away under the walk */
     for (struct pm_arena *arena = pm_arena_list, *next; arena != NULL; arena = next) {
         next = arena->next;

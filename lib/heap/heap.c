@@ -80,6 +80,7 @@ static void bin_clear(struct pm_bin *bin, unsigned class)
 void pm_heap_clear(struct pm_heap *heap)
 {
     heap->has_batches = false;
+    heap->look_ms = heap->tick_ms = 0;
     for (size_t i = 0; i < PM_DIRECT_COUNT; i++)
         heap->direct[i] = &pm_pool_none;
     tlb_clear(heap, PM_TLB_SLOTS_MIN);
@@ -263,7 +264,6 @@ void pm_heap_look(struct pm_heap *heap)
     uint64_t now = pm_os_clock_ms();
     if (PM_LIKELY(now == heap->look_ms)) /* the clock goes in steps of milliseconds */
         return;
-    pm_background_note(now);
     pm_purge_tick(now);
     pm_heap_tick(heap, now);
 }

@@ -54,8 +54,10 @@ struct pm_heap {
     struct pm_bin *bin;                      /* PM_CLASS_COUNT */
     struct pm_batch *batch;                  /* PM_BATCH_SLOTS */
     bool has_batches;                        /* some may have begun since all were sent */
+    struct pm_pool *sending; /* that gets a block without a batch just now, or NULL */
 
     uint32_t refills;  /* so far; for what is done every so many of them */
+    uint32_t sends;    /* the same for remote frees that went to their pools */
     size_t idle_below; /* idle pools may stay until the arenas' peak exceeds this, */
     size_t made_bytes; /* or classes without a pool made so much since they were looked at */
     size_t tidy_below; /* and free pages inside pools until it exceeds this */
@@ -63,9 +65,9 @@ struct pm_heap {
     uint64_t tick_ms;  /* when heap_purge.c looked at its pools last */
 
     /* registry.c's, under its lock. */
-    struct pm_heap *next;      /* of all heaps ever made */
-    struct pm_heap *next_idle; /* of those without a thread */
-    const void *thread;        /* pm_tls_self() of the thread; NULL: no thread's own */
+    struct pm_heap *next;       /* of all heaps ever made */
+    struct pm_heap *next_alike; /* of those without a thread, or in use in the same place */
+    const void *thread;         /* pm_tls_self() of the thread; NULL: no thread's own */
     bool in_use;
 
     /*
@@ -145,7 +147,8 @@ void pm_heap_collect(struct pm_heap *heap);
  */
 size_t pm_heap_purge(struct pm_heap *heap, bool all);
 
-/* The same for floating pools that stand on the shared lists. */
+/* The same for floating pools that stand on the shared lists, whose blocks in use have not changed
+ * for a whole period between two calls. */
 size_t pm_heap_purge_floating(bool all);
 
 /* All of them, but for the sake of growth: it costs no arena its huge pages. */
@@ -157,6 +160,9 @@ void pm_heap_look(struct pm_heap *heap);
 
 /* Some time has passed: does what the decay time asks for. */
 void pm_heap_tick(struct pm_heap *heap, uint64_t now);
+
+/* When some thread has looked at the clock last. */
+uint64_t pm_heap_last_call_ms(void);
 
 /* Leaves every pool behind, floating or gone. */
 void pm_heap_abandon(struct pm_heap *heap);

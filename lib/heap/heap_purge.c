@@ -2,11 +2,13 @@
  * heap_purge.c - when free pages inside a heap's pools go back to the system.
  *
  * As with free slices (arena/purge.h) nothing is purged that may be wanted
- * again soon: a pool is looked at every decay time, and its free pages go
+ * again soon: a heap looks at its pools every decay time, and the free pages of one go
  * when as many blocks are in use as the last time, and it was not current since.  When a
- * heap has not even asked for the time that long, all go at once.  Each pool is purged
- * once, until its use changes.  While the process grows all go as well, as they serve before
- * new ones are asked for; but not where that would split huge pages.
+ * heap has not even asked for the time that long, all go at once.  Floating pools are looked at
+ * by one thread for all, each decay time: those go to which no block came for so long; and all when
+ * no thread has asked for the time.  Each pool is purged once, until its use changes.  While the
+ * process grows all go as well, as they serve before new ones are asked for; but not where that
+ * would split huge pages.
  */
 #include <limits.h>
 
@@ -19,8 +21,12 @@
 #include "os/os.h"
 #include "os/tls.h"
 
-/* So that no call takes much more than a millisecond. */
-enum { POOLS_AT_ONCE = 256, CLAIMED_AT_ONCE = 64 };
+/*
+ * Pools that are purged on one occasion, while the program is busy: so that this takes about a
+ * millisecond.  (To look at them takes time as well, and where growth or a quiet time are the
+ * reason, all go.)  Of many floating ones a share goes, as nobody else may come along.
+ */
+enum { POOLS_AT_ONCE = 256, FLOATING_AT_ONCE = 256, FLOATING_SHARE = 32, CLAIMED_AT_ONCE = 64 };
 
 static bool has_rested(struct pm_pool *pool, uint32_t used)
 {
@@ -97,42 +103,85 @@ void pm_heap_tidy(struct pm_heap *heap)
     purge_heap(heap, FOR_GROWTH);
 }
 
-static void purge_floating(unsigned class, enum which which, struct work *done)
+static size_t purge_floating(unsigned class, enum which which, size_t room, struct work *done)
 {
     struct pm_pool *pools[CLAIMED_AT_ONCE];
-    size_t count = pm_floating_claim_unpurged(class, pools, CLAIMED_AT_ONCE);
+    if (room > CLAIMED_AT_ONCE)
+        room = CLAIMED_AT_ONCE;
+    size_t count = pm_floating_claim_unpurged(class, which == RESTED, pools, room);
     for (size_t i = 0; i < count; i++) {
-        purge(pools[i], which, done);
+        purge(pools[i], ALL, done);
         pm_floating_release(pools[i], true, false);
     }
-    done->pools += (int)count; /* also those that are only looked at */
+    return count;
+}
+
+/* No more than there are at the beginning: others go on to free into them. */
+static void purge_floating_class(unsigned class, enum which which, struct work *done)
+{
+    size_t room = pm_floating_count(class), count;
+    if (which == RESTED && room > FLOATING_AT_ONCE)
+        room = FLOATING_AT_ONCE + room / FLOATING_SHARE;
+    do {
+        count = purge_floating(class, which, room, done);
+        room -= count;
+    } while (count != 0 && room != 0);
 }
 
 size_t pm_heap_purge_floating(bool all)
 {
     struct work done = {0, 0};
-    for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1) {
-        int before;
-        do {
-            before = done.pools;
-            purge_floating(class, all ? ALL : RESTED, &done);
-        } while (all && done.pools != before);
-    }
+    pm_floating_tick();
+    for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1)
+        purge_floating_class(class, all ? ALL : RESTED, &done);
     pm_purge_count(done.bytes);
     return done.bytes;
+}
+
+/* Floating pools are everybody's: when they were looked at last, and when a thread made a call.
+ * Relaxed: looking twice, or a moment late, does no harm. */
+static _Atomic uint64_t floating_due_ms, last_call_ms;
+
+uint64_t pm_heap_last_call_ms(void)
+{
+    return atomic_load_explicit(&last_call_ms, memory_order_relaxed);
+}
+
+/* True for one thread, each decay time. */
+static bool floating_are_due(uint64_t now, uint64_t decay)
+{
+    uint64_t due = atomic_load_explicit(&floating_due_ms, memory_order_relaxed);
+    return now >= due &&
+           atomic_compare_exchange_strong_explicit(&floating_due_ms, &due, now + decay,
+                                                   memory_order_relaxed, memory_order_relaxed);
+}
+
+static bool is_quiet(uint64_t last, uint64_t now, uint64_t decay)
+{
+    return last != 0 && now >= last + decay;
+}
+
+static void purge_due(struct pm_heap *heap, uint64_t now, uint64_t decay, uint64_t last)
+{
+    bool quiet = is_quiet(heap->look_ms, now, decay);
+    heap->look_ms = now;
+    if (now >= heap->tick_ms + decay) {
+        heap->tick_ms = now;
+        pm_heap_collect(heap);
+        pm_heap_purge(heap, quiet);
+    }
+    if (floating_are_due(now, decay))
+        pm_heap_purge_floating(is_quiet(last, now, decay));
 }
 
 void pm_heap_tick(struct pm_heap *heap, uint64_t now)
 {
     int64_t decay = pm_purge_decay();
+    uint64_t last = atomic_exchange_explicit(&last_call_ms, now, memory_order_relaxed);
     if (pm_thread_has_heap(pm_tls_heap)) /* else under the lock of ended threads' heap */
         pm_background_ensure();
-    bool quiet = heap->look_ms != 0 && now >= heap->look_ms + (uint64_t)decay;
-    heap->look_ms = now;
-    if (decay < 0 || now < heap->tick_ms + (uint64_t)decay)
-        return;
-    heap->tick_ms = now;
-    pm_heap_collect(heap);
-    pm_heap_purge(heap, quiet);
-    pm_heap_purge_floating(quiet);
+    if (decay < 0)
+        heap->look_ms = now;
+    else
+        purge_due(heap, now, (uint64_t)decay, last);
 }

@@ -11,6 +11,16 @@ struct pm_lock pm_registry_lock = PM_LOCK_INIT;
 static struct pm_heap *last, *idle;
 static size_t in_use;
 
+/* Those in use, in as many lists: with thousands of threads each that begins looks into one. */
+enum { PLACES = 256 };
+static struct pm_heap *by_thread[PLACES];
+
+/* What is thread-local lies pages apart. */
+static struct pm_heap **place_of(const void *thread)
+{
+    return &by_thread[((uintptr_t)thread >> 8) * 0x9e3779b97f4a7c15u >> 56];
+}
+
 struct pm_heap *pm_registry_last_locked(void)
 {
     return last;
@@ -29,9 +39,9 @@ static struct pm_heap *make_locked(void)
 
 static struct pm_heap *find_locked(const void *thread)
 {
-    struct pm_heap *heap = thread == NULL ? NULL : last;
-    while (heap != NULL && !(heap->in_use && heap->thread == thread))
-        heap = heap->next;
+    struct pm_heap *heap = thread == NULL ? NULL : *place_of(thread);
+    while (heap != NULL && heap->thread != thread)
+        heap = heap->next_alike;
     return heap;
 }
 
@@ -39,8 +49,21 @@ static struct pm_heap *take_idle_locked(void)
 {
     struct pm_heap *heap = idle;
     if (heap != NULL)
-        idle = heap->next_idle;
+        idle = heap->next_alike;
     return heap;
+}
+
+static void put(struct pm_heap **list, struct pm_heap *heap)
+{
+    heap->next_alike = *list;
+    *list = heap;
+}
+
+static void take_out(struct pm_heap **list, const struct pm_heap *heap)
+{
+    while (*list != heap)
+        list = &(*list)->next_alike;
+    *list = heap->next_alike;
 }
 
 struct pm_heap *pm_registry_obtain(const void *thread)
@@ -54,6 +77,7 @@ struct pm_heap *pm_registry_obtain(const void *thread)
         if (heap != NULL) {
             heap->in_use = true;
             heap->thread = thread;
+            put(place_of(thread), heap);
             in_use++;
         }
     }
@@ -65,8 +89,8 @@ void pm_registry_return(struct pm_heap *heap)
 {
     pm_lock(&pm_registry_lock);
     heap->in_use = false;
-    heap->next_idle = idle;
-    idle = heap;
+    take_out(place_of(heap->thread), heap);
+    put(&idle, heap);
     in_use--;
     pm_unlock(&pm_registry_lock);
 }

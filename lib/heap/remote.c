@@ -16,7 +16,11 @@
 #include "heap/thread.h"
 #include "os/fatal.h"
 
-enum { BATCH_BLOCKS = 32, BATCH_BYTES = 4096 };
+enum {
+    BATCH_BLOCKS = 32,
+    BATCH_BYTES = 4096,
+    LOOK_SENDS = 16, /* between two looks at the clock */
+};
 
 atomic_bool pm_remote_seen;
 
@@ -68,10 +72,11 @@ static void look_after(struct pm_heap *heap, struct pm_pool *claimed)
         pm_heap_take_back(heap, claimed);
 }
 
-static void send(struct pm_heap *heap, const struct pm_batch *list)
+/* A thread that only frees what others have allocated has no other occasion to look. */
+static void on_sent(struct pm_heap *heap)
 {
-    if (push(list))
-        look_after(heap, list->pool);
+    if (++heap->sends % LOOK_SENDS == 0)
+        pm_heap_look(heap);
 }
 
 /*
@@ -97,6 +102,7 @@ void pm_remote_send(struct pm_heap *heap, struct pm_batch *batch)
     *batch = (struct pm_batch){.pool = NULL};
     if (claimed)
         look_after(heap, list.pool);
+    on_sent(heap);
 }
 
 void pm_remote_flush(struct pm_heap *heap)
@@ -122,12 +128,31 @@ static void take_over(struct pm_pool *pool, uint64_t block, const char *call)
         refuse(pool, block, call);
 }
 
-static void send_one(struct pm_heap *heap, struct pm_pool *pool, uint64_t block, const char *call)
+/* True when that claimed the pool. */
+static bool push_one(struct pm_pool *pool, uint64_t block, const char *call)
 {
     struct pm_batch list = {
         .pool = pool, .head = (uint16_t)block, .last = (uint16_t)block, .most = 1};
     take_over(pool, block, call);
-    send(heap, &list);
+    return push(&list);
+}
+
+/* For a fork, `sending` says meanwhile where the block is. */
+static void send_one(struct pm_heap *heap, struct pm_pool *pool, uint64_t block, const char *call)
+{
+    heap->sending = pool;
+    bool claimed = push_one(pool, block, call);
+    heap->sending = NULL;
+    if (claimed)
+        look_after(heap, pool);
+    on_sent(heap);
+}
+
+/* A thread that has ended, or for whose heap there was no memory: all such share one. */
+static void send_late(struct pm_heap *heap, struct pm_pool *pool, uint64_t block, const char *call)
+{
+    if (push_one(pool, block, call))
+        look_after(heap, pool);
 }
 
 /* How many blocks travel together: the last goes at once when it makes BATCH_BYTES. */
@@ -167,9 +192,10 @@ void pm_remote_free(struct pm_heap *heap, struct pm_pool *pool, uint64_t block, 
     if (PM_UNLIKELY(!pm_link_is_live(pool, block)))
         refuse(pool, block, call);
     struct pm_heap *own = heap == &pm_heap_none ? pm_thread_begin() : heap;
-    if (own == NULL || own == &pm_heap_ended || most_of(pool) == 1 ||
-        pm_pool_was_owned_by(pool, heap))
-        send_one(heap, pool, block, call);
+    if (own == NULL || own == &pm_heap_ended)
+        send_late(heap, pool, block, call);
+    else if (most_of(pool) == 1 || pm_pool_was_owned_by(pool, heap))
+        send_one(own, pool, block, call);
     else
         begin(own, pool, block, call);
 }

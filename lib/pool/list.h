@@ -48,6 +48,12 @@ PM_INLINE struct pm_pool *pm_list_next(const struct pm_pool_list *list, const st
     return pm_list_at(list, pool->place.next);
 }
 
+PM_INLINE struct pm_pool *pm_list_before(const struct pm_pool_list *list,
+                                         const struct pm_pool *pool)
+{
+    return pm_list_at(list, pool->place.prev);
+}
+
 PM_INLINE void pm_list_put_behind(struct pm_pool_place *before, struct pm_pool *pool)
 {
     pool->place.prev = before;

@@ -26,11 +26,14 @@
  *             list to allocate from it, claims it first
  *
  *   fresh -> current -> full -> partial -> current
+ *            current -> partial                       (a used one serves before it is carved on)
  *                       full -> floating -> partial
  *                               floating -> current   (taken from the shared list)
- *            partial, floating -> gone                (its last block was freed)
+ *            any -> floating                          (its thread ends)
+ *            any -> gone                              (its last block was freed)
  *
- * The owner alone reads and writes line 0; line 1 is for all.
+ * Line 0 is for the owner, or who has claimed the pool; but `place` and `listed` belong to
+ * whoever holds the lock of the list, and statistics read `used` and `state`.  Line 1 is for all.
  *
  * From an address to a block number: the distance from where block 0 would be,
  * times 2^64 / size rounded up, is the number in the upper half of the product
@@ -71,11 +74,12 @@ enum pm_pool_state {
     PM_POOL_FULL,
 };
 
-/* Where a floating pool stands on the shared list of its class. */
+/* Where a floating pool stands on the shared lists of its class. */
 enum pm_pool_listed {
     PM_POOL_UNLISTED,
-    PM_POOL_LISTED_FIRST, /* among those with much to offer */
+    PM_POOL_LISTED_FIRST, /* at the head: it has much to offer */
     PM_POOL_LISTED_LAST,
+    PM_POOL_LISTED_PURGED, /* on the list of those whose free pages have gone */
 };
 
 /* A small pool has few blocks if these are large: for classes that are hardly used. */
@@ -111,11 +115,11 @@ struct pm_pool {
     uint16_t carved;     /* blocks first..carved - 1 have been on a list */
     uint16_t withheld;   /* blocks */
     uint8_t class;
-    uint8_t state;              /* enum pm_pool_state */
-    uint8_t listed;             /* enum pm_pool_listed; under that list's lock */
-    bool purged_since;          /* has been purged since somebody looked and saw another `used`, */
-    uint16_t rested;            /* which was this */
-    uint16_t used_current;      /* what `used` is set to when the pool becomes current */
+    uint8_t state;         /* enum pm_pool_state */
+    uint8_t listed;        /* enum pm_pool_listed; under that list's lock */
+    bool purged_since;     /* has been purged, and its use has not changed as far as was seen */
+    uint16_t rested;       /* `used` at the last look; of a floating pool, when it came back */
+    uint16_t used_current; /* what `used` is set to when the pool becomes current */
     struct pm_pool_place place; /* in the owner's list or the shared one */
 
     /* Line 1. What other threads need is here, so that line 0 stays in its owner's cache. */
@@ -310,7 +314,7 @@ PM_INLINE void pm_pool_set_purged(struct pm_pool *pool, bool purged)
 /* As `rested`: the pool is in use. */
 #define PM_NEVER_RESTED UINT16_MAX
 
-/* Whoever looked has seen so many blocks in use: another number than the last time, or others. */
+/* So many blocks are in use now: another number than at the last look, or others. */
 PM_INLINE void pm_pool_rest(struct pm_pool *pool, uint32_t used)
 {
     pool->rested = (uint16_t)used;
@@ -321,7 +325,7 @@ PM_INLINE void pm_pool_rest(struct pm_pool *pool, uint32_t used)
 PM_INLINE void pm_pool_set_current(struct pm_pool *pool)
 {
     pool->state = PM_POOL_CURRENT;
-    pool->rested = PM_NEVER_RESTED; /* as many may be in use later, but others */
+    pm_pool_rest(pool, PM_NEVER_RESTED); /* as many may be in use later, but others */
     pool->used = pool->used_current;
 }
 

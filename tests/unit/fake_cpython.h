@@ -13,7 +13,7 @@ struct fake_cpython {
     PyMemAllocatorEx domains[3];
     PyObjectArenaAllocator arenas;
     PyMemAllocatorEx hooked[3]; /* what the domains had when debug hooks were put around them */
-    unsigned calls[3]; /* of the PyMem_ and PyObject_ functions, by domain */
+    unsigned calls[3];          /* of the PyMem_ and PyObject_ functions, by domain */
 };
 
 /* That of the library which is asked. */

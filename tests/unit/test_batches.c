@@ -13,8 +13,8 @@
 
 enum { SIZE = 100 };
 
-/* As in remote.c: what a batch holds when it goes. */
-enum { BATCH_BLOCKS = 32, BATCH_BYTES = 4096 };
+/* As in remote.c: what a batch holds when it goes, and how many go between two looks. */
+enum { BATCH_BLOCKS = 32, BATCH_BYTES = 4096, LOOK_SENDS = 16 };
 
 UNIT_HEAP(owner);
 UNIT_HEAP(other);
@@ -52,6 +52,29 @@ START_TEST(a_batch_goes_when_it_is_full)
     ck_assert(pm_pool_collect(pool));
     ck_assert_uint_eq(pm_pool_used(pool), 0);
     pm_pool_check(pool);
+}
+END_TEST
+
+/* As it allocates nothing, it has no other occasion; and its batches go when the time has come. */
+START_TEST(a_heap_that_only_frees_looks_at_the_clock)
+{
+    static const struct {
+        size_t size;
+        uint32_t blocks;
+    } sends[] = {{BATCH_BYTES, 1}, {SIZE, BATCH_BLOCKS}};
+    struct pm_pool *waits = unit_used_pool(&owner, pm_class_of(SIZE), 3);
+    for (uint32_t i = 0; i < UNIT_COUNT_OF(sends); i++) {
+        pm_heap_clear(&other);
+        unit_free_from(&other, waits, i);
+        for (int sent = 0; sent < LOOK_SENDS; sent++) {
+            unsigned class = pm_class_of(sends[i].size);
+            struct pm_pool *pool = unit_used_pool(&owner, class, sends[i].blocks + 1);
+            for (uint32_t j = 0; j < sends[i].blocks; j++)
+                unit_free_from(&other, pool, j);
+        }
+        ck_assert_uint_ne(other.look_ms, 0);
+        ck_assert_uint_eq(unit_remote_count(waits), i + 1);
+    }
 }
 END_TEST
 
@@ -292,6 +315,7 @@ END_TEST
 static void add(TCase *tests)
 {
     tcase_add_checked_fixture(tests, setup, NULL);
+    tcase_add_test(tests, a_heap_that_only_frees_looks_at_the_clock);
     tcase_add_loop_test(tests, a_batch_goes_when_it_is_full, 0, PM_CLASS_COUNT);
     tcase_add_test(tests, a_batch_goes_when_another_needs_its_slot);
     tcase_add_test(tests, each_slice_has_a_batch);

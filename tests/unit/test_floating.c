@@ -113,20 +113,69 @@ START_TEST(what_came_back_keeps_the_pool)
 END_TEST
 
 /* Else those who look for pools to purge would see these first, each time. */
-START_TEST(what_has_been_purged_stands_last)
+START_TEST(what_has_been_purged_stands_apart)
 {
     struct pm_pool *purged = pool_with(1), *resident = pool_with(1), *claimed[2];
     pm_pool_set_purged(purged, true);
     pm_floating_release(resident, true, false);
     pm_floating_release(purged, true, false);
-    ck_assert_int_eq(purged->listed, PM_POOL_LISTED_LAST);
-    ck_assert_uint_eq(pm_floating_claim_unpurged(CLASS, claimed, 2), 1);
+    ck_assert_int_eq(purged->listed, PM_POOL_LISTED_PURGED);
+    ck_assert_uint_eq(pm_floating_claim_unpurged(CLASS, false, claimed, 2), 1);
     ck_assert_ptr_eq(claimed[0], resident);
     ck_assert(!resident->listed);
     pm_pool_set_purged(resident, true);
     pm_floating_release(resident, true, false);
-    ck_assert_uint_eq(pm_floating_claim_unpurged(CLASS, claimed, 2), 0);
+    ck_assert_uint_eq(pm_floating_claim_unpurged(CLASS, false, claimed, 2), 0);
     ck_assert_ptr_eq(pm_floating_take(CLASS), purged);
+    ck_assert_ptr_eq(pm_floating_take(CLASS), resident);
+    ck_assert_uint_eq(pm_floating_count(CLASS), 0);
+}
+END_TEST
+
+/* However little it has to offer: its pages need not come back first. */
+START_TEST(what_is_resident_is_taken_before_what_has_been_purged)
+{
+    struct pm_pool *purged = pool_with(1), *resident = pool_with(capacity() - 1);
+    pm_pool_set_purged(purged, true);
+    pm_floating_release(purged, true, false);
+    pm_floating_release(resident, true, false);
+    ck_assert_int_eq(resident->listed, PM_POOL_LISTED_LAST);
+    ck_assert_ptr_eq(pm_floating_take(CLASS), resident);
+}
+END_TEST
+
+START_TEST(what_has_rested_longest_is_claimed_first)
+{
+    struct pm_pool *pools[3], *claimed[3];
+    for (int i = 0; i < 3; i++) {
+        pools[i] = pool_with(1);
+        pm_floating_release(pools[i], true, false);
+    }
+    ck_assert_uint_eq(pm_floating_claim_unpurged(CLASS, true, claimed, 3), 0);
+    pm_floating_tick();
+    pm_floating_release(pm_floating_take(CLASS), true, false); /* the last that came */
+    pm_floating_tick();
+    ck_assert_uint_eq(pm_floating_claim_unpurged(CLASS, true, claimed, 1), 1);
+    ck_assert_ptr_eq(claimed[0], pools[0]);
+    ck_assert_uint_eq(pm_floating_claim_unpurged(CLASS, true, claimed, 3), 1);
+    ck_assert_ptr_eq(claimed[0], pools[1]);
+    pm_floating_tick();
+    ck_assert_uint_eq(pm_floating_claim_unpurged(CLASS, true, claimed, 3), 1);
+    ck_assert_ptr_eq(claimed[0], pools[2]);
+}
+END_TEST
+
+/* Also when its pages have come back by the heap that had it, and not by a remote free. */
+START_TEST(what_was_in_use_may_be_purged_again)
+{
+    struct pm_pool *pool = pool_with(5), *claimed;
+    pm_pool_set_purged(pool, true);
+    pm_floating_release(pool, true, false);
+    ck_assert_ptr_eq(pm_floating_take(CLASS), pool);
+    pm_pool_set_current(pool);
+    pm_pool_unset_current(pool);
+    pm_floating_release(pool, true, false);
+    ck_assert_uint_eq(pm_floating_claim_unpurged(CLASS, false, &claimed, 1), 1);
 }
 END_TEST
 
@@ -176,6 +225,18 @@ START_TEST(the_last_owner_adopts)
 }
 END_TEST
 
+START_TEST(what_was_offered_stays_so_when_another_frees_into_it)
+{
+    struct pm_pool *pool = pool_with(capacity());
+    free_remotely(pool, 0);
+    pm_floating_release(pool, true, false);
+    claim_with(pool, 1);
+    ck_assert(!pm_floating_claimed(pool, &other));
+    ck_assert(pool->listed);
+    ck_assert_ptr_eq(pm_floating_take(CLASS), pool);
+}
+END_TEST
+
 START_TEST(the_last_block_frees_the_pool)
 {
     for (int i = 0; i < 2; i++) {
@@ -196,7 +257,11 @@ static void add(TCase *tests)
     tcase_add_test(tests, an_offer_lists_whatever_is_free);
     tcase_add_test(tests, an_empty_pool_goes);
     tcase_add_test(tests, what_came_back_keeps_the_pool);
-    tcase_add_test(tests, what_has_been_purged_stands_last);
+    tcase_add_test(tests, what_has_been_purged_stands_apart);
+    tcase_add_test(tests, what_is_resident_is_taken_before_what_has_been_purged);
+    tcase_add_test(tests, what_has_rested_longest_is_claimed_first);
+    tcase_add_test(tests, what_was_in_use_may_be_purged_again);
+    tcase_add_test(tests, what_was_offered_stays_so_when_another_frees_into_it);
     tcase_add_test(tests, what_comes_back_meanwhile_may_be_purged);
     tcase_add_test(tests, a_claimed_pool_is_passed_over);
     tcase_add_test(tests, the_last_owner_adopts);

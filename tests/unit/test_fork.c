@@ -234,6 +234,48 @@ START_TEST(what_was_on_its_way_to_a_floating_pool_arrives)
 }
 END_TEST
 
+/* Has marked a block free that is to go without a batch; and what it sent before has gone since. */
+static void *hold_one(void *gone)
+{
+    struct pm_pool *pool = unit_pool_of(many[0]);
+    uint64_t block = pm_pool_block_at(pool, many[0]);
+    pm_free(pm_alloc(1), "free");
+    pm_tls_heap->batch[0].pool = gone;
+    pm_tls_heap->sending = pool;
+    UNIT_CHECK(pm_link_exchange(pool, block, PM_LINK_NONE) == pm_link_live(pool, block));
+    many[0] = NULL;
+    atomic_store(&ready, true);
+    for (;;)
+        pause();
+    return NULL;
+}
+
+START_TEST(a_block_without_a_batch_arrives)
+{
+    static union { /* what was a pool is something else by now */
+        struct pm_pool pool;
+        char bytes[4096];
+    } gone;
+    memset(&gone, 0x55, sizeof gone);
+    gone.pool.remote = 0;
+    gone.pool.span.kind = PM_SPAN_POOL;
+    struct pm_pool *pool = full_pool();
+    pthread_t holder;
+    let_float(pool);
+    ck_assert_int_eq(pthread_create(&holder, NULL, hold_one, &gone), 0);
+    while (!atomic_load(&ready))
+        unit_sleep_ms(1);
+    pid_t child = fork();
+    if (child == 0) {
+        UNIT_CHECK(pool->used == pm_pool_blocks(pool) - 1);
+        pm_pool_check(pool);
+        free_the_rest();
+        _exit(EXIT_SUCCESS);
+    }
+    wait_for(child);
+}
+END_TEST
+
 static atomic_bool filled, may_end;
 
 /* Fills a pool, which floats from this thread's end on. */
@@ -406,6 +448,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, what_other_threads_held_can_be_freed);
     tcase_add_test(tests, also_in_a_child_without_a_heap);
     tcase_add_loop_test(tests, what_was_on_its_way_to_this_thread_arrives, 0, 2);
+    tcase_add_test(tests, a_block_without_a_batch_arrives);
     tcase_add_test(tests, what_was_on_its_way_to_a_floating_pool_arrives);
     tcase_add_test(tests, what_this_thread_was_about_to_send_arrives_once);
     tcase_add_test(tests, what_this_thread_was_about_to_send_may_be_all_there_is);

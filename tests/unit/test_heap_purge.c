@@ -235,6 +235,69 @@ START_TEST(pools_in_somebodys_hands_are_left_alone)
 }
 END_TEST
 
+UNIT_HEAP(second);
+
+static size_t floating_withheld(void)
+{
+    size_t pools = 0;
+    for (int i = 0; i < POOLS; i++)
+        pools += unit_pool_of(kept[i])->withheld != 0;
+    return pools;
+}
+
+/* Each heap has its own time, but what floats rests as long as if there were one. */
+START_TEST(many_heaps_do_not_shorten_the_rest)
+{
+    pm_heap_clear(&second);
+    pm_heap_tick(&second, 9000);
+    pm_heap_tick(&second, 9500);
+    pm_heap_abandon(&heap);
+    for (uint64_t now = 10000; now < 11000; now += 100) {
+        pm_heap_tick(now % 200 == 0 ? &heap : &second, now);
+        ck_assert_uint_eq(floating_withheld(), 0);
+    }
+    pm_heap_tick(&heap, 11000);
+    ck_assert_uint_ne(floating_withheld(), 0);
+}
+END_TEST
+
+/* A thread that seldom wakes up tells nothing of the others. */
+START_TEST(it_is_quiet_when_no_thread_makes_a_call)
+{
+    pm_heap_clear(&second);
+    pm_heap_tick(&second, 9000);
+    pm_heap_tick(&heap, 11900);
+    pm_heap_tick(&heap, 12500);
+    pm_heap_abandon(&heap);
+    pm_heap_tick(&second, 13000); /* the next period has just begun */
+    ck_assert_uint_eq(floating_withheld(), 0);
+    pm_heap_tick(&second, 14000);
+    ck_assert_uint_ne(floating_withheld(), 0);
+}
+END_TEST
+
+/* As a thread that frees into floating pools would: one that has been purged is not any more. */
+static bool purge_in_vain(void *start, size_t size)
+{
+    struct pm_pool *pool = pm_floating_take(CLASS);
+    if (pool != NULL) {
+        pm_pool_carve(pool);
+        pm_pool_set_purged(pool, false);
+        pm_floating_release(pool, true, false);
+    }
+    UNIT_CHECK(unit_os_calls(UNIT_PURGE) < 10 * POOLS);
+    return unit_os_purge(start, size);
+}
+
+START_TEST(purging_ends_though_others_go_on)
+{
+    pm_heap_abandon(&heap);
+    pm_os_memory.purge = purge_in_vain;
+    ck_assert_uint_ne(pm_heap_purge_floating(true), 0);
+    check_kept();
+}
+END_TEST
+
 static void add(TCase *tests)
 {
     tcase_add_checked_fixture(tests, setup, NULL);
@@ -251,6 +314,9 @@ static void add(TCase *tests)
     tcase_add_test(tests, floating_pools_are_purged_by_whoever_looks);
     tcase_add_test(tests, floating_pools_that_are_used_again_rest_anew);
     tcase_add_test(tests, pools_in_somebodys_hands_are_left_alone);
+    tcase_add_test(tests, many_heaps_do_not_shorten_the_rest);
+    tcase_add_test(tests, it_is_quiet_when_no_thread_makes_a_call);
+    tcase_add_test(tests, purging_ends_though_others_go_on);
 }
 
 int main(void)

@@ -41,6 +41,26 @@ START_TEST(all_heaps_are_listed)
 }
 END_TEST
 
+/* Its thread has ended unnoticed, and another lies in the same place. */
+START_TEST(a_heap_goes_on_with_its_place)
+{
+    enum { THREADS = 2000 };
+    static char place[THREADS][64];
+    static struct pm_heap *heaps[THREADS];
+    for (size_t i = 0; i < THREADS; i++)
+        heaps[i] = pm_registry_obtain(place[i]);
+    for (size_t i = 0; i < THREADS; i += 3)
+        pm_registry_return(heaps[i]);
+    for (size_t i = 0; i < THREADS; i++) {
+        if (i % 3 != 0)
+            ck_assert_ptr_eq(pm_registry_obtain(place[i]), heaps[i]);
+    }
+    ck_assert_uint_eq(pm_registry_count(), THREADS - (THREADS + 2) / 3);
+    ck_assert_ptr_ne(pm_registry_obtain(place[0]), NULL);
+    ck_assert_uint_eq(pm_registry_count(), THREADS - (THREADS + 2) / 3 + 1);
+}
+END_TEST
+
 START_TEST(no_memory_no_heap)
 {
     unit_os_install();
@@ -81,6 +101,7 @@ static void add(TCase *tests)
 {
     tcase_add_test(tests, a_returned_heap_is_the_next);
     tcase_add_test(tests, all_heaps_are_listed);
+    tcase_add_test(tests, a_heap_goes_on_with_its_place);
     tcase_add_test(tests, no_memory_no_heap);
     tcase_add_test(tests, a_heap_has_one_user);
 }
