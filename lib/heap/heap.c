@@ -80,7 +80,7 @@ static void bin_clear(struct pm_bin *bin, unsigned class)
 void pm_heap_clear(struct pm_heap *heap)
 {
     heap->has_batches = false;
-    heap->look_ms = heap->tick_ms = 0;
+    heap->look_ms = 0; /* not as if its next thread had been quiet */
     for (size_t i = 0; i < PM_DIRECT_COUNT; i++)
         heap->direct[i] = &pm_pool_none;
     tlb_clear(heap, PM_TLB_SLOTS_MIN);
