@@ -422,36 +422,52 @@ void pm_heap_pushed(struct pm_heap *heap, struct pm_pool *pool)
     }
 }
 
-static void collect_partial(struct pm_heap *heap, struct pm_bin *bin)
+bool pm_heap_take_in(struct pm_heap *heap, struct pm_pool *pool, struct pm_pool_list *gone)
 {
-    struct pm_pool_list gone; /* apart: an arena allocator that frees changes the other */
-    pm_list_clear(&gone);
-    for (struct pm_pool *pool = pm_list_first(&bin->partial), *next; pool != NULL; pool = next) {
-        next = pm_list_next(&bin->partial, pool);
-        pm_pool_collect(pool);
-        if (pool->used != 0)
-            continue;
-        pm_list_take_out(pool);
-        tlb_forget(heap, pool);
-        pm_list_append(&gone, pool);
-    }
-    for (struct pm_pool *pool; (pool = pm_list_first(&gone)) != NULL;) {
+    pm_pool_collect(pool);
+    if (pool->used != 0)
+        return false;
+    pm_list_take_out(pool);
+    tlb_forget(heap, pool);
+    pm_list_append(gone, pool);
+    return true;
+}
+
+void pm_heap_drop(struct pm_pool_list *gone)
+{
+    for (struct pm_pool *pool; (pool = pm_list_first(gone)) != NULL;) {
         pm_list_take_out(pool);
         pm_pool_destroy(pool);
     }
 }
 
-void pm_heap_collect(struct pm_heap *heap)
+static void collect_partial(struct pm_heap *heap, struct pm_bin *bin)
+{
+    struct pm_pool_list gone;
+    pm_list_clear(&gone);
+    for (struct pm_pool *pool = pm_list_first(&bin->partial), *next; pool != NULL; pool = next) {
+        next = pm_list_next(&bin->partial, pool);
+        pm_heap_take_in(heap, pool, &gone);
+    }
+    pm_heap_drop(&gone);
+}
+
+void pm_heap_gather(struct pm_heap *heap)
 {
     pm_remote_flush(heap);
     age_all(heap, true);
     for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1) {
-        struct pm_bin *bin = &heap->bin[class];
         struct pm_pool *pool;
-        while ((pool = take_full(bin)) != NULL)
+        while ((pool = take_full(&heap->bin[class])) != NULL)
             pm_heap_adopt(heap, pool);
-        collect_partial(heap, bin);
     }
+}
+
+void pm_heap_collect(struct pm_heap *heap)
+{
+    pm_heap_gather(heap);
+    for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1)
+        collect_partial(heap, &heap->bin[class]);
 }
 
 void pm_heap_abandon(struct pm_heap *heap)

@@ -141,9 +141,20 @@ void pm_heap_tlb_enter(struct pm_heap *heap, const void *address, struct pm_pool
  * go of pools that hold nothing. */
 void pm_heap_collect(struct pm_heap *heap);
 
+/* The same but for partial pools, which may be many; */
+void pm_heap_gather(struct pm_heap *heap);
+
+/* and for one of those.  If it holds nothing it is on the list `gone` afterwards, and this returns
+ * true. */
+bool pm_heap_take_in(struct pm_heap *heap, struct pm_pool *pool, struct pm_pool_list *gone);
+
+/* Lets go of these.  (An arena allocator that frees changes the heap's own lists.) */
+void pm_heap_drop(struct pm_pool_list *gone);
+
 /*
- * Gives free pages inside the heap's pools back: all of them, or those of pools
- * whose number of blocks in use has not changed since the last call.  Returns the bytes.
+ * Gives free pages inside the heap's pools back: all of them, or of a bounded number of pools,
+ * those whose number of blocks in use has not changed since they were looked at.  Takes in remote
+ * frees on the way.  Returns the bytes.
  */
 size_t pm_heap_purge(struct pm_heap *heap, bool all);
 

@@ -10,8 +10,6 @@
  * process grows all go as well, as they serve before new ones are asked for; but not where that
  * would split huge pages.
  */
-#include <limits.h>
-
 #include "arena/arena.h"
 #include "arena/purge.h"
 #include "heap/background.h"
@@ -22,11 +20,16 @@
 #include "os/tls.h"
 
 /*
- * Pools that are purged on one occasion, while the program is busy: so that this takes about a
- * millisecond.  (To look at them takes time as well, and where growth or a quiet time are the
- * reason, all go.)  Of many floating ones a share goes, as nobody else may come along.
+ * Of one class pools that are looked at, and of all that are purged, on one occasion while the
+ * program is busy: so that this takes a few milliseconds.  (Where growth or a quiet time are the
+ * reason, all go.)  Of many floating ones a share is purged, as nobody else may come along.
  */
-enum { POOLS_AT_ONCE = 256, FLOATING_AT_ONCE = 256, FLOATING_SHARE = 32, CLAIMED_AT_ONCE = 64 };
+enum {
+    LOOKED_AT = 16384,
+    POOLS_AT_ONCE = 256,
+    FLOATING_SHARE = 32,
+    CLAIMED_AT_ONCE = 64,
+};
 
 static bool has_rested(struct pm_pool *pool, uint32_t used)
 {
@@ -71,23 +74,47 @@ static void to_the_end(struct pm_pool_list *list, struct pm_pool *pool)
     }
 }
 
+static bool is_enough(enum which which, int looked, const struct work *done)
+{
+    return which == RESTED && (looked >= LOOKED_AT || done->pools >= POOLS_AT_ONCE);
+}
+
+/* Two cache lines of each, from all over memory. */
+static void fetch(const struct pm_pool *pool)
+{
+    __builtin_prefetch(pool);
+    __builtin_prefetch((const char *)pool + offsetof(struct pm_pool, remote));
+}
+
+/* Where the walk ends, the next one begins. */
+static void look_at_partial(struct pm_heap *heap, struct pm_bin *bin, enum which which,
+                            struct work *done)
+{
+    struct pm_pool_list gone;
+    pm_list_clear(&gone);
+    struct pm_pool *end = pm_list_last(&bin->partial), *pool = pm_list_first(&bin->partial);
+    for (int looked = 0; pool != NULL && !is_enough(which, looked, done); looked++) {
+        struct pm_pool *next = pool == end ? NULL : pm_list_next(&bin->partial, pool);
+        fetch(next);
+        if (!pm_heap_take_in(heap, pool, &gone)) {
+            purge(pool, which, done);
+            to_the_end(&bin->partial, pool);
+        }
+        pool = next;
+    }
+    if (pool != NULL)
+        pm_list_begin_with(&bin->partial, pool);
+    pm_heap_drop(&gone);
+}
+
 static size_t purge_heap(struct pm_heap *heap, enum which which)
 {
     struct work done = {0, 0};
-    int room = which == RESTED ? POOLS_AT_ONCE : INT_MAX;
-    for (unsigned class = 0; class < PM_CLASS_COUNT && done.pools < room; class += 1) {
+    for (unsigned class = 0; class < PM_CLASS_COUNT && !is_enough(which, 0, &done); class += 1) {
         struct pm_bin *bin = &heap->bin[class];
         if (bin->current != &pm_pool_none)
             purge(bin->current, which, &done);
-        struct pm_pool *end = pm_list_last(&bin->partial);
-        for (struct pm_pool *pool = pm_list_first(&bin->partial), *next; pool != NULL;
-             pool = next) {
-            next = pool == end ? NULL : pm_list_next(&bin->partial, pool);
-            purge(pool, which, &done);
-            to_the_end(&bin->partial, pool);
-            if (done.pools >= room)
-                break;
-        }
+        look_at_partial(heap, bin, which, &done);
     }
     pm_purge_count(done.bytes);
     return done.bytes;
@@ -120,8 +147,8 @@ static size_t purge_floating(unsigned class, enum which which, size_t room, stru
 static void purge_floating_class(unsigned class, enum which which, struct work *done)
 {
     size_t room = pm_floating_count(class), count;
-    if (which == RESTED && room > FLOATING_AT_ONCE)
-        room = FLOATING_AT_ONCE + room / FLOATING_SHARE;
+    if (which == RESTED && room > POOLS_AT_ONCE)
+        room = POOLS_AT_ONCE + room / FLOATING_SHARE;
     do {
         count = purge_floating(class, which, room, done);
         room -= count;
@@ -167,7 +194,7 @@ static void purge_due(struct pm_heap *heap, uint64_t now, uint64_t decay, uint64
     heap->look_ms = now;
     if (now >= heap->tick_ms + decay) {
         heap->tick_ms = now;
-        pm_heap_collect(heap);
+        pm_heap_gather(heap);
         pm_heap_purge(heap, quiet);
     }
     if (floating_are_due(now, decay))

@@ -72,6 +72,18 @@ PM_INLINE void pm_list_append(struct pm_pool_list *list, struct pm_pool *pool)
     pm_list_put_behind(list->ends.prev, pool);
 }
 
+/* The pools before `pool` come after all others from now on. */
+PM_INLINE void pm_list_begin_with(struct pm_pool_list *list, struct pm_pool *pool)
+{
+    struct pm_pool_place *ends = &list->ends;
+    ends->prev->next = ends->next;
+    ends->next->prev = ends->prev;
+    ends->prev = pool->place.prev;
+    ends->next = &pool->place;
+    pool->place.prev->next = ends;
+    pool->place.prev = ends;
+}
+
 /* Of whichever list it is in. */
 PM_INLINE void pm_list_take_out(struct pm_pool *pool)
 {

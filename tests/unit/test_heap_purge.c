@@ -237,6 +237,29 @@ END_TEST
 
 UNIT_HEAP(second);
 
+/* As in heap_purge.c: pools looked at, and purged, at one time. */
+enum { LOOKED_AT = 16384, POOLS_AT_ONCE = 256, MORE = 100 };
+
+/* A thread that has gigabytes in pools is not held up for long, and all have their turn. */
+START_TEST(of_many_pools_some_are_looked_at_each_time)
+{
+    static struct pm_pool *pools[LOOKED_AT + MORE];
+    pm_heap_clear(&second);
+    for (size_t i = 0; i < UNIT_COUNT_OF(pools); i++)
+        pools[i] = unit_partial_pool(&second, CLASS);
+    pm_heap_purge(&second, false);
+    ck_assert_uint_eq(pools[LOOKED_AT - 1]->rested, 1);
+    ck_assert_uint_eq(pools[LOOKED_AT]->rested, PM_NEVER_RESTED);
+    ck_assert_ptr_eq(pm_list_first(&second.bin[CLASS].partial), pools[LOOKED_AT]);
+    pm_heap_purge(&second, false); /* these, and the first ones again until enough are purged */
+    for (size_t i = LOOKED_AT; i < UNIT_COUNT_OF(pools); i++)
+        ck_assert(pools[i]->rested == 1 && !pm_pool_is_purged(pools[i]));
+    ck_assert(pm_pool_is_purged(pools[POOLS_AT_ONCE - 1]));
+    ck_assert(!pm_pool_is_purged(pools[POOLS_AT_ONCE]));
+    pm_heap_check(&second);
+}
+END_TEST
+
 static size_t floating_withheld(void)
 {
     size_t pools = 0;
@@ -314,6 +337,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, floating_pools_are_purged_by_whoever_looks);
     tcase_add_test(tests, floating_pools_that_are_used_again_rest_anew);
     tcase_add_test(tests, pools_in_somebodys_hands_are_left_alone);
+    tcase_add_test(tests, of_many_pools_some_are_looked_at_each_time);
     tcase_add_test(tests, many_heaps_do_not_shorten_the_rest);
     tcase_add_test(tests, it_is_quiet_when_no_thread_makes_a_call);
     tcase_add_test(tests, purging_ends_though_others_go_on);

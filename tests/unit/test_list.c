@@ -24,7 +24,7 @@ static void check_order(const int *order)
         ck_assert_ptr_eq(pool, &pools[*at]);
     ck_assert_ptr_null(pool);
     ck_assert_ptr_eq(pm_list_last(&list), at == order ? NULL : &pools[at[-1]]);
-    for (pool = pm_list_last(&list); pool != NULL; pool = pm_list_at(&list, pool->place.prev))
+    for (pool = pm_list_last(&list); pool != NULL; pool = pm_list_before(&list, pool))
         ck_assert_ptr_eq(pool, &pools[*--at]);
     ck_assert_ptr_eq(at, order);
     ck_assert_int_eq(pm_list_is_empty(&list), *order < 0);
@@ -73,11 +73,25 @@ START_TEST(any_may_leave)
 }
 END_TEST
 
+START_TEST(any_may_become_the_first)
+{
+    for (int i = 0; i < POOLS; i++)
+        pm_list_append(&list, &pools[i]);
+    pm_list_begin_with(&list, &pools[0]);
+    check_order((const int[]){0, 1, 2, 3, 4, -1});
+    pm_list_begin_with(&list, &pools[3]);
+    check_order((const int[]){3, 4, 0, 1, 2, -1});
+    pm_list_begin_with(&list, &pools[2]);
+    check_order((const int[]){2, 3, 4, 0, 1, -1});
+}
+END_TEST
+
 static void add(TCase *tests)
 {
     tcase_add_checked_fixture(tests, setup, NULL);
     tcase_add_test(tests, nothing_is_in_a_clear_list);
     tcase_add_test(tests, pools_stand_as_they_came);
+    tcase_add_test(tests, any_may_become_the_first);
     tcase_add_test(tests, prepended_ones_stand_before);
     tcase_add_test(tests, any_may_leave);
 }
