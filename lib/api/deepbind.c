@@ -36,10 +36,11 @@ static dlopen_function *next_dlopen(void)
 PM_EXPORT PM_TAIL_CALLS void *dlopen(const char *file, int mode)
 {
     dlopen_function *next = next_dlopen();
-    if (next == NULL) /* an old glibc, and nobody has linked its libdl */
+    if (next == NULL) /* a libc in which nothing comes after us */
         return NULL;
-    bool is_late = pm_foreign.free != NULL && !pm_foreign.none_before_us; /* as far as known yet */
-    if (!is_late)
+    bool is_others =
+        pm_foreign.free != NULL && !pm_foreign.malloc_is_ours; /* as far as known yet */
+    if (!is_others)
         mode &= ~RTLD_DEEPBIND;
     PM_TAIL_RETURN next(file, mode);
 }

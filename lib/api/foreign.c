@@ -20,20 +20,21 @@
 enum { ABSENT = 1, PRESENT };
 
 /* A heap that is not ours. */
-struct other {
+struct other_heap {
     bool takes_all; /* it is the process's malloc: every foreign pointer is its concern */
     void (*free)(void *block);
     size_t (*usable_size)(const void *block);
 };
 
 /* Found once, when the library is loaded: the process's malloc, if that is not ours, and libc's. */
-static struct other first, next;
+static struct other_heap process_heap, libc_heap;
 
 /* Which of the two has foreign pointers.  Relaxed: both were there before any other thread asks. */
-static _Atomic(const struct other *) other;
+static _Atomic(const struct other_heap *) foreign_heap;
 
-/* The program has a malloc of its own that may lead to ours; relaxed, as is the above. */
-static atomic_bool unasked;
+/* The program has a malloc of its own that may lead to ours, and has not been asked yet; relaxed,
+ * as is the above. */
+static atomic_bool program_unasked;
 
 /* What it does; that gives the thread a heap, which many a short process never needs. */
 static bool is_served_by_us(const void *code)
@@ -48,16 +49,16 @@ static bool is_served_by_us(const void *code)
 /* Once, and not within itself: what the program's malloc does meanwhile is its own concern. */
 static PM_COLD void ask_the_program(void)
 {
-    if (atomic_exchange_explicit(&unasked, false, memory_order_relaxed) &&
+    if (atomic_exchange_explicit(&program_unasked, false, memory_order_relaxed) &&
         is_served_by_us(dlsym(RTLD_DEFAULT, "malloc")))
-        atomic_store_explicit(&other, &next, memory_order_relaxed);
+        atomic_store_explicit(&foreign_heap, &libc_heap, memory_order_relaxed);
 }
 
-static const struct other *whose(const void *address)
+static const struct other_heap *whose(const void *address)
 {
-    if (atomic_load_explicit(&unasked, memory_order_relaxed))
+    if (atomic_load_explicit(&program_unasked, memory_order_relaxed))
         ask_the_program();
-    const struct other *heap = atomic_load_explicit(&other, memory_order_relaxed);
+    const struct other_heap *heap = atomic_load_explicit(&foreign_heap, memory_order_relaxed);
     if (heap->takes_all)
         return heap;
     uintptr_t start, end;
@@ -67,7 +68,7 @@ static const struct other *whose(const void *address)
 
 static bool free_foreign(void *address)
 {
-    const struct other *heap = whose(address);
+    const struct other_heap *heap = whose(address);
     if (heap == NULL || heap->free == NULL)
         return false;
     heap->free(address);
@@ -76,7 +77,7 @@ static bool free_foreign(void *address)
 
 static size_t usable_size_foreign(const void *address)
 {
-    const struct other *heap = whose(address);
+    const struct other_heap *heap = whose(address);
     return heap == NULL || heap->usable_size == NULL ? 0 : heap->usable_size(address);
 }
 
@@ -111,19 +112,19 @@ static bool is_in_this_library(const void *code)
            object.dli_fbase == ours.dli_fbase;
 }
 
-static void find(struct other *heap, void *scope)
+static void find(struct other_heap *heap, void *scope)
 {
     heap->free = (void (*)(void *))dlsym(scope, "free");
     heap->usable_size = (size_t(*)(const void *))dlsym(scope, "malloc_usable_size");
 }
 
 /* Where a malloc comes without malloc_usable_size(), the next that is found may be ours. */
-static void find_first(void)
+static void find_process_heap(void)
 {
-    first.takes_all = true;
-    find(&first, RTLD_DEFAULT);
-    if (is_in_this_library((const void *)first.usable_size))
-        first.usable_size = NULL;
+    process_heap.takes_all = true;
+    find(&process_heap, RTLD_DEFAULT);
+    if (is_in_this_library((const void *)process_heap.usable_size))
+        process_heap.usable_size = NULL;
 }
 
 /*
@@ -137,7 +138,7 @@ static bool malloc_is_ours(void)
     if (code == NULL || code == (const void *)pm_own_malloc)
         return true;
     bool programs = is_the_programs(code);
-    atomic_store_explicit(&unasked, programs, memory_order_relaxed);
+    atomic_store_explicit(&program_unasked, programs, memory_order_relaxed);
     return !programs && is_served_by_us(code);
 }
 
@@ -146,8 +147,8 @@ __attribute__((constructor(101))) static void install(void)
 {
     bool ours = malloc_is_ours();
     if (!ours)
-        find_first();
-    find(&next, RTLD_NEXT);
-    atomic_store_explicit(&other, ours ? &next : &first, memory_order_relaxed);
+        find_process_heap();
+    find(&libc_heap, RTLD_NEXT);
+    atomic_store_explicit(&foreign_heap, ours ? &libc_heap : &process_heap, memory_order_relaxed);
     pm_foreign = (struct pm_foreign){ours, free_foreign, usable_size_foreign};
 }

@@ -16,5 +16,5 @@ void __gmon_start__(void);
 
 PM_EXPORT void __gmon_start__(void)
 {
-    pm_cpython_loaded(__builtin_return_address(0), pm_foreign.none_before_us);
+    pm_cpython_loaded(__builtin_return_address(0), pm_foreign.malloc_is_ours);
 }

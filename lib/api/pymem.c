@@ -148,5 +148,5 @@ PM_EXPORT void PyObject_SetArenaAllocator(PyObjectArenaAllocator *allocator)
 
 __attribute__((constructor)) static void start(void)
 {
-    pm_cpython_start(pm_foreign.none_before_us, pm_start()->verbose);
+    pm_cpython_start(pm_foreign.malloc_is_ours, pm_start()->verbose);
 }

@@ -17,7 +17,8 @@ struct pm_arena *pm_arena_list;
 static size_t total_mapped, total_taken, total_dirty, total_dedicated, peak_taken;
 static size_t total_arenas;
 
-/* Bytes of taken slices that are resident, as far as we know; relaxed, as nothing hangs on it. */
+/* Bytes of taken slices that are resident, as far as we know: in pools by the page, long spans and
+ * dedicated arenas in full, touched or not.  Relaxed, as nothing hangs on it. */
 static _Atomic size_t total_used, peak_used;
 
 size_t pm_arena_pages(size_t slices)

@@ -4,7 +4,7 @@
  * A slice is taken, part of a span in use, or free.  A page of a free slice is in one
  * of three states, written in two bitmaps:
  *
- *   clean            reads as zero and is not resident
+ *   clean            reads as zero and, as far as we know, is not resident
  *   dirty            was used, and is still resident
  *   dirty and aged   dirty since before the last tick of purge.c
  *

@@ -35,8 +35,9 @@ extern struct pm_lock pm_ownermap_lock;
 bool pm_ownermap_prepare(uintptr_t start, size_t size);
 
 /*
- * Makes sure that one leaf is at hand, so that the next pm_ownermap_prepare()
- * of one address succeeds: for mappings that have moved and cannot move back.
+ * Makes sure that one leaf is at hand, so that a pm_ownermap_prepare() of one address
+ * succeeds: for mappings that have moved and cannot move back.  (It is one for all: a thread that
+ * reserves it at the same moment, when there is no memory left, may find it taken.)
  */
 bool pm_ownermap_reserve(void);
 

@@ -58,9 +58,9 @@ struct pm_heap {
 
     uint32_t refills;  /* so far; for what is done every so many of them */
     uint32_t sends;    /* the same for remote frees that went to their pools */
-    size_t idle_below; /* idle pools may stay until the arenas' peak exceeds this, */
-    size_t made_bytes; /* or classes without a pool made so much since they were looked at */
-    size_t tidy_below; /* and free pages inside pools until it exceeds this */
+    size_t idle_below; /* idle pools may stay until the arenas' peak exceeds this */
+    size_t made_bytes; /* in pools of classes that had none, since idle ones were looked at */
+    size_t tidy_below; /* free pages inside pools may stay until the peak exceeds this */
     uint64_t look_ms;  /* when it looked at the clock last */
     uint64_t tick_ms;  /* when heap_purge.c looked at its pools last */
 

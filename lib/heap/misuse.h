@@ -27,7 +27,7 @@ bool pm_block_is_live(const void *address);
  * functions return false (the size 0) when they do not know the pointer either.
  */
 struct pm_foreign {
-    bool none_before_us; /* the process's malloc is ours, and was from the start */
+    bool malloc_is_ours; /* the process's malloc, and was from the start */
     bool (*free)(void *address);
     size_t (*usable_size)(const void *address);
 };

@@ -83,10 +83,12 @@ static size_t descriptor_size(const struct pm_shape *shape)
     return sizeof(struct pm_pool) + shape->limit * sizeof(uint16_t);
 }
 
-/* The links of a pool are zero, which no distance is but in pools of large blocks, */
+/* The links of a fresh pool are 0, which must not say that a block is live.  It would where the
+ * lower half of the distance is 0: for number 0, always, and in pools that are not near for others.
+ */
 static void clear_links(struct pm_pool *pool)
 {
-    pm_link_set(pool, 0, UINT16_MAX); /* and 0, if block 0 existed */
+    pm_link_set(pool, 0, UINT16_MAX);
     for (uint32_t block = pool->shape.first; !pm_pool_is_near(pool) && block < pool->limit; block++)
         pm_link_set(pool, block, PM_LINK_NONE);
 }
