@@ -21,8 +21,8 @@ enum pm_early {
  *
  * excess:  bytes that are to be purged now; they are booked as purged.
  * unbook:  so many were not purged after all, as another thread is purging.
- * refused: so many were not purged, as the system refuses or there are no more: the process
- *          grows before that is tried again.
+ * refused: so many were not purged, as the system refuses or there are no more: it grows before
+ *          growth tries again, and what pools leave stays booked.
  */
 size_t pm_early_excess_locked(enum pm_early reason);
 void pm_early_unbook_locked(enum pm_early reason, size_t bytes);

@@ -8,7 +8,7 @@
 
 enum {
     LOOKED_AT = 4096, /* pools, when some are sought that may be purged */
-    RESTED_TICKS = 2, /* then at least one whole period has gone by */
+    RESTED_TICKS = 2, /* if these are as far apart as they should, a whole period has gone by */
 };
 
 struct pm_lock pm_floating_lock[PM_CLASS_COUNT];
@@ -20,7 +20,7 @@ struct pm_lock pm_floating_lock[PM_CLASS_COUNT];
  * and is out of the way of those who look for more to purge.
  */
 static struct shared {
-    struct pm_pool_list resident, purged; /* cleared when the first pool comes */
+    struct pm_pool_list rich, poor, purged; /* cleared when the first pool comes */
     _Atomic uint32_t count;
 } shared[PM_CLASS_COUNT];
 
@@ -63,14 +63,15 @@ static void put(struct pm_pool *pool, enum pm_pool_listed listed)
     struct shared *lists = &shared[pool->class];
     uint32_t count = pm_floating_count(pool->class);
     if (count == 0) {
-        pm_list_clear(&lists->resident);
+        pm_list_clear(&lists->rich);
+        pm_list_clear(&lists->poor);
         pm_list_clear(&lists->purged);
     }
     set_count(pool->class, count + 1);
-    if (listed == PM_POOL_LISTED_FIRST)
-        pm_list_prepend(&lists->resident, pool);
+    if (listed == PM_POOL_LISTED_RICH)
+        pm_list_prepend(&lists->rich, pool);
     else
-        pm_list_append(listed == PM_POOL_LISTED_LAST ? &lists->resident : &lists->purged, pool);
+        pm_list_append(listed == PM_POOL_LISTED_POOR ? &lists->poor : &lists->purged, pool);
 }
 
 static void take_out(struct pm_pool *pool)
@@ -106,7 +107,7 @@ static enum pm_pool_listed worth_listing(const struct pm_pool *pool, bool offer)
         return PM_POOL_UNLISTED;
     if (pm_pool_is_purged(pool))
         return PM_POOL_LISTED_PURGED;
-    return available * 2 >= blocks ? PM_POOL_LISTED_FIRST : PM_POOL_LISTED_LAST;
+    return available * 2 >= blocks ? PM_POOL_LISTED_RICH : PM_POOL_LISTED_POOR;
 }
 
 /* Gives up the claim; false when blocks came back since the last collection. */
@@ -125,7 +126,7 @@ bool pm_floating_release(struct pm_pool *pool, bool offer, bool keep)
         bool more = pm_pool_collect(pool);
         if (more && keep)
             return false;
-        if (more)
+        if (more || pool->rested != (uint16_t)pool->used)
             pm_pool_set_purged(pool, false);
         if (pool->used == 0) {
             set_listed(pool, PM_POOL_UNLISTED);
@@ -177,7 +178,9 @@ struct pm_pool *pm_floating_take(unsigned class)
     struct pm_pool *pool = NULL;
     pm_lock(&pm_floating_lock[class]);
     if (pm_floating_count(class) != 0) {
-        pool = claim_first(&shared[class].resident);
+        pool = claim_first(&shared[class].rich);
+        if (pool == NULL)
+            pool = claim_first(&shared[class].poor);
         if (pool == NULL)
             pool = claim_first(&shared[class].purged);
     }
@@ -187,32 +190,54 @@ struct pm_pool *pm_floating_take(unsigned class)
     return pool;
 }
 
-/* From the end of the list on: there are those that nobody takes. */
-static size_t claim_resident(const struct pm_pool_list *list, bool rested_only,
-                             struct pm_pool **pools, size_t room)
+/* What is claimed. */
+struct claim {
+    bool rested_only;
+    struct pm_pool **pools;
+    size_t count, room;
+};
+
+static void try_to_claim(struct claim *claim, struct pm_pool *pool)
 {
-    size_t count = 0;
-    struct pm_pool *pool = pm_list_last(list);
-    for (size_t looked = 0; pool != NULL && count < room && looked < LOOKED_AT; looked++) {
-        struct pm_pool *before = pm_list_before(list, pool);
-        if ((!rested_only || has_rested(pool)) && try_claim(pool)) {
-            take_out(pool);
-            pools[count++] = pool;
-        }
-        pool = before;
+    if ((claim->rested_only && !has_rested(pool)) || !try_claim(pool))
+        return;
+    take_out(pool);
+    claim->pools[claim->count++] = pool;
+}
+
+/* Those that have been there longest: of the rich the last, which nobody takes, */
+static void claim_rich(struct claim *claim, const struct pm_pool_list *list)
+{
+    struct pm_pool *pool = pm_list_last(list), *before;
+    for (int looked = 0; pool != NULL && claim->count < claim->room && looked < LOOKED_AT;
+         looked++, pool = before) {
+        before = pm_list_before(list, pool);
+        try_to_claim(claim, pool);
     }
-    return count;
+}
+
+/* and of the poor the first. */
+static void claim_poor(struct claim *claim, const struct pm_pool_list *list)
+{
+    struct pm_pool *pool = pm_list_first(list), *next;
+    for (int looked = 0; pool != NULL && claim->count < claim->room && looked < LOOKED_AT;
+         looked++, pool = next) {
+        next = pm_list_next(list, pool);
+        try_to_claim(claim, pool);
+    }
 }
 
 size_t pm_floating_claim_unpurged(unsigned class, bool rested_only, struct pm_pool **pools,
                                   size_t room)
 {
-    size_t count = 0;
+    struct claim claim = {rested_only, pools, 0, room};
     if (pm_floating_count(class) == 0)
         return 0;
     pm_lock(&pm_floating_lock[class]);
-    if (pm_floating_count(class) != 0)
-        count = claim_resident(&shared[class].resident, rested_only, pools, room);
+    if (pm_floating_count(class) != 0) { /* else the lists are not clear */
+        claim_rich(&claim, &shared[class].rich);
+        claim_poor(&claim, &shared[class].poor);
+    }
     pm_unlock(&pm_floating_lock[class]);
-    return count;
+    return claim.count;
 }

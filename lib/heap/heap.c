@@ -457,9 +457,10 @@ void pm_heap_gather(struct pm_heap *heap)
     pm_remote_flush(heap);
     age_all(heap, true);
     for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1) {
+        struct pm_bin *bin = &heap->bin[class];
         struct pm_pool *pool;
-        while ((pool = take_full(&heap->bin[class])) != NULL)
-            pm_heap_adopt(heap, pool);
+        while ((pool = take_full(bin)) != NULL)
+            keep_or_go(heap, bin, pool);
     }
 }
 

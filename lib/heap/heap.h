@@ -56,13 +56,14 @@ struct pm_heap {
     bool has_batches;                        /* some may have begun since all were sent */
     struct pm_pool *sending; /* that gets a block without a batch just now, or NULL */
 
-    uint32_t refills;  /* so far; for what is done every so many of them */
-    uint32_t sends;    /* the same for remote frees that went to their pools */
-    size_t idle_below; /* idle pools may stay until the arenas' peak exceeds this */
-    size_t made_bytes; /* in pools of classes that had none, since idle ones were looked at */
-    size_t tidy_below; /* free pages inside pools may stay until the peak exceeds this */
-    uint64_t look_ms;  /* when it looked at the clock last */
-    uint64_t tick_ms;  /* when heap_purge.c looked at its pools last */
+    uint32_t refills;    /* so far; for what is done every so many of them */
+    uint32_t sends;      /* the same for remote frees that went to their pools */
+    size_t idle_below;   /* idle pools may stay until the arenas' peak exceeds this */
+    size_t made_bytes;   /* in pools of classes that had none, since idle ones were looked at */
+    size_t tidy_below;   /* free pages inside pools may stay until the peak exceeds this */
+    uint64_t look_ms;    /* when it looked at the clock last */
+    uint64_t tick_ms;    /* when heap_purge.c looked at its pools last, */
+    unsigned look_class; /* and the class that it begins with the next time */
 
     /* registry.c's, under its lock. */
     struct pm_heap *next;       /* of all heaps ever made */

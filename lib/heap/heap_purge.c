@@ -20,15 +20,16 @@
 #include "os/tls.h"
 
 /*
- * Of one class pools that are looked at, and of all that are purged, on one occasion while the
- * program is busy: so that this takes a few milliseconds.  (Where growth or a quiet time are the
- * reason, all go.)  Of many floating ones a share is purged, as nobody else may come along.
+ * Pools that are looked at, and those of them that are purged, on one occasion while the program is
+ * busy: so that this takes a few milliseconds.  (Where growth or a quiet time are the reason, all
+ * go.) Of many floating ones of a class a share is purged, as nobody else may come along.
  */
 enum {
     LOOKED_AT = 16384,
-    POOLS_AT_ONCE = 256,
+    PURGED_AT_ONCE = 256,
+    FLOATING_AT_ONCE = 64,
     FLOATING_SHARE = 32,
-    CLAIMED_AT_ONCE = 64,
+    CLAIMED_AT_ONCE = 256,
 };
 
 static bool has_rested(struct pm_pool *pool, uint32_t used)
@@ -42,9 +43,20 @@ static bool has_rested(struct pm_pool *pool, uint32_t used)
 enum which { RESTED, ALL, FOR_GROWTH };
 
 struct work {
+    enum which which;
     size_t bytes;
-    int pools;
+    int looked, purged; /* pools */
 };
+
+static bool has_looked_enough(const struct work *work)
+{
+    return work->which == RESTED && work->looked >= LOOKED_AT;
+}
+
+static bool has_purged_enough(const struct work *work)
+{
+    return work->which == RESTED && work->purged >= PURGED_AT_ONCE;
+}
 
 /* Without looking at each block: there may be a page to gain, and no huge page to lose. */
 static bool serves_growth(const struct pm_pool *pool, uint32_t used)
@@ -54,70 +66,75 @@ static bool serves_growth(const struct pm_pool *pool, uint32_t used)
            pm_arena_hugepages(pool->span.arena) != PM_HUGEPAGES_ADVISED;
 }
 
-static void purge(struct pm_pool *pool, enum which which, struct work *done)
+static void purge(struct pm_pool *pool, struct work *work)
 {
     uint32_t used = pm_pool_used(pool);
-    bool due = has_rested(pool, used) || which != RESTED;
-    if (!due || pm_pool_is_purged(pool) || (which == FOR_GROWTH && !serves_growth(pool, used)))
+    bool due = has_rested(pool, used) || work->which != RESTED;
+    if (!due || pm_pool_is_purged(pool) || has_purged_enough(work) ||
+        (work->which == FOR_GROWTH && !serves_growth(pool, used)))
         return;
-    done->bytes += pm_pool_purge(pool);
-    done->pools++;
+    work->bytes += pm_pool_purge(pool);
+    work->purged++;
     pm_pool_set_purged(pool, true);
-}
-
-/* Those with nothing resident to offer wait behind the others. */
-static void to_the_end(struct pm_pool_list *list, struct pm_pool *pool)
-{
-    if (pool->free == PM_LINK_NONE) {
-        pm_list_take_out(pool);
-        pm_list_append(list, pool);
-    }
-}
-
-static bool is_enough(enum which which, int looked, const struct work *done)
-{
-    return which == RESTED && (looked >= LOOKED_AT || done->pools >= POOLS_AT_ONCE);
 }
 
 /* Two cache lines of each, from all over memory. */
 static void fetch(const struct pm_pool *pool)
 {
+    if (pool == NULL)
+        return;
     __builtin_prefetch(pool);
     __builtin_prefetch((const char *)pool + offsetof(struct pm_pool, remote));
 }
 
-/* Where the walk ends, the next one begins. */
-static void look_at_partial(struct pm_heap *heap, struct pm_bin *bin, enum which which,
-                            struct work *done)
+/* Takes a partial pool out of its list, if it has nothing resident to offer or holds nothing. */
+static void look_at(struct pm_heap *heap, struct pm_pool *pool, struct work *work,
+                    struct pm_pool_list *last, struct pm_pool_list *gone)
 {
-    struct pm_pool_list gone;
+    work->looked++;
+    if (pm_heap_take_in(heap, pool, gone))
+        return;
+    purge(pool, work);
+    if (pool->free == PM_LINK_NONE) {
+        pm_list_take_out(pool);
+        pm_list_append(last, pool);
+    }
+}
+
+/* Where the walk ends, the next one begins; those with nothing resident to offer wait behind the
+ * others.  True when all were looked at. */
+static bool look_at_partial(struct pm_heap *heap, struct pm_bin *bin, struct work *work)
+{
+    struct pm_pool_list last, gone;
+    pm_list_clear(&last);
     pm_list_clear(&gone);
-    struct pm_pool *end = pm_list_last(&bin->partial), *pool = pm_list_first(&bin->partial);
-    for (int looked = 0; pool != NULL && !is_enough(which, looked, done); looked++) {
-        struct pm_pool *next = pool == end ? NULL : pm_list_next(&bin->partial, pool);
+    struct pm_pool *pool = pm_list_first(&bin->partial), *next;
+    for (; pool != NULL && !has_looked_enough(work); pool = next) {
+        next = pm_list_next(&bin->partial, pool);
         fetch(next);
-        if (!pm_heap_take_in(heap, pool, &gone)) {
-            purge(pool, which, done);
-            to_the_end(&bin->partial, pool);
-        }
-        pool = next;
+        look_at(heap, pool, work, &last, &gone);
     }
     if (pool != NULL)
         pm_list_begin_with(&bin->partial, pool);
+    pm_list_join(&bin->partial, &last);
     pm_heap_drop(&gone);
+    return pool == NULL;
 }
 
+/* A class whose pools are too many for one walk does not keep the others waiting. */
 static size_t purge_heap(struct pm_heap *heap, enum which which)
 {
-    struct work done = {0, 0};
-    for (unsigned class = 0; class < PM_CLASS_COUNT && !is_enough(which, 0, &done); class += 1) {
-        struct pm_bin *bin = &heap->bin[class];
+    struct work work = {.which = which};
+    bool all = true;
+    for (unsigned i = 0; i < PM_CLASS_COUNT && all; i++) {
+        struct pm_bin *bin = &heap->bin[heap->look_class];
+        heap->look_class = (heap->look_class + 1) % PM_CLASS_COUNT;
         if (bin->current != &pm_pool_none)
-            purge(bin->current, which, &done);
-        look_at_partial(heap, bin, which, &done);
+            purge(bin->current, &work);
+        all = look_at_partial(heap, bin, &work);
     }
-    pm_purge_count(done.bytes);
-    return done.bytes;
+    pm_purge_count(work.bytes);
+    return work.bytes;
 }
 
 size_t pm_heap_purge(struct pm_heap *heap, bool all)
@@ -130,39 +147,40 @@ void pm_heap_tidy(struct pm_heap *heap)
     purge_heap(heap, FOR_GROWTH);
 }
 
-static size_t purge_floating(unsigned class, enum which which, size_t room, struct work *done)
+/* Claims and purges up to `room`; returns how many. */
+static size_t purge_some_floating(unsigned class, bool rested_only, size_t room, struct work *work)
 {
     struct pm_pool *pools[CLAIMED_AT_ONCE];
     if (room > CLAIMED_AT_ONCE)
         room = CLAIMED_AT_ONCE;
-    size_t count = pm_floating_claim_unpurged(class, which == RESTED, pools, room);
+    size_t count = pm_floating_claim_unpurged(class, rested_only, pools, room);
     for (size_t i = 0; i < count; i++) {
-        purge(pools[i], ALL, done);
+        purge(pools[i], work);
         pm_floating_release(pools[i], true, false);
     }
     return count;
 }
 
 /* No more than there are at the beginning: others go on to free into them. */
-static void purge_floating_class(unsigned class, enum which which, struct work *done)
+static void purge_floating(unsigned class, bool rested_only, struct work *work)
 {
     size_t room = pm_floating_count(class), count;
-    if (which == RESTED && room > POOLS_AT_ONCE)
-        room = POOLS_AT_ONCE + room / FLOATING_SHARE;
+    if (rested_only && room > FLOATING_AT_ONCE)
+        room = FLOATING_AT_ONCE + room / FLOATING_SHARE;
     do {
-        count = purge_floating(class, which, room, done);
+        count = purge_some_floating(class, rested_only, room, work);
         room -= count;
     } while (count != 0 && room != 0);
 }
 
 size_t pm_heap_purge_floating(bool all)
 {
-    struct work done = {0, 0};
+    struct work work = {.which = ALL}; /* what is claimed goes */
     pm_floating_tick();
     for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1)
-        purge_floating_class(class, all ? ALL : RESTED, &done);
-    pm_purge_count(done.bytes);
-    return done.bytes;
+        purge_floating(class, !all, &work);
+    pm_purge_count(work.bytes);
+    return work.bytes;
 }
 
 /* Floating pools are everybody's: when they were looked at last, and when a thread made a call.

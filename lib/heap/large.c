@@ -87,11 +87,10 @@ static void *remap(struct pm_large *large, size_t usable, size_t align)
     if (align > pm_os_page_size()) /* what the system chooses is aligned to a page */
         return NULL;
     bool moved = pm_spans_remap(&large->span, pm_align_up(usable, pm_os_page_size()));
-    enter(large);
-    if (!moved)
-        return NULL;
-    large->usable = usable;
-    return (void *)large->span.start;
+    if (moved)
+        large->usable = usable;
+    enter(large); /* now whoever counts blocks finds it */
+    return moved ? (void *)large->span.start : NULL;
 }
 
 /* Slices that are resident already serve before the fresh pages of a mapping, which would

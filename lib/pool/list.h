@@ -84,6 +84,17 @@ PM_INLINE void pm_list_begin_with(struct pm_pool_list *list, struct pm_pool *poo
     pool->place.prev = ends;
 }
 
+/* Those of `more` come after all others, and `more` is to be cleared before it is used again. */
+PM_INLINE void pm_list_join(struct pm_pool_list *list, struct pm_pool_list *more)
+{
+    if (pm_list_is_empty(more))
+        return;
+    more->ends.next->prev = list->ends.prev;
+    more->ends.prev->next = &list->ends;
+    list->ends.prev->next = more->ends.next;
+    list->ends.prev = more->ends.prev;
+}
+
 /* Of whichever list it is in. */
 PM_INLINE void pm_list_take_out(struct pm_pool *pool)
 {

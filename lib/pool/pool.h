@@ -77,9 +77,10 @@ enum pm_pool_state {
 /* Where a floating pool stands on the shared lists of its class. */
 enum pm_pool_listed {
     PM_POOL_UNLISTED,
-    PM_POOL_LISTED_FIRST, /* at the head: it has much to offer */
-    PM_POOL_LISTED_LAST,
-    PM_POOL_LISTED_PURGED, /* on the list of those whose free pages have gone */
+    PM_POOL_LISTED_RICH, /* half free or more */
+    PM_POOL_LISTED_POOR,
+    PM_POOL_LISTED_PURGED, /* its free pages have gone, and none of its blocks has come back since
+                            */
 };
 
 /* A small pool has few blocks if these are large: for classes that are hardly used. */

@@ -23,6 +23,13 @@ static struct pm_pool *pool_with(uint32_t live)
     return pool;
 }
 
+/* As after a look at it that has purged it. */
+static void set_purged(struct pm_pool *pool)
+{
+    pm_pool_rest(pool, pool->used);
+    pm_pool_set_purged(pool, true);
+}
+
 /* How many blocks a pool of the class has. */
 static uint32_t capacity(void)
 {
@@ -116,14 +123,14 @@ END_TEST
 START_TEST(what_has_been_purged_stands_apart)
 {
     struct pm_pool *purged = pool_with(1), *resident = pool_with(1), *claimed[2];
-    pm_pool_set_purged(purged, true);
+    set_purged(purged);
     pm_floating_release(resident, true, false);
     pm_floating_release(purged, true, false);
     ck_assert_int_eq(purged->listed, PM_POOL_LISTED_PURGED);
     ck_assert_uint_eq(pm_floating_claim_unpurged(CLASS, false, claimed, 2), 1);
     ck_assert_ptr_eq(claimed[0], resident);
     ck_assert(!resident->listed);
-    pm_pool_set_purged(resident, true);
+    set_purged(resident);
     pm_floating_release(resident, true, false);
     ck_assert_uint_eq(pm_floating_claim_unpurged(CLASS, false, claimed, 2), 0);
     ck_assert_ptr_eq(pm_floating_take(CLASS), purged);
@@ -136,10 +143,10 @@ END_TEST
 START_TEST(what_is_resident_is_taken_before_what_has_been_purged)
 {
     struct pm_pool *purged = pool_with(1), *resident = pool_with(capacity() - 1);
-    pm_pool_set_purged(purged, true);
+    set_purged(purged);
     pm_floating_release(purged, true, false);
     pm_floating_release(resident, true, false);
-    ck_assert_int_eq(resident->listed, PM_POOL_LISTED_LAST);
+    ck_assert_int_eq(resident->listed, PM_POOL_LISTED_POOR);
     ck_assert_ptr_eq(pm_floating_take(CLASS), resident);
 }
 END_TEST
@@ -169,7 +176,7 @@ END_TEST
 START_TEST(what_was_in_use_may_be_purged_again)
 {
     struct pm_pool *pool = pool_with(5), *claimed;
-    pm_pool_set_purged(pool, true);
+    set_purged(pool);
     pm_floating_release(pool, true, false);
     ck_assert_ptr_eq(pm_floating_take(CLASS), pool);
     pm_pool_set_current(pool);
@@ -182,10 +189,44 @@ END_TEST
 START_TEST(what_comes_back_meanwhile_may_be_purged)
 {
     struct pm_pool *pool = pool_with(5);
-    pm_pool_set_purged(pool, true);
+    set_purged(pool);
     free_remotely(pool, 3);
     ck_assert(pm_floating_release(pool, true, false));
     ck_assert(!pm_pool_is_purged(pool));
+}
+END_TEST
+
+/* Its owner has freed into it since, and not looked again before it let go. */
+START_TEST(what_was_freed_into_by_its_owner_may_be_purged_again)
+{
+    struct pm_pool *pool = pool_with(5), *claimed;
+    set_purged(pool);
+    pm_pool_push(pool, unit_nth(pool, 0));
+    pm_floating_release(pool, true, false);
+    ck_assert_uint_eq(pm_floating_claim_unpurged(CLASS, false, &claimed, 1), 1);
+    set_purged(pool);
+    pm_floating_release(pool, true, false);
+    ck_assert_uint_eq(pm_floating_claim_unpurged(CLASS, false, &claimed, 1), 0);
+}
+END_TEST
+
+/* More than anybody looks at in one walk have just come, of either kind. */
+START_TEST(what_has_rested_is_found_behind_many_that_have_not)
+{
+    enum { MANY = 4200 };
+    uint32_t lives[] = {1, capacity() - capacity() / 4}; /* rich and poor */
+    struct pm_pool *rested[2], *claimed[3];
+    for (int i = 0; i < 2; i++) {
+        rested[i] = pool_with(lives[i]);
+        pm_floating_release(rested[i], true, false);
+    }
+    pm_floating_tick();
+    pm_floating_tick();
+    for (int i = 0; i < 2 * MANY; i++)
+        pm_floating_release(pool_with(lives[i % 2]), true, false);
+    ck_assert_uint_eq(pm_floating_claim_unpurged(CLASS, true, claimed, 3), 2);
+    ck_assert_ptr_eq(claimed[0], rested[0]);
+    ck_assert_ptr_eq(claimed[1], rested[1]);
 }
 END_TEST
 
@@ -263,6 +304,8 @@ static void add(TCase *tests)
     tcase_add_test(tests, what_was_in_use_may_be_purged_again);
     tcase_add_test(tests, what_was_offered_stays_so_when_another_frees_into_it);
     tcase_add_test(tests, what_comes_back_meanwhile_may_be_purged);
+    tcase_add_test(tests, what_was_freed_into_by_its_owner_may_be_purged_again);
+    tcase_add_test(tests, what_has_rested_is_found_behind_many_that_have_not);
     tcase_add_test(tests, a_claimed_pool_is_passed_over);
     tcase_add_test(tests, the_last_owner_adopts);
     tcase_add_test(tests, the_last_block_frees_the_pool);

@@ -7,6 +7,7 @@
 #include "arena/purge.h"
 #include "heap/floating.h"
 #include "heap/heap.h"
+#include "heap/remote.h"
 
 enum { CLASS = 3, POOLS = 6 };
 
@@ -245,13 +246,16 @@ START_TEST(of_many_pools_some_are_looked_at_each_time)
 {
     static struct pm_pool *pools[LOOKED_AT + MORE];
     pm_heap_clear(&second);
+    struct pm_pool *elsewhere = unit_partial_pool(&second, CLASS + 1);
     for (size_t i = 0; i < UNIT_COUNT_OF(pools); i++)
         pools[i] = unit_partial_pool(&second, CLASS);
     pm_heap_purge(&second, false);
     ck_assert_uint_eq(pools[LOOKED_AT - 1]->rested, 1);
     ck_assert_uint_eq(pools[LOOKED_AT]->rested, PM_NEVER_RESTED);
     ck_assert_ptr_eq(pm_list_first(&second.bin[CLASS].partial), pools[LOOKED_AT]);
+    ck_assert_uint_eq(elsewhere->rested, PM_NEVER_RESTED);
     pm_heap_purge(&second, false); /* these, and the first ones again until enough are purged */
+    ck_assert_uint_eq(elsewhere->rested, 1);
     for (size_t i = LOOKED_AT; i < UNIT_COUNT_OF(pools); i++)
         ck_assert(pools[i]->rested == 1 && !pm_pool_is_purged(pools[i]));
     ck_assert(pm_pool_is_purged(pools[POOLS_AT_ONCE - 1]));
@@ -267,6 +271,24 @@ static size_t floating_withheld(void)
         pools += unit_pool_of(kept[i])->withheld != 0;
     return pools;
 }
+
+/* A full pool all of whose blocks other threads have freed is not even partial. */
+START_TEST(what_is_empty_is_not_looked_at_but_gone)
+{
+    pm_heap_clear(&second);
+    void *first = unit_pop(&second, CLASS);
+    struct pm_pool *pool = unit_pool_of(first);
+    while (pool->state != PM_POOL_FULL)
+        unit_pop(&second, CLASS);
+    size_t before = unit_pools();
+    for (uint32_t i = 0; i < pm_pool_blocks(pool); i++)
+        unit_free_remotely(pool, unit_nth(pool, i));
+    pm_remote_see();
+    pm_heap_gather(&second);
+    ck_assert_uint_eq(unit_pools(), before - 1);
+    pm_heap_check(&second);
+}
+END_TEST
 
 /* Each heap has its own time, but what floats rests as long as if there were one. */
 START_TEST(many_heaps_do_not_shorten_the_rest)
@@ -338,6 +360,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, floating_pools_that_are_used_again_rest_anew);
     tcase_add_test(tests, pools_in_somebodys_hands_are_left_alone);
     tcase_add_test(tests, of_many_pools_some_are_looked_at_each_time);
+    tcase_add_test(tests, what_is_empty_is_not_looked_at_but_gone);
     tcase_add_test(tests, many_heaps_do_not_shorten_the_rest);
     tcase_add_test(tests, it_is_quiet_when_no_thread_makes_a_call);
     tcase_add_test(tests, purging_ends_though_others_go_on);

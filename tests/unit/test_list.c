@@ -86,12 +86,30 @@ START_TEST(any_may_become_the_first)
 }
 END_TEST
 
+START_TEST(others_may_come_after_all)
+{
+    struct pm_pool_list more;
+    pm_list_clear(&more);
+    pm_list_join(&list, &more);
+    check_order((const int[]){-1});
+    pm_list_append(&more, &pools[0]);
+    pm_list_append(&more, &pools[1]);
+    pm_list_join(&list, &more);
+    check_order((const int[]){0, 1, -1});
+    pm_list_clear(&more);
+    pm_list_append(&more, &pools[2]);
+    pm_list_join(&list, &more);
+    check_order((const int[]){0, 1, 2, -1});
+}
+END_TEST
+
 static void add(TCase *tests)
 {
     tcase_add_checked_fixture(tests, setup, NULL);
     tcase_add_test(tests, nothing_is_in_a_clear_list);
     tcase_add_test(tests, pools_stand_as_they_came);
     tcase_add_test(tests, any_may_become_the_first);
+    tcase_add_test(tests, others_may_come_after_all);
     tcase_add_test(tests, prepended_ones_stand_before);
     tcase_add_test(tests, any_may_leave);
 }
