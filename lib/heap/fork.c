@@ -16,6 +16,7 @@
 #include "heap/remote.h"
 #include "heap/thread.h"
 #include "os/lock.h"
+#include "os/os.h"
 #include "os/tls.h"
 
 /* Every lock of the library but the floating pools', in the order of lock.h. */
@@ -49,14 +50,20 @@ static void reset(struct pm_lock *one)
     pm_lock_reset(one);
 }
 
+/* With no other thread there is nothing to keep out; and a signal handler may fork in the middle of
+ * one of our calls, whose lock would never come. */
 static void prepare(void)
 {
+    if (pm_os_is_single_threaded())
+        return;
     for_each_lock(lock);
     pm_lock_set_forking_thread(pm_tls_self());
 }
 
 static void parent(void)
 {
+    if (!pm_lock_held_by_forking_thread())
+        return;
     pm_lock_set_forking_thread(NULL);
     for_each_lock(unlock);
 }

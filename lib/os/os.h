@@ -78,6 +78,9 @@ void pm_os_wake_one(_Atomic uint32_t *word);
 /* Sleeps about so many milliseconds. */
 void pm_os_sleep_ms(uint64_t milliseconds);
 
+/* Has the process no other thread?  False where libc does not know. */
+bool pm_os_is_single_threaded(void);
+
 /* The least stack of a thread in bytes, with what thread-local storage takes of it. */
 size_t pm_os_thread_stack_min(void);
 

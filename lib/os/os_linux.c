@@ -17,6 +17,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#if __has_include(<sys/single_threaded.h>)
+#include <sys/single_threaded.h>
+#endif
+
 #include "os/vdso.h"
 
 #ifndef PR_SET_VMA
@@ -198,6 +202,15 @@ void pm_os_sleep_ms(uint64_t milliseconds)
     struct timespec time = {(time_t)(milliseconds / 1000), (long)(milliseconds % 1000) * 1000000};
     nanosleep(&time, NULL);
     errno = saved;
+}
+
+bool pm_os_is_single_threaded(void)
+{
+#if __has_include(<sys/single_threaded.h>)
+    return __libc_single_threaded != 0;
+#else
+    return false;
+#endif
 }
 
 size_t pm_os_thread_stack_min(void)

@@ -276,6 +276,27 @@ START_TEST(a_block_without_a_batch_arrives)
 }
 END_TEST
 
+/* Where the lock is, a signal may have come: its handler forks. */
+START_TEST(a_signal_handler_may_fork)
+{
+    if (!pm_os_is_single_threaded())
+        return; /* under a sanitizer that has a thread of its own, or on musl */
+    void *block = pm_alloc(100);
+    unit_give_up_after(30);
+    pm_lock(&pm_arena_lock);
+    pid_t child = fork();
+    if (child == 0) {
+        pm_free(block, "free");
+        pm_free(pm_alloc(100000), "free");
+        _exit(EXIT_SUCCESS);
+    }
+    wait_for(child);
+    ck_assert(!pm_trylock(&pm_arena_lock)); /* the call that was interrupted still has it */
+    pm_unlock(&pm_arena_lock);
+    pm_free(pm_alloc(100000), "free");
+}
+END_TEST
+
 static atomic_bool filled, may_end;
 
 /* Fills a pool, which floats from this thread's end on. */
@@ -448,6 +469,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, what_other_threads_held_can_be_freed);
     tcase_add_test(tests, also_in_a_child_without_a_heap);
     tcase_add_loop_test(tests, what_was_on_its_way_to_this_thread_arrives, 0, 2);
+    tcase_add_test(tests, a_signal_handler_may_fork);
     tcase_add_test(tests, a_block_without_a_batch_arrives);
     tcase_add_test(tests, what_was_on_its_way_to_a_floating_pool_arrives);
     tcase_add_test(tests, what_this_thread_was_about_to_send_arrives_once);

@@ -231,6 +231,50 @@ START_TEST(abort_aborts)
 }
 END_TEST
 
+START_TEST(an_output_that_the_program_closes_is_kept)
+{
+    int ends[2];
+    struct pm_os_output output;
+    ck_assert_int_eq(pipe(ends), 0);
+    errno = MARK;
+    pm_os_keep_output(&output, ends[1]);
+    ck_assert_int_eq(pm_os_kept_output(&output), ends[1]);
+    close(ends[1]);
+    ck_assert_int_eq(pm_os_kept_output(&output), output.kept);
+    ck_assert_int_ne(output.kept, ends[1]);
+    ck_assert_int_eq(dup2(ends[0], output.kept), output.kept); /* the same pipe */
+    ck_assert_int_eq(pm_os_kept_output(&output), output.kept);
+    FILE *other = tmpfile();
+    ck_assert_ptr_nonnull(other);
+    ck_assert_int_eq(dup2(fileno(other), output.kept), output.kept);
+    errno = MARK;
+    ck_assert_int_eq(pm_os_kept_output(&output), fileno(other) == ends[1] ? ends[1] : -1);
+    ck_assert_int_eq(errno, MARK);
+}
+END_TEST
+
+START_TEST(an_output_that_is_closed_cannot_be_kept)
+{
+    struct pm_os_output output;
+    pm_os_keep_output(&output, 1000);
+    ck_assert_int_eq(output.kept, -1);
+    ck_assert_int_eq(pm_os_kept_output(&output), -1);
+    ck_assert_int_eq(errno, MARK);
+}
+END_TEST
+
+static void *is_not_alone(void *unused)
+{
+    UNIT_CHECK(!pm_os_is_single_threaded());
+    return unused;
+}
+
+START_TEST(another_thread_is_known)
+{
+    unit_in_thread(is_not_alone, NULL);
+}
+END_TEST
+
 static void add(TCase *tests)
 {
     tcase_add_checked_fixture(tests, setup, NULL);
@@ -247,6 +291,9 @@ static void add(TCase *tests)
     tcase_add_test(tests, all_of_a_text_is_written);
     tcase_add_test(tests, the_environment_is_read);
     tcase_add_test(tests, the_break_since_the_start_is_known);
+    tcase_add_test(tests, an_output_that_the_program_closes_is_kept);
+    tcase_add_test(tests, an_output_that_is_closed_cannot_be_kept);
+    tcase_add_test(tests, another_thread_is_known);
     tcase_add_test_raise_signal(tests, abort_aborts, SIGABRT);
 }
 
