@@ -148,13 +148,12 @@ struct pm_arena *pm_mapping_new_dedicated(size_t bytes, size_t align)
 
 /* That may be refused as well, when the process has too many mappings; the old addresses are still
  * there, and reading as zero. */
-static void undo_move(void *start, void *moved, size_t size)
+static void undo_move(const struct pm_arena *arena, void *start, void *moved, size_t size)
 {
     if (pm_os_memory.move_back(start, moved, size))
         return;
     memcpy(start, moved, size);
-    if (!pm_os_memory.unmap(moved, size))
-        pm_os_memory.purge(moved, size);
+    pm_provider_release(&arena->provider, moved, size);
 }
 
 /* Moves the span's pages to a mapping of their own and makes that `bytes` long. */
@@ -168,7 +167,7 @@ static bool move_and_resize(struct pm_arena *arena, const struct pm_span *span, 
     arena->map_size = pm_span_bytes(span);
     if (pm_mapping_resize(arena, bytes))
         return true;
-    undo_move(start, moved, pm_span_bytes(span));
+    undo_move(arena, start, moved, pm_span_bytes(span));
     return false;
 }
 

@@ -139,8 +139,7 @@ bool pm_purge_some(size_t bytes, size_t *purged)
 
 size_t pm_purge_empty_arenas(size_t keep)
 {
-    if (pm_provider_am_inside()) /* not within one of its functions, unless that frees the block
-                                    itself */
+    if (pm_provider_am_inside()) /* its functions only lead to each other by what they free */
         return 0;
     size_t released = keep == 0 ? pm_kept_release() : 0;
     for (;;) {

@@ -20,8 +20,8 @@ struct pm_lock pm_floating_lock[PM_CLASS_COUNT];
  * and is out of the way of those who look for more to purge.
  */
 static struct shared {
-    struct pm_pool_list rich, poor, purged; /* cleared when the first pool comes */
-    _Atomic uint32_t count;
+    struct pm_pool_list rich, poor, purged; /* no lists before the first pool comes */
+    _Atomic uint32_t count;                 /* who has seen another than 0 finds lists */
 } shared[PM_CLASS_COUNT];
 
 /* How often pools were looked for that may be purged; relaxed: a tick more or less is no matter. */
@@ -175,15 +175,12 @@ struct pm_pool *pm_floating_take(unsigned class)
 {
     if (pm_floating_count(class) == 0) /* mostly; one listed this moment is found next time */
         return NULL;
-    struct pm_pool *pool = NULL;
     pm_lock(&pm_floating_lock[class]);
-    if (pm_floating_count(class) != 0) {
-        pool = claim_first(&shared[class].rich);
-        if (pool == NULL)
-            pool = claim_first(&shared[class].poor);
-        if (pool == NULL)
-            pool = claim_first(&shared[class].purged);
-    }
+    struct pm_pool *pool = claim_first(&shared[class].rich);
+    if (pool == NULL)
+        pool = claim_first(&shared[class].poor);
+    if (pool == NULL)
+        pool = claim_first(&shared[class].purged);
     if (pool != NULL)
         take_out(pool);
     pm_unlock(&pm_floating_lock[class]);
@@ -205,25 +202,17 @@ static void try_to_claim(struct claim *claim, struct pm_pool *pool)
     claim->pools[claim->count++] = pool;
 }
 
-/* Those that have been there longest: of the rich the last, which nobody takes, */
-static void claim_rich(struct claim *claim, const struct pm_pool_list *list)
-{
-    struct pm_pool *pool = pm_list_last(list), *before;
-    for (int looked = 0; pool != NULL && claim->count < claim->room && looked < LOOKED_AT;
-         looked++, pool = before) {
-        before = pm_list_before(list, pool);
-        try_to_claim(claim, pool);
-    }
-}
+typedef struct pm_pool *walk(const struct pm_pool_list *list, const struct pm_pool *pool);
 
-/* and of the poor the first. */
-static void claim_poor(struct claim *claim, const struct pm_pool_list *list)
+/* From `pool` on. */
+static void claim_along(struct claim *claim, const struct pm_pool_list *list, struct pm_pool *pool,
+                        walk *after)
 {
-    struct pm_pool *pool = pm_list_first(list), *next;
     for (int looked = 0; pool != NULL && claim->count < claim->room && looked < LOOKED_AT;
-         looked++, pool = next) {
-        next = pm_list_next(list, pool);
+         looked++) {
+        struct pm_pool *next = after(list, pool);
         try_to_claim(claim, pool);
+        pool = next;
     }
 }
 
@@ -234,10 +223,10 @@ size_t pm_floating_claim_unpurged(unsigned class, bool rested_only, struct pm_po
     if (pm_floating_count(class) == 0)
         return 0;
     pm_lock(&pm_floating_lock[class]);
-    if (pm_floating_count(class) != 0) { /* else the lists are not clear */
-        claim_rich(&claim, &shared[class].rich);
-        claim_poor(&claim, &shared[class].poor);
-    }
+    /* Those that have been there longest: of the rich the last, which nobody takes. */
+    struct pm_pool_list *rich = &shared[class].rich, *poor = &shared[class].poor;
+    claim_along(&claim, rich, pm_list_last(rich), pm_list_before);
+    claim_along(&claim, poor, pm_list_first(poor), pm_list_next);
     pm_unlock(&pm_floating_lock[class]);
     return claim.count;
 }

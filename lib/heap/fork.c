@@ -75,7 +75,8 @@ static bool is_orphan(struct pm_pool *pool)
     return (word & PM_REMOTE_OWNED) != 0 && !pm_pool_is_owned_by(pool, pm_tls_heap);
 }
 
-/* A pool that is still there: it may have got its blocks and gone, and a thread not yet known. */
+/* Still: when the last of its blocks had come it may have gone, and who sent them not have
+ * forgotten it yet. */
 static bool is_pool(const struct pm_pool *pool)
 {
     return pool != NULL && pm_ownermap_get((void *)pool->span.start) == &pool->span &&

@@ -152,11 +152,6 @@ PM_INLINE void adopt(struct pm_heap *heap, struct pm_bin *bin, struct pm_pool *p
     pm_list_append(&bin->partial, pool);
 }
 
-void pm_heap_adopt(struct pm_heap *heap, struct pm_pool *pool)
-{
-    adopt(heap, &heap->bin[pool->class], pool);
-}
-
 void pm_heap_take_back(struct pm_heap *heap, struct pm_pool *pool)
 {
     struct pm_bin *bin = &heap->bin[pool->class];

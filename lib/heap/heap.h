@@ -101,10 +101,8 @@ void pm_heap_clear(struct pm_heap *heap);
 /* A pool of `class` with a block on `free`, current from now on; NULL: no memory. */
 struct pm_pool *pm_heap_refill(struct pm_heap *heap, unsigned class);
 
-/* A pool that `heap` has claimed, with free blocks, waits to become current. */
-void pm_heap_adopt(struct pm_heap *heap, struct pm_pool *pool);
-
-/* The same for one that had floated and that the heap itself has freed into. */
+/* A pool that had floated and that the heap itself has freed into, and so claimed, waits to become
+ * current. */
 void pm_heap_take_back(struct pm_heap *heap, struct pm_pool *pool);
 
 /* pm_pool_push() has reported that the pool is empty, is full no more, or that it is current

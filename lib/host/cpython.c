@@ -60,13 +60,18 @@ static const struct {
     SYMBOL("PyObject_Free", obj.free),
 };
 
+static PyMemAllocatorEx raw_allocator(void)
+{
+    PyMemAllocatorEx allocator;
+    cpython.get_allocator(PYMEM_DOMAIN_RAW, &allocator);
+    return allocator;
+}
+
 /* Our own functions have the same names.  Told by what one answers and not by its address: in a
  * program at a fixed address that may be a stub's. */
 static bool is_ours(void)
 {
-    PyMemAllocatorEx allocator;
-    cpython.get_allocator(PYMEM_DOMAIN_RAW, &allocator);
-    return allocator.malloc == pm_domain[PYMEM_DOMAIN_RAW].malloc;
+    return raw_allocator().malloc == pm_domain[PYMEM_DOMAIN_RAW].malloc;
 }
 
 /* Everything or nothing: what lacks one of the names is no CPython from 3.5 on. */
@@ -148,13 +153,10 @@ static void install(PyMemAllocatorDomain domain)
 /* Only theirs have a context. */
 static bool has_debug_hooks(void)
 {
-    PyMemAllocatorEx allocator;
-    cpython.get_allocator(PYMEM_DOMAIN_RAW, &allocator);
-    return allocator.ctx != NULL;
+    return raw_allocator().ctx != NULL;
 }
 
-/* An interpreter built --with-pydebug has its debug hooks from the start, around what it has then.
- */
+/* An interpreter built --with-pydebug has its debug hooks from the start. */
 static void install_under_hooks(bool raw_only)
 {
     bool debug_hooks = has_debug_hooks();

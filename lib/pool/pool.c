@@ -83,9 +83,8 @@ static size_t descriptor_size(const struct pm_shape *shape)
     return sizeof(struct pm_pool) + shape->limit * sizeof(uint16_t);
 }
 
-/* The links of a fresh pool are 0, which must not say that a block is live.  It would where the
- * lower half of the distance is 0: for number 0, always, and in pools that are not near for others.
- */
+/* The links of a fresh pool are 0, which must not say that a block is live: as it would where the
+ * distance ends in 0, for number 0, and for others in pools that are not near. */
 static void clear_links(struct pm_pool *pool)
 {
     pm_link_set(pool, 0, UINT16_MAX);

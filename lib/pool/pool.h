@@ -79,8 +79,7 @@ enum pm_pool_listed {
     PM_POOL_UNLISTED,
     PM_POOL_LISTED_RICH, /* half free or more */
     PM_POOL_LISTED_POOR,
-    PM_POOL_LISTED_PURGED, /* its free pages have gone, and none of its blocks has come back since
-                            */
+    PM_POOL_LISTED_PURGED, /* its free pages have gone, and no block came back since */
 };
 
 /* A small pool has few blocks if these are large: for classes that are hardly used. */

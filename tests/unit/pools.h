@@ -77,7 +77,7 @@ static inline struct pm_pool *unit_partial_pool(struct pm_heap *heap, unsigned c
     ck_assert(pm_pool_carve(pool));
     pm_pool_pop(pool);
     pm_pool_unset_current(pool);
-    pm_heap_adopt(heap, pool);
+    pm_heap_take_back(heap, pool);
     return pool;
 }
 

@@ -98,6 +98,19 @@ START_TEST(others_may_work_meanwhile)
 }
 END_TEST
 
+/* Looks at what is found, each time, while another thread works until `stop`. */
+static void count_meanwhile(void *(*work)(void *), int censuses, void (*look)(void))
+{
+    pthread_t thread;
+    ck_assert_int_eq(pthread_create(&thread, NULL, work, NULL), 0);
+    for (int i = 0; i < censuses; i++) {
+        pm_census_take(&found);
+        look();
+    }
+    atomic_store(&stop, true);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+}
+
 /* A block that grows is copied to a hole before it, as that is resident, and freed there. */
 static void *grow_into_holes(void *unused)
 {
@@ -115,16 +128,14 @@ static void *grow_into_holes(void *unused)
 }
 
 /* Found twice, or the walk does not end: when the owner map leads to where a block is no more. */
+static void four_at_most(void)
+{
+    ck_assert_uint_le(found.large_blocks, 4);
+}
+
 START_TEST(no_block_counts_twice_while_it_is_copied)
 {
-    pthread_t thread;
-    ck_assert_int_eq(pthread_create(&thread, NULL, grow_into_holes, NULL), 0);
-    for (int i = 0; i < CENSUSES_SLOW; i++) {
-        pm_census_take(&found);
-        ck_assert_uint_le(found.large_blocks, 4);
-    }
-    atomic_store(&stop, true);
-    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    count_meanwhile(grow_into_holes, CENSUSES_SLOW, four_at_most);
 }
 END_TEST
 
@@ -145,16 +156,14 @@ static void *churn(void *unused)
     return unused;
 }
 
+static void no_more_than_churned(void)
+{
+    ck_assert_uint_le(found.live_blocks, 2 * CHURNED);
+}
+
 START_TEST(others_pools_are_not_walked_by_their_lists)
 {
-    pthread_t thread;
-    ck_assert_int_eq(pthread_create(&thread, NULL, churn, NULL), 0);
-    for (int i = 0; i < CENSUSES; i++) {
-        pm_census_take(&found);
-        ck_assert_uint_le(found.live_blocks, 2 * CHURNED);
-    }
-    atomic_store(&stop, true);
-    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    count_meanwhile(churn, CENSUSES, no_more_than_churned);
     agrees();
 }
 END_TEST

@@ -235,36 +235,34 @@ START_TEST(what_was_on_its_way_to_a_floating_pool_arrives)
 END_TEST
 
 /* Has marked a block free that is to go without a batch; and what it sent before has gone since. */
-static void *hold_one(void *gone)
+static union { /* what was a pool is something else by now */
+    struct pm_pool pool;
+    char bytes[4096];
+} gone;
+
+static void *hold_one(void *unused)
 {
     struct pm_pool *pool = unit_pool_of(many[0]);
     uint64_t block = pm_pool_block_at(pool, many[0]);
     pm_free(pm_alloc(1), "free");
-    pm_tls_heap->batch[0].pool = gone;
+    pm_tls_heap->batch[0].pool = &gone.pool;
     pm_tls_heap->sending = pool;
     UNIT_CHECK(pm_link_exchange(pool, block, PM_LINK_NONE) == pm_link_live(pool, block));
     many[0] = NULL;
     atomic_store(&ready, true);
     for (;;)
         pause();
-    return NULL;
+    return unused;
 }
 
 START_TEST(a_block_without_a_batch_arrives)
 {
-    static union { /* what was a pool is something else by now */
-        struct pm_pool pool;
-        char bytes[4096];
-    } gone;
     memset(&gone, 0x55, sizeof gone);
     gone.pool.remote = 0;
     gone.pool.span.kind = PM_SPAN_POOL;
     struct pm_pool *pool = full_pool();
-    pthread_t holder;
     let_float(pool);
-    ck_assert_int_eq(pthread_create(&holder, NULL, hold_one, &gone), 0);
-    while (!atomic_load(&ready))
-        unit_sleep_ms(1);
+    start_holder(hold_one);
     pid_t child = fork();
     if (child == 0) {
         UNIT_CHECK(pool->used == pm_pool_blocks(pool) - 1);

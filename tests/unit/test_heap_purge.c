@@ -28,7 +28,7 @@ static void setup(void)
         for (uint32_t block = first + 1; block < pool->limit; block++)
             pm_pool_push(pool, block);
         pm_pool_unset_current(pool);
-        pm_heap_adopt(&heap, pool);
+        pm_heap_take_back(&heap, pool);
         kept[i] = pm_pool_address(pool, first);
     }
     ck_assert_ptr_nonnull(pm_heap_refill(&heap, CLASS));

@@ -21,6 +21,15 @@ START_TEST(pieces_are_zeroed_and_apart)
 }
 END_TEST
 
+/* Nothing is mapped for a piece that is there already. */
+static void come_and_go(size_t size, int times)
+{
+    size_t mapped = pm_meta_mapped();
+    for (int i = 0; i < times; i++)
+        pm_meta_free(pm_meta_alloc(size), size);
+    ck_assert_uint_eq(pm_meta_mapped(), mapped);
+}
+
 START_TEST(a_freed_piece_serves_its_size_again)
 {
     static const size_t sizes[] = {1, 64, 65, 1000, 8322, 160 * 64, 18600, 64 * 1024};
@@ -32,10 +41,7 @@ START_TEST(a_freed_piece_serves_its_size_again)
         ck_assert_ptr_eq(again, piece);
         ck_assert(unit_is_zero(again, sizes[i]));
     }
-    size_t mapped = pm_meta_mapped();
-    for (int i = 0; i < 100000; i++)
-        pm_meta_free(pm_meta_alloc(500), 500);
-    ck_assert_uint_eq(pm_meta_mapped(), mapped);
+    come_and_go(500, 100000);
 }
 END_TEST
 
@@ -43,10 +49,7 @@ END_TEST
 START_TEST(no_piece_is_lost)
 {
     pm_meta_free(pm_meta_alloc(18600), 18600);
-    size_t mapped = pm_meta_mapped();
-    for (int i = 0; i < 1000; i++)
-        pm_meta_free(pm_meta_alloc(18600), 18600);
-    ck_assert_uint_eq(pm_meta_mapped(), mapped);
+    come_and_go(18600, 1000);
 }
 END_TEST
 
