@@ -73,7 +73,7 @@ PM_INLINE void *pm_alloc_object(size_t size)
 PM_INLINE void pm_free_sized(void *address, size_t size, const char *call)
 {
     struct pm_heap *heap = pm_tls_heap;
-    struct pm_pool *pool = *pm_heap_tlb_slot(heap, address);
+    struct pm_pool *pool = pm_heap_tlb_find(heap, address);
     uint64_t distance = (uintptr_t)address - pool->block0;
     PM_OPAQUE(distance); /* it takes the place of `address` */
     uint64_t block = pm_multiply_high(distance, pool->reciprocal);

@@ -31,26 +31,8 @@ enum {
 /* Filled in by the compiler, because the first call may come before any code of ours. */
 struct pm_heap pm_heap_none = {
     .direct = {[0 ... PM_DIRECT_COUNT - 1] = &pm_pool_none},
-    .tlb_mask = 0,
-    .tlb = {&pm_pool_none},
+    .tlb = {[PM_TLB_SLOTS - 1] = 0},
 };
-
-static void tlb_clear(struct pm_heap *heap, size_t slots)
-{
-    heap->tlb_mask = slots - 1;
-    heap->tlb_lost = 0;
-    for (size_t i = 0; i < slots; i++)
-        heap->tlb[i] = &pm_pool_none;
-}
-
-void pm_heap_tlb_enter(struct pm_heap *heap, const void *address, struct pm_pool *pool)
-{
-    size_t slots = heap->tlb_mask + 1;
-    if (*pm_heap_tlb_slot(heap, address) != &pm_pool_none && heap->tlb_lost++ >= slots &&
-        slots < PM_TLB_SLOTS_MAX)
-        tlb_clear(heap, slots * 2); /* entering again costs less than finding who belongs where */
-    *pm_heap_tlb_slot(heap, address) = pool;
-}
 
 /* Which entries of direct[] are of the class. */
 static void bin_set_direct(struct pm_bin *bin, unsigned class)
@@ -77,15 +59,23 @@ static void bin_clear(struct pm_bin *bin, unsigned class)
     bin_set_direct(bin, class);
 }
 
-void pm_heap_clear(struct pm_heap *heap)
+static void fill_in(struct pm_heap *heap)
 {
     heap->has_batches = false;
     heap->look_ms = 0; /* not as if its next thread had been quiet */
     for (size_t i = 0; i < PM_DIRECT_COUNT; i++)
         heap->direct[i] = &pm_pool_none;
-    tlb_clear(heap, PM_TLB_SLOTS_MIN);
     for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1)
         bin_clear(&heap->bin[class], class);
+}
+
+void pm_heap_clear(struct pm_heap *heap)
+{
+    fill_in(heap);
+    for (size_t i = 0; i < PM_TLB_SLOTS; i++) {
+        if (heap->tlb[i] != 0) /* else the page may stay as it is, untouched or shared */
+            heap->tlb[i] = 0;
+    }
 }
 
 /* What every program uses lies side by side, before the table; behind that are the batches,
@@ -93,10 +83,10 @@ void pm_heap_clear(struct pm_heap *heap)
 struct pm_heap *pm_heap_in(void *memory)
 {
     struct pm_bin *bin = memory;
-    struct pm_heap *heap = (struct pm_heap *)(bin + PM_CLASS_COUNT);
+    struct pm_heap *heap = (void *)pm_align_up((uintptr_t)(bin + PM_CLASS_COUNT), PM_CACHE_LINE);
     heap->bin = bin;
-    heap->batch = (struct pm_batch *)(heap->tlb + PM_TLB_SLOTS_MAX);
-    pm_heap_clear(heap);
+    heap->batch = (struct pm_batch *)(heap->tlb + PM_TLB_SLOTS);
+    fill_in(heap);
     return heap;
 }
 
@@ -104,9 +94,8 @@ static void tlb_forget(struct pm_heap *heap, struct pm_pool *pool)
 {
     for (size_t i = 0; i < pool->span.slices; i++) {
         uintptr_t slice = pool->span.start + i * PM_SLICE;
-        struct pm_pool **slot = pm_heap_tlb_slot(heap, (void *)slice);
-        if (*slot == pool)
-            *slot = &pm_pool_none;
+        if (pm_heap_tlb_find(heap, (void *)slice) == pool)
+            *pm_heap_tlb_slot(heap, (void *)slice) = 0;
     }
 }
 
@@ -474,16 +463,16 @@ void pm_heap_abandon(struct pm_heap *heap)
         struct pm_pool *pool = bin->current;
         if (pool != &pm_pool_none) {
             from_current(heap, bin, pool);
-            pm_floating_release(pool, true, false);
+            let_float(heap, pool);
         }
         while ((pool = pm_list_first(&bin->full)) != NULL) {
             unlist_full(bin, pool, 0);
-            pm_floating_release(pool, true, false);
+            let_float(heap, pool);
         }
         while ((pool = pm_list_first(&bin->partial)) != NULL) {
             pm_list_take_out(pool);
-            pm_floating_release(pool, true, false);
+            let_float(heap, pool);
         }
     }
-    pm_heap_clear(heap);
+    fill_in(heap); /* with let_float() the last entry of tlb[] has gone */
 }

@@ -21,9 +21,8 @@
 #define PM_DIRECT_MEDIUM (PM_DIRECT_OBJECTS + PM_OBJECT_MAX / PM_OBJECT_STEP + 1)
 #define PM_DIRECT_COUNT (PM_DIRECT_MEDIUM + PM_CLASS_OBJECTS - PM_CLASS_MEDIUM)
 
-/* Slots of the table that finds a pool of one's own from an address: at first, and at most. */
-#define PM_TLB_SLOTS_MIN ((size_t)64)
-#define PM_TLB_SLOTS_MAX ((size_t)2048)
+/* Slots of the table that finds a pool of one's own from an address. */
+#define PM_TLB_SLOTS ((size_t)2048)
 
 struct pm_bin {
     struct pm_pool *current; /* pm_pool_none when there is none */
@@ -50,6 +49,9 @@ struct pm_batch {
 #define PM_BATCH_SLOTS ((size_t)256)
 
 struct pm_heap {
+    /* Zero: the first line of a pool without blocks. */
+    unsigned char no_pool[PM_CACHE_LINE] PM_CACHE_ALIGNED;
+
     struct pm_pool *direct[PM_DIRECT_COUNT]; /* current pools by what is asked for; never NULL */
     struct pm_bin *bin;                      /* PM_CLASS_COUNT */
     struct pm_batch *batch;                  /* PM_BATCH_SLOTS */
@@ -74,28 +76,29 @@ struct pm_heap {
     /*
      * Pools of this heap by the low bits of their slice's number, as a TLB
      * caches a page table: an entry may be missing, or be another slice's, but
-     * a pool found here is owned by this heap.  Never NULL.  The table begins small
-     * and grows when entries are in each other's way; what it has no use for is
-     * never touched, so it is the last member.
+     * a pool found here is owned by this heap.  An entry is the distance of the pool from
+     * the heap, so that one that is missing leads to `no_pool`, and a table that nobody
+     * has filled in is an empty one: a small process touches little of it.
      */
-    size_t tlb_mask;       /* the slots in use, a power of two, less one */
-    size_t tlb_lost;       /* entries that gave way to others since it grew last */
-    struct pm_pool *tlb[]; /* PM_TLB_SLOTS_MAX */
+    uintptr_t tlb[]; /* PM_TLB_SLOTS */
 };
 
 /* With all that belongs to it: pm_heap_in(). */
 #define PM_HEAP_BYTES                                                                              \
-    (PM_CLASS_COUNT * sizeof(struct pm_bin) + sizeof(struct pm_heap) +                             \
-     PM_TLB_SLOTS_MAX * sizeof(struct pm_pool *) + PM_BATCH_SLOTS * sizeof(struct pm_batch))
+    (PM_CLASS_COUNT * sizeof(struct pm_bin) + PM_CACHE_LINE + sizeof(struct pm_heap) +             \
+     PM_TLB_SLOTS * sizeof(uintptr_t) + PM_BATCH_SLOTS * sizeof(struct pm_batch))
+
+_Static_assert(offsetof(struct pm_heap, no_pool) == 0, "an entry that is missing leads there");
 
 /* What a thread without a heap points to: it serves nothing, so every call is slow.  It has neither
- * bins nor batches, and one slot. */
+ * bins nor batches. */
 extern struct pm_heap pm_heap_none;
 
 /* Makes a heap without pools of PM_HEAP_BYTES that are zero. */
 struct pm_heap *pm_heap_in(void *memory);
 
-/* Fills in the tables of a heap without pools, none of whose batches has a block. */
+/* Fills in the tables of a heap that has no pools any more, and none of whose batches has a block.
+ */
 void pm_heap_clear(struct pm_heap *heap);
 
 /* A pool of `class` with a block on `free`, current from now on; NULL: no memory. */
@@ -127,14 +130,24 @@ PM_INLINE struct pm_pool *pm_heap_direct_medium(const struct pm_heap *heap, unsi
     return heap->direct[PM_DIRECT_MEDIUM - PM_CLASS_MEDIUM + class];
 }
 
-/* Where the table has the pool of the slice of `address`, if it has it. */
-PM_INLINE struct pm_pool **pm_heap_tlb_slot(struct pm_heap *heap, const void *address)
+/* Where the table has the pool of the slice of `address`, if it has it; */
+PM_INLINE uintptr_t *pm_heap_tlb_slot(struct pm_heap *heap, const void *address)
 {
-    return &heap->tlb[((uintptr_t)address >> PM_SLICE_SHIFT) & heap->tlb_mask];
+    return &heap->tlb[((uintptr_t)address >> PM_SLICE_SHIFT) % PM_TLB_SLOTS];
+}
+
+/* and the pool there: one whose first line may be read, at least. */
+PM_INLINE struct pm_pool *pm_heap_tlb_find(struct pm_heap *heap, const void *address)
+{
+    return (struct pm_pool *)((uintptr_t)heap + *pm_heap_tlb_slot(heap, address));
 }
 
 /* Remembers the pool for the slice of `address`. */
-void pm_heap_tlb_enter(struct pm_heap *heap, const void *address, struct pm_pool *pool);
+PM_INLINE void pm_heap_tlb_enter(struct pm_heap *heap, const void *address,
+                                 const struct pm_pool *pool)
+{
+    *pm_heap_tlb_slot(heap, address) = (uintptr_t)pool - (uintptr_t)heap;
+}
 
 /* Sends what is on its way to other owners, takes in remote frees everywhere, and lets
  * go of pools that hold nothing. */
@@ -183,7 +196,7 @@ void pm_heap_abandon(struct pm_heap *heap);
  *   their bin's class, and hold their own invariants (pm_pool_check)
  *   partial pools have used > 0
  *   direct[] names the current pool of each size's class
- *   every pool in tlb[] is near, owned by this heap and covers its slot
+ *   every pool in tlb[] is near, owned by this heap and covers its slot; no_pool is zero
  */
 void pm_heap_check(struct pm_heap *heap);
 

@@ -47,6 +47,26 @@ static void check_bin(struct pm_heap *heap, unsigned class)
         pm_fatal_broken("full_count is the number of full pools", bin);
 }
 
+static void check_tlb(struct pm_heap *heap)
+{
+    for (size_t i = 0; i < sizeof heap->no_pool; i++) {
+        if (heap->no_pool[i] != 0)
+            pm_fatal_broken("no_pool is zero", heap);
+    }
+    for (size_t slot = 0; slot < PM_TLB_SLOTS; slot++) {
+        if (heap->tlb[slot] == 0)
+            continue;
+        struct pm_pool *pool = pm_heap_tlb_find(heap, (void *)(slot << PM_SLICE_SHIFT));
+        if (!pm_pool_is_owned_by(pool, heap))
+            pm_fatal_broken("tlb[] names pools of its own heap", pool);
+        if (!pm_pool_is_near(pool))
+            pm_fatal_broken("tlb[] names near pools", pool);
+        size_t first = pool->span.start >> PM_SLICE_SHIFT;
+        if ((slot - first) % PM_TLB_SLOTS >= pool->span.slices)
+            pm_fatal_broken("tlb[] names a pool in a slot of its slices", pool);
+    }
+}
+
 void pm_heap_check(struct pm_heap *heap)
 {
     for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1)
@@ -63,18 +83,7 @@ void pm_heap_check(struct pm_heap *heap)
         if (pm_heap_direct_medium(heap, class) != heap->bin[class].current)
             pm_fatal_broken("direct[] names the current pool of a class", heap);
     }
-    for (size_t slot = 0; slot <= heap->tlb_mask; slot++) {
-        struct pm_pool *pool = heap->tlb[slot];
-        if (pool == &pm_pool_none)
-            continue;
-        if (!pm_pool_is_owned_by(pool, heap))
-            pm_fatal_broken("tlb[] names pools of its own heap", pool);
-        if (!pm_pool_is_near(pool))
-            pm_fatal_broken("tlb[] names near pools", pool);
-        size_t first = pool->span.start >> PM_SLICE_SHIFT;
-        if (((slot - first) & heap->tlb_mask) >= pool->span.slices)
-            pm_fatal_broken("tlb[] names a pool in a slot of its slices", pool);
-    }
+    check_tlb(heap);
 }
 
 bool pm_check_heap(void)

@@ -20,7 +20,7 @@
 
 __thread struct pm_heap *pm_tls_heap PM_TLS = &pm_heap_none;
 
-struct pm_heap pm_heap_ended = {.tlb = {NULL}};
+struct pm_heap pm_heap_ended = {.tlb = {[PM_TLB_SLOTS - 1] = 0}};
 struct pm_lock pm_thread_late_lock = PM_LOCK_INIT;
 
 /* Under pm_thread_late_lock. */
@@ -42,7 +42,6 @@ static void prepare_ended(void)
     pm_lock(&pm_thread_late_lock);
     if (!atomic_load_explicit(&ended_is_ready, memory_order_relaxed)) {
         pm_heap_ended = pm_heap_none;
-        pm_heap_ended.tlb[0] = &pm_pool_none;
         /* release pairs with the acquire above */
         atomic_store_explicit(&ended_is_ready, true, memory_order_release);
     }

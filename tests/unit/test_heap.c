@@ -188,30 +188,39 @@ START_TEST(an_empty_partial_pool_goes)
         pm_heap_check(&heap);
         ck_assert_uint_eq(unit_pools(), 2 - i);
     }
-    for (size_t slot = 0; slot <= heap.tlb_mask; slot++)
-        ck_assert_ptr_eq(heap.tlb[slot], &pm_pool_none);
+    for (size_t slot = 0; slot < PM_TLB_SLOTS; slot++)
+        ck_assert_uint_eq(heap.tlb[slot], 0);
 }
 END_TEST
 
-START_TEST(the_tlb_grows_while_its_entries_are_in_each_others_way)
+/* What is not in the table is not a live block of the pool there, either: whatever the address. */
+START_TEST(a_missing_entry_of_the_tlb_leads_to_a_pool_without_blocks)
 {
-    struct pm_pool *pool = unit_partial_pool(&heap, CLASS);
-    void *address = (void *)pool->span.start;
-    for (size_t slots = PM_TLB_SLOTS_MIN; slots < PM_TLB_SLOTS_MAX; slots *= 2) {
-        ck_assert_uint_eq(heap.tlb_mask, slots - 1);
-        pm_heap_tlb_enter(&heap, address, pool); /* nobody is there */
-        for (size_t i = 0; i < slots; i++)
-            pm_heap_tlb_enter(&heap, address, pool);
-        ck_assert_uint_eq(heap.tlb_mask, slots - 1);
-        pm_heap_tlb_enter(&heap, address, pool);
-        ck_assert_ptr_eq(*pm_heap_tlb_slot(&heap, address), pool);
-        pm_heap_check(&heap);
-        *pm_heap_tlb_slot(&heap, address) = &pm_pool_none;
+    static const uintptr_t addresses[] = {0, 16, (uintptr_t)1 << 47, UINTPTR_MAX};
+    for (size_t i = 0; i < sizeof addresses / sizeof *addresses; i++) {
+        const void *address = (const void *)addresses[i];
+        struct pm_pool *pool = pm_heap_tlb_find(&heap, address);
+        ck_assert_uint_eq(pm_pool_own_live_at(pool, address), pool->limit);
+        ck_assert_ptr_eq(pool, &heap);
+        ck_assert_ptr_eq(pm_heap_tlb_find(&pm_heap_none, address), &pm_heap_none);
     }
-    for (size_t i = 0; i < 2 * PM_TLB_SLOTS_MAX; i++)
-        pm_heap_tlb_enter(&heap, address, pool);
-    ck_assert_uint_eq(heap.tlb_mask, PM_TLB_SLOTS_MAX - 1);
+}
+END_TEST
+
+/* An entry would say of a pool that it is the heap's own. */
+START_TEST(nothing_is_in_the_tlb_of_a_heap_that_was_left_or_cleared)
+{
+    struct pm_pool *pool[2] = {unit_partial_pool(&heap, CLASS), unit_partial_pool(&heap, CLASS)};
+    for (size_t i = 0; i < 2; i++)
+        pm_heap_tlb_enter(&heap, (void *)pool[i]->span.start, pool[i]);
+    pm_heap_refill(&heap, CLASS);
+    pm_heap_abandon(&heap);
     pm_heap_check(&heap);
+    pm_heap_tlb_enter(&heap, (void *)pool[0]->span.start, pool[0]);
+    pm_heap_clear(&heap);
+    pm_heap_check(&heap);
+    for (size_t slot = 0; slot < PM_TLB_SLOTS; slot++)
+        ck_assert_uint_eq(heap.tlb[slot], 0);
 }
 END_TEST
 
@@ -376,7 +385,8 @@ static void add(TCase *tests)
     tcase_add_test(tests, idle_pools_are_looked_at_now_and_then);
     tcase_add_test(tests, partial_pools_serve_what_was_used_before);
     tcase_add_test(tests, an_empty_partial_pool_goes);
-    tcase_add_test(tests, the_tlb_grows_while_its_entries_are_in_each_others_way);
+    tcase_add_test(tests, a_missing_entry_of_the_tlb_leads_to_a_pool_without_blocks);
+    tcase_add_test(tests, nothing_is_in_the_tlb_of_a_heap_that_was_left_or_cleared);
     tcase_add_test(tests, a_current_pool_stays_so_after_any_number_of_frees);
     tcase_add_test(tests, also_when_others_free_the_last_that_is_counted);
     tcase_add_test(tests, an_emptied_current_pool_goes_when_its_frees_were_all_counted);

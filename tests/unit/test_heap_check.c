@@ -57,6 +57,12 @@ static void tlb_has_a_wrong_slot(struct pm_pool *pool)
     pm_heap_tlb_enter(&heap, (void *)(pool->span.start + pm_span_bytes(&pool->span)), pool);
 }
 
+static void no_pool_has_blocks(struct pm_pool *pool)
+{
+    (void)pool;
+    heap.no_pool[offsetof(struct pm_pool, limit)] = 1;
+}
+
 static void list_has_a_wrong_link(struct pm_pool *pool)
 {
     partial();
@@ -115,6 +121,7 @@ static const struct damage {
     {direct_is_stale, "direct[] names the current pool"},
     {medium_is_stale, "direct[] names the current pool of a class"},
     {tlb_has_a_wrong_slot, "tlb[] names a pool in a slot of its slices"},
+    {no_pool_has_blocks, "no_pool is zero"},
     {list_has_a_wrong_link, "a bin's list is linked both ways"},
     {partial_yet_unused, "an owned pool is in use"},
     {pool_is_damaged, "carved == used + listed"},
