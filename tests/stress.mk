@@ -3,7 +3,8 @@
 # sanitizer build (there malloc is the sanitizer's), on the PyMem names of
 # libpymem_core.la as NAME_core.  model_core also runs in ordinary builds: it
 # is the one in which the heap's own checker walks everything.
-# race_double_free is a data race by intent: it has no sanitized form.
+# race_double_free is a data race by intent: it has no sanitized form.  Nor has
+# fork_streams: it is about locks, and a sanitizer's malloc has others.
 
 stress_common = tests/stress/stress.c tests/stress/stress.h tests/stress/heap_under_test.h
 stress_model = tests/stress/model.c tests/stress/livemap.c tests/stress/livemap.h $(stress_common)
@@ -21,7 +22,8 @@ stress_core_programs += tests/stress/threads_flat_core tests/stress/remote_core 
 	tests/stress/fork_stress_core tests/stress/oom_core
 else
 stress_programs = tests/stress/model tests/stress/threads_flat tests/stress/remote \
-	tests/stress/fork_stress tests/stress/oom tests/stress/race_double_free
+	tests/stress/fork_stress tests/stress/fork_streams tests/stress/oom \
+	tests/stress/race_double_free
 endif
 
 check_PROGRAMS += $(stress_programs) $(stress_core_programs)
@@ -81,6 +83,12 @@ tests_stress_oom_core_CPPFLAGS = $(stress_core_cppflags)
 tests_stress_oom_core_CFLAGS = $(stress_cflags)
 tests_stress_oom_core_LDFLAGS = $(stress_ldflags)
 tests_stress_oom_core_LDADD = libpymem_core.la
+
+tests_stress_fork_streams_SOURCES = tests/stress/fork_streams.c $(stress_common)
+tests_stress_fork_streams_CPPFLAGS = $(stress_cppflags)
+tests_stress_fork_streams_CFLAGS = $(stress_cflags)
+tests_stress_fork_streams_LDFLAGS = $(stress_ldflags)
+tests_stress_fork_streams_LDADD = libpymem.la
 
 tests_stress_race_double_free_SOURCES = tests/stress/race_double_free.c $(stress_common)
 tests_stress_race_double_free_CPPFLAGS = $(stress_cppflags)

@@ -56,6 +56,7 @@ static void prepare(void)
 {
     if (pm_os_is_single_threaded())
         return;
+    pm_os_streams_lock();
     for_each_lock(lock);
     pm_lock_set_forking_thread(pm_tls_self());
 }
@@ -66,6 +67,7 @@ static void parent(void)
         return;
     pm_lock_set_forking_thread(NULL);
     for_each_lock(unlock);
+    pm_os_streams_unlock();
 }
 
 /* Owned by a thread that is not in this process, or claimed by one just then? */
@@ -157,6 +159,8 @@ static void return_heaps(void)
 /* Only this thread exists: a list that is read without its lock stays as it is. */
 static void child(void)
 {
+    if (pm_lock_held_by_forking_thread())
+        pm_os_streams_reset();
     pm_lock_set_forking_thread(NULL);
     for_each_lock(reset);
     bool alone = !pm_background_forget();

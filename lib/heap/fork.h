@@ -2,7 +2,8 @@
  * fork.h - fork() in a process with several threads.
  *
  * The forking thread takes every lock first, in the order of lock.h, so that
- * the child's copies of all shared tables are whole.  The other threads' heaps
+ * the child's copies of all shared tables are whole; and before these that of libc's list
+ * of streams (os.h says why).  The other threads' heaps
  * are copied as they happen to be, perhaps in the middle of a push; the child
  * rebuilds their pools from link[], which says of every block whether it is
  * live, and lets them float.

@@ -81,6 +81,16 @@ void pm_os_sleep_ms(uint64_t milliseconds);
 /* Has the process no other thread?  False where libc does not know. */
 bool pm_os_is_single_threaded(void);
 
+/*
+ * The lock of libc's list of streams, which fork() takes after all handlers.  Who holds it may
+ * wait for a stream, as in fflush(NULL), and the stream's user for a lock of ours: so a fork takes
+ * it before those.  It may be taken twice by one thread.  Does nothing where libc has no
+ * such function.  pm_os_streams_reset() is for the child.
+ */
+void pm_os_streams_lock(void);
+void pm_os_streams_unlock(void);
+void pm_os_streams_reset(void);
+
 /* The least stack of a thread in bytes, with what thread-local storage takes of it. */
 size_t pm_os_thread_stack_min(void);
 

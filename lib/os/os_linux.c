@@ -213,6 +213,29 @@ bool pm_os_is_single_threaded(void)
 #endif
 }
 
+/* glibc's, since 2.2; in no header. */
+extern void _IO_list_lock(void) __attribute__((weak));
+extern void _IO_list_unlock(void) __attribute__((weak));
+extern void _IO_list_resetlock(void) __attribute__((weak));
+
+void pm_os_streams_lock(void)
+{
+    if (_IO_list_lock != NULL)
+        _IO_list_lock();
+}
+
+void pm_os_streams_unlock(void)
+{
+    if (_IO_list_unlock != NULL)
+        _IO_list_unlock();
+}
+
+void pm_os_streams_reset(void)
+{
+    if (_IO_list_resetlock != NULL)
+        _IO_list_resetlock();
+}
+
 size_t pm_os_thread_stack_min(void)
 {
     long least = sysconf(_SC_THREAD_STACK_MIN);
