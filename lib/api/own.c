@@ -32,7 +32,7 @@ PM_EXPORT size_t pymem_trim(void)
 {
     size_t inside = 0;
     if (pm_thread_has_heap(pm_tls_heap)) {
-        pm_heap_collect(pm_tls_heap);
+        pm_heap_gather(pm_tls_heap);
         inside = pm_heap_purge(pm_tls_heap, true);
     }
     inside += pm_heap_purge_floating(true);

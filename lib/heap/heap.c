@@ -425,17 +425,6 @@ void pm_heap_drop(struct pm_pool_list *gone)
     }
 }
 
-static void collect_partial(struct pm_heap *heap, struct pm_bin *bin)
-{
-    struct pm_pool_list gone;
-    pm_list_clear(&gone);
-    for (struct pm_pool *pool = pm_list_first(&bin->partial), *next; pool != NULL; pool = next) {
-        next = pm_list_next(&bin->partial, pool);
-        pm_heap_take_in(heap, pool, &gone);
-    }
-    pm_heap_drop(&gone);
-}
-
 void pm_heap_gather(struct pm_heap *heap)
 {
     pm_remote_flush(heap);
@@ -446,13 +435,6 @@ void pm_heap_gather(struct pm_heap *heap)
         while ((pool = take_full(bin)) != NULL)
             keep_or_go(heap, bin, pool);
     }
-}
-
-void pm_heap_collect(struct pm_heap *heap)
-{
-    pm_heap_gather(heap);
-    for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1)
-        collect_partial(heap, &heap->bin[class]);
 }
 
 void pm_heap_abandon(struct pm_heap *heap)

@@ -149,11 +149,8 @@ PM_INLINE void pm_heap_tlb_enter(struct pm_heap *heap, const void *address,
     *pm_heap_tlb_slot(heap, address) = (uintptr_t)pool - (uintptr_t)heap;
 }
 
-/* Sends what is on its way to other owners, takes in remote frees everywhere, and lets
- * go of pools that hold nothing. */
-void pm_heap_collect(struct pm_heap *heap);
-
-/* The same but for partial pools, which may be many; */
+/* Sends what is on its way to other owners, takes in remote frees, and lets go of pools that hold
+ * nothing: all but partial pools, which may be many; */
 void pm_heap_gather(struct pm_heap *heap);
 
 /* and for one of those.  If it holds nothing it is on the list `gone` afterwards, and this returns

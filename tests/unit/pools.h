@@ -105,6 +105,22 @@ static inline void unit_free_remotely(struct pm_pool *pool, uint32_t block)
     atomic_store(&pool->remote, ((word & ~(uint64_t)0xffff) | block) + PM_REMOTE_ONE);
 }
 
+/* Takes in remote frees everywhere, and lets go of pools that hold nothing; purges nothing. */
+static inline void unit_collect(struct pm_heap *heap)
+{
+    struct pm_pool_list gone;
+    pm_list_clear(&gone);
+    pm_heap_gather(heap);
+    for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1) {
+        struct pm_pool_list *partial = &heap->bin[class].partial;
+        for (struct pm_pool *pool = pm_list_first(partial), *next; pool != NULL; pool = next) {
+            next = pm_list_next(partial, pool);
+            pm_heap_take_in(heap, pool, &gone);
+        }
+    }
+    pm_heap_drop(&gone);
+}
+
 /* How many blocks are on the list in `remote`. */
 static inline uint32_t unit_remote_count(const struct pm_pool *pool)
 {

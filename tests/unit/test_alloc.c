@@ -2,7 +2,7 @@
  * test_alloc.c - allocating, freeing and resizing at the level below libc's
  * names: contents, alignment, errno, and any size.
  */
-#include "unit.h"
+#include "pools.h"
 
 #include <sys/mman.h>
 
@@ -319,7 +319,7 @@ START_TEST(any_series_keeps_contents)
     pm_heap_check(pm_tls_heap);
     for (size_t i = 0; i < SLOTS; i++)
         pm_free(slots[i].start, "free");
-    pm_heap_collect(pm_tls_heap);
+    unit_collect(pm_tls_heap);
     struct pm_census census;
     pm_census_take(&census);
     ck_assert_uint_eq(census.live_blocks + census.pools, 0);

@@ -151,7 +151,7 @@ static void check_inherited(void *unused)
     thin_out();
     for (size_t i = 0; i < BLOCKS; i += KEPT_EACH)
         pm_free(blocks[i], "free");
-    pm_heap_collect(pm_tls_heap);
+    unit_collect(pm_tls_heap);
     struct pm_census census;
     pm_census_take(&census);
     UNIT_CHECK(census.live_blocks == 0);

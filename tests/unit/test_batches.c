@@ -180,7 +180,7 @@ START_TEST(a_heap_that_is_collected_or_abandoned_sends_all)
 {
     struct pm_pool *pool = unit_used_pool(&owner, pm_class_of(SIZE), 5);
     unit_free_from(&other, pool, 0);
-    pm_heap_collect(&other);
+    unit_collect(&other);
     ck_assert_uint_eq(unit_remote_count(pool), 1);
     unit_free_from(&other, pool, 1);
     unit_free_from(&other, pool, 2);

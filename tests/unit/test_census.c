@@ -1,7 +1,7 @@
 /*
  * test_census.c - the figures are those of the blocks that are live.
  */
-#include "unit.h"
+#include "pools.h"
 
 #include "arena/arena.h"
 #include "heap/alloc.h"
@@ -59,7 +59,7 @@ START_TEST(every_live_block_counts)
     pm_census_take(&found);
     ck_assert_uint_eq(found.live_blocks, 1);
     ck_assert_uint_eq(found.allocated, PM_DEDICATED_MIN + 4096);
-    pm_heap_collect(pm_tls_heap);
+    unit_collect(pm_tls_heap);
     pm_census_take(&found);
     ck_assert_uint_eq(found.pools, 0);
 }

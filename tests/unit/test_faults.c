@@ -4,7 +4,7 @@
  * block intact, the engine's invariants hold, and the same series succeeds
  * afterwards.  Each n has a process of its own.
  */
-#include "unit.h"
+#include "pools.h"
 
 #include "arena/arena.h"
 #include "arena/purge.h"
@@ -163,7 +163,7 @@ static void release(void)
     count = 0;
     UNIT_CHECK(errno == 0);
     if (pm_thread_has_heap(pm_tls_heap))
-        pm_heap_collect(pm_tls_heap);
+        unit_collect(pm_tls_heap);
     UNIT_CHECK(pm_check_heap());
 }
 

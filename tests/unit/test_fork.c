@@ -50,7 +50,7 @@ static _Noreturn void live_on_as_a_child(void)
         pm_free(block, "free");
     }
     pm_heap_check(pm_tls_heap);
-    pm_heap_collect(pm_tls_heap);
+    unit_collect(pm_tls_heap);
     UNIT_CHECK(pm_registry_count() == 1);
     _exit(EXIT_SUCCESS);
 }
@@ -106,7 +106,7 @@ static void child_frees_all(void)
         for (size_t i = 0; i < SLOTS; i++)
             pm_free(atomic_load(&slots[i]), "free");
         if (pm_thread_has_heap(pm_tls_heap))
-            pm_heap_collect(pm_tls_heap);
+            unit_collect(pm_tls_heap);
         UNIT_CHECK(unit_pools() == 0);
         UNIT_CHECK(pm_registry_count() == pm_thread_has_heap(pm_tls_heap));
         _exit(EXIT_SUCCESS);
@@ -185,7 +185,7 @@ static void free_the_rest(void)
     for (size_t i = 0; i < count; i++)
         pm_free(many[i], "free");
     pm_heap_check(pm_tls_heap);
-    pm_heap_collect(pm_tls_heap);
+    unit_collect(pm_tls_heap);
     pm_heap_check(pm_tls_heap);
     UNIT_CHECK(unit_live() == 0);
     UNIT_CHECK(unit_pools() == 0);

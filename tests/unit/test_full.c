@@ -112,7 +112,7 @@ START_TEST(full_pools_that_others_have_emptied_go)
     free_all_remotely(full);
     pm_heap_check(&heap);
     size_t before = unit_pools();
-    pm_heap_collect(&heap);
+    unit_collect(&heap);
     ck_assert_uint_eq(unit_pools(), before - 1);
     pm_heap_check(&heap);
 }

@@ -28,7 +28,7 @@ static void setup(void)
 START_TEST(an_empty_heap_holds)
 {
     pm_heap_check(&heap);
-    pm_heap_collect(&heap);
+    unit_collect(&heap);
     pm_heap_abandon(&heap);
     pm_heap_check(&heap);
     ck_assert_uint_eq(unit_pools(), 0);
@@ -51,7 +51,7 @@ START_TEST(refill_makes_a_pool_current)
     ck_assert_uint_eq(unit_pools(), PM_CLASS_COUNT);
     for (unsigned class = 0; class < PM_CLASS_COUNT; class ++)
         ck_assert(!pm_pool_push(heap.bin[class].current, heap.bin[class].current->shape.first));
-    pm_heap_collect(&heap);
+    unit_collect(&heap);
     ck_assert_uint_eq(unit_pools(), 0);
     pm_heap_check(&heap);
 }
@@ -288,7 +288,7 @@ START_TEST(an_emptied_current_pool_goes_when_its_frees_were_all_counted)
     ck_assert(pm_pool_push(pool, pool->shape.first));
     pm_heap_pushed(&heap, pool);
     ck_assert_ptr_eq(heap.bin[CLASS].current, pool);
-    pm_heap_collect(&heap);
+    unit_collect(&heap);
     ck_assert_uint_eq(unit_pools(), 0);
     pm_heap_check(&heap);
 }
@@ -368,7 +368,7 @@ START_TEST(a_refill_within_a_refill_loses_no_pool)
     pm_provider_set(&before);
     pm_heap_check(pm_tls_heap);
     pm_free(block, "free");
-    pm_heap_collect(pm_tls_heap);
+    unit_collect(pm_tls_heap);
     ck_assert_uint_eq(unit_pools(), 0);
 }
 END_TEST

@@ -2,7 +2,7 @@
  * test_pages.c - pages of 4, 16 and 64 KiB: an operating system that has them
  * is put in the place of ours, and refuses what is not whole pages.
  */
-#include "unit.h"
+#include "pools.h"
 
 #include <sys/mman.h>
 
@@ -132,7 +132,7 @@ START_TEST(a_mixed_load_runs)
     pm_heap_check(pm_tls_heap);
     for (size_t i = 0; i < SLOTS; i++)
         pm_free(slots[i].start, "free");
-    pm_heap_collect(pm_tls_heap);
+    unit_collect(pm_tls_heap);
     pm_purge_all();
     ck_assert_uint_eq(pm_arena_totals().mapped, 0);
     ck_assert_uint_gt(atomic_load(&calls), 10);

@@ -40,7 +40,7 @@ START_TEST(the_owner_finds_it_when_it_collects)
     pm_heap_check(pm_tls_heap);
     unit_in_thread(free_one, second);
     ck_assert_uint_eq(unit_remote_count(pool), 2);
-    pm_heap_collect(pm_tls_heap);
+    unit_collect(pm_tls_heap);
     ck_assert_uint_eq(unit_live(), 0);
     pm_heap_check(pm_tls_heap);
 }
@@ -146,7 +146,7 @@ START_TEST(many_threads_free_into_the_same_pools)
             ck_assert_int_eq(pthread_join(threads[t], NULL), 0);
         pm_heap_check(pm_tls_heap);
     }
-    pm_heap_collect(pm_tls_heap);
+    unit_collect(pm_tls_heap);
     ck_assert_uint_eq(unit_live(), 0);
     struct pm_census census;
     pm_census_take(&census);

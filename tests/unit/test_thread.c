@@ -2,7 +2,7 @@
  * test_thread.c - a heap for each thread, from its first allocation, whenever
  * that is, to its end, after which nothing is left behind.
  */
-#include "unit.h"
+#include "pools.h"
 
 #include "arena/arena.h"
 #include "arena/meta.h"
@@ -112,7 +112,7 @@ START_TEST(blocks_outlive_their_thread)
     for (size_t i = 0; i < LEFT; i++)
         pm_free(blocks[i], "free");
     pm_free(adopted, "free");
-    pm_heap_collect(pm_tls_heap);
+    unit_collect(pm_tls_heap);
     ck_assert_uint_eq(pools(), 0);
 }
 END_TEST
@@ -159,7 +159,7 @@ static void end_with_destructor(void *argument)
         unit_in_thread(set_key, argument);
         pm_free(kept, "free");
         kept = NULL;
-        pm_heap_collect(pm_tls_heap); /* it waits in a batch */
+        unit_collect(pm_tls_heap); /* it waits in a batch */
         /* Besides ours the heap that ended threads share may remain, with its current pools. */
         UNIT_CHECK(pm_registry_count() <= 2);
         UNIT_CHECK(pools() <= 3);
