@@ -142,7 +142,7 @@ PM_INLINE void push(struct pm_heap *heap, struct pm_pool *pool, uint64_t block)
 static PM_NOINLINE void enter_and_push(struct pm_heap *heap, struct pm_pool *pool, uint64_t block,
                                        const void *address)
 {
-    pm_heap_tlb_enter(heap, address, pool);
+    *pm_heap_tlb_slot(heap, address) = pool;
     push(heap, pool, block);
 }
 
@@ -226,6 +226,11 @@ void pm_free_slow(struct pm_heap *heap, void *address, size_t size, const char *
 {
     if (!heap->has_batches || !pm_remote_join(heap, address, size))
         free_by_ownermap(heap, address, size, call);
+}
+
+void pm_free_missed(void *block, size_t size, const char *call)
+{
+    pm_free_slow(pm_tls_heap, block, size, call);
 }
 
 /* `block` is one of `size`, if there is memory for it. */
@@ -325,8 +330,8 @@ PM_INLINE bool stays(size_t now, size_t size)
 /* The pool of a live block, if that is ours and in the table, as in pm_free(); else NULL. */
 PM_INLINE struct pm_pool *own_pool_of(const void *address)
 {
-    struct pm_pool *pool = pm_heap_tlb_find(pm_tls_heap, address);
-    return pm_pool_own_live_at(pool, address) != pool->limit ? pool : NULL;
+    struct pm_pool *pool = *pm_heap_tlb_slot(pm_tls_heap, address);
+    return pool != NULL && pm_pool_own_live_at(pool, address) != pool->limit ? pool : NULL;
 }
 
 static bool find(const void *address, struct pm_block *block)

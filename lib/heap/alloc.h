@@ -25,6 +25,7 @@ void *pm_alloc_medium(size_t size);
 void *pm_alloc_next(size_t size, struct pm_pool *exhausted);
 void *pm_alloc_next_object(size_t size, struct pm_pool *exhausted);
 void pm_free_slow(struct pm_heap *heap, void *block, size_t size, const char *call);
+void pm_free_missed(void *block, size_t size, const char *call);
 
 /* `size` bytes, zeroed; pages known to be zero are not touched. */
 void *pm_alloc_zeroed(size_t size);
@@ -73,7 +74,11 @@ PM_INLINE void *pm_alloc_object(size_t size)
 PM_INLINE void pm_free_sized(void *address, size_t size, const char *call)
 {
     struct pm_heap *heap = pm_tls_heap;
-    struct pm_pool *pool = pm_heap_tlb_find(heap, address);
+    struct pm_pool *pool = *pm_heap_tlb_slot(heap, address);
+    if (PM_UNLIKELY(pool == NULL)) {
+        pm_free_missed(address, size, call);
+        return;
+    }
     uint64_t distance = (uintptr_t)address - pool->block0;
     PM_OPAQUE(distance); /* it takes the place of `address` */
     uint64_t block = pm_multiply_high(distance, pool->reciprocal);

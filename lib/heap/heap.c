@@ -31,7 +31,7 @@ enum {
 /* Filled in by the compiler, because the first call may come before any code of ours. */
 struct pm_heap pm_heap_none = {
     .direct = {[0 ... PM_DIRECT_COUNT - 1] = &pm_pool_none},
-    .tlb = {[PM_TLB_SLOTS - 1] = 0},
+    .tlb = {[PM_TLB_SLOTS - 1] = NULL},
 };
 
 /* Which entries of direct[] are of the class. */
@@ -73,8 +73,8 @@ void pm_heap_clear(struct pm_heap *heap)
 {
     fill_in(heap);
     for (size_t i = 0; i < PM_TLB_SLOTS; i++) {
-        if (heap->tlb[i] != 0) /* else the page may stay as it is, untouched or shared */
-            heap->tlb[i] = 0;
+        if (heap->tlb[i] != NULL) /* else the page may stay as it is, untouched or shared */
+            heap->tlb[i] = NULL;
     }
 }
 
@@ -83,7 +83,7 @@ void pm_heap_clear(struct pm_heap *heap)
 struct pm_heap *pm_heap_in(void *memory)
 {
     struct pm_bin *bin = memory;
-    struct pm_heap *heap = (void *)pm_align_up((uintptr_t)(bin + PM_CLASS_COUNT), PM_CACHE_LINE);
+    struct pm_heap *heap = (struct pm_heap *)(bin + PM_CLASS_COUNT);
     heap->bin = bin;
     heap->batch = (struct pm_batch *)(heap->tlb + PM_TLB_SLOTS);
     fill_in(heap);
@@ -94,8 +94,9 @@ static void tlb_forget(struct pm_heap *heap, struct pm_pool *pool)
 {
     for (size_t i = 0; i < pool->span.slices; i++) {
         uintptr_t slice = pool->span.start + i * PM_SLICE;
-        if (pm_heap_tlb_find(heap, (void *)slice) == pool)
-            *pm_heap_tlb_slot(heap, (void *)slice) = 0;
+        struct pm_pool **slot = pm_heap_tlb_slot(heap, (void *)slice);
+        if (*slot == pool)
+            *slot = NULL;
     }
 }
 

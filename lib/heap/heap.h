@@ -49,9 +49,6 @@ struct pm_batch {
 #define PM_BATCH_SLOTS ((size_t)256)
 
 struct pm_heap {
-    /* Zero: the first line of a pool without blocks. */
-    unsigned char no_pool[PM_CACHE_LINE] PM_CACHE_ALIGNED;
-
     struct pm_pool *direct[PM_DIRECT_COUNT]; /* current pools by what is asked for; never NULL */
     struct pm_bin *bin;                      /* PM_CLASS_COUNT */
     struct pm_batch *batch;                  /* PM_BATCH_SLOTS */
@@ -76,19 +73,16 @@ struct pm_heap {
     /*
      * Pools of this heap by the low bits of their slice's number, as a TLB
      * caches a page table: an entry may be missing, or be another slice's, but
-     * a pool found here is owned by this heap.  An entry is the distance of the pool from
-     * the heap, so that one that is missing leads to `no_pool`, and a table that nobody
-     * has filled in is an empty one: a small process touches little of it.
+     * a pool found here is owned by this heap.  What is missing is NULL, so that a table which
+     * nobody has filled in is an empty one: a small process touches little of it.
      */
-    uintptr_t tlb[]; /* PM_TLB_SLOTS */
+    struct pm_pool *tlb[]; /* PM_TLB_SLOTS */
 };
 
 /* With all that belongs to it: pm_heap_in(). */
 #define PM_HEAP_BYTES                                                                              \
-    (PM_CLASS_COUNT * sizeof(struct pm_bin) + PM_CACHE_LINE + sizeof(struct pm_heap) +             \
-     PM_TLB_SLOTS * sizeof(uintptr_t) + PM_BATCH_SLOTS * sizeof(struct pm_batch))
-
-_Static_assert(offsetof(struct pm_heap, no_pool) == 0, "an entry that is missing leads there");
+    (PM_CLASS_COUNT * sizeof(struct pm_bin) + sizeof(struct pm_heap) +                             \
+     PM_TLB_SLOTS * sizeof(struct pm_pool *) + PM_BATCH_SLOTS * sizeof(struct pm_batch))
 
 /* What a thread without a heap points to: it serves nothing, so every call is slow.  It has neither
  * bins nor batches. */
@@ -130,23 +124,10 @@ PM_INLINE struct pm_pool *pm_heap_direct_medium(const struct pm_heap *heap, unsi
     return heap->direct[PM_DIRECT_MEDIUM - PM_CLASS_MEDIUM + class];
 }
 
-/* Where the table has the pool of the slice of `address`, if it has it; */
-PM_INLINE uintptr_t *pm_heap_tlb_slot(struct pm_heap *heap, const void *address)
+/* Where the table has the pool of the slice of `address`, if it has it. */
+PM_INLINE struct pm_pool **pm_heap_tlb_slot(struct pm_heap *heap, const void *address)
 {
     return &heap->tlb[((uintptr_t)address >> PM_SLICE_SHIFT) % PM_TLB_SLOTS];
-}
-
-/* and the pool there: one whose first line may be read, at least. */
-PM_INLINE struct pm_pool *pm_heap_tlb_find(struct pm_heap *heap, const void *address)
-{
-    return (struct pm_pool *)((uintptr_t)heap + *pm_heap_tlb_slot(heap, address));
-}
-
-/* Remembers the pool for the slice of `address`. */
-PM_INLINE void pm_heap_tlb_enter(struct pm_heap *heap, const void *address,
-                                 const struct pm_pool *pool)
-{
-    *pm_heap_tlb_slot(heap, address) = (uintptr_t)pool - (uintptr_t)heap;
 }
 
 /* Sends what is on its way to other owners, takes in remote frees, and lets go of pools that hold
@@ -193,7 +174,7 @@ void pm_heap_abandon(struct pm_heap *heap);
  *   their bin's class, and hold their own invariants (pm_pool_check)
  *   partial pools have used > 0
  *   direct[] names the current pool of each size's class
- *   every pool in tlb[] is near, owned by this heap and covers its slot; no_pool is zero
+ *   every pool in tlb[] is near, owned by this heap and covers its slot
  */
 void pm_heap_check(struct pm_heap *heap);
 

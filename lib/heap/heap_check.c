@@ -49,14 +49,10 @@ static void check_bin(struct pm_heap *heap, unsigned class)
 
 static void check_tlb(struct pm_heap *heap)
 {
-    for (size_t i = 0; i < sizeof heap->no_pool; i++) {
-        if (heap->no_pool[i] != 0)
-            pm_fatal_broken("no_pool is zero", heap);
-    }
     for (size_t slot = 0; slot < PM_TLB_SLOTS; slot++) {
-        if (heap->tlb[slot] == 0)
+        struct pm_pool *pool = heap->tlb[slot];
+        if (pool == NULL)
             continue;
-        struct pm_pool *pool = pm_heap_tlb_find(heap, (void *)(slot << PM_SLICE_SHIFT));
         if (!pm_pool_is_owned_by(pool, heap))
             pm_fatal_broken("tlb[] names pools of its own heap", pool);
         if (!pm_pool_is_near(pool))

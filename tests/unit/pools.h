@@ -16,7 +16,7 @@
     static struct pm_bin name##_bins[PM_CLASS_COUNT];                                              \
     static struct pm_batch name##_batches[PM_BATCH_SLOTS];                                         \
     static struct pm_heap name = {                                                                 \
-        .bin = name##_bins, .batch = name##_batches, .tlb = {[PM_TLB_SLOTS - 1] = 0}}
+        .bin = name##_bins, .batch = name##_batches, .tlb = {[PM_TLB_SLOTS - 1] = NULL}}
 
 /* The pool that a block lies in. */
 static inline struct pm_pool *unit_pool_of(const void *block)

@@ -54,13 +54,7 @@ static void medium_is_stale(struct pm_pool *pool)
 
 static void tlb_has_a_wrong_slot(struct pm_pool *pool)
 {
-    pm_heap_tlb_enter(&heap, (void *)(pool->span.start + pm_span_bytes(&pool->span)), pool);
-}
-
-static void no_pool_has_blocks(struct pm_pool *pool)
-{
-    (void)pool;
-    heap.no_pool[offsetof(struct pm_pool, limit)] = 1;
+    *pm_heap_tlb_slot(&heap, (void *)(pool->span.start + pm_span_bytes(&pool->span))) = pool;
 }
 
 static void list_has_a_wrong_link(struct pm_pool *pool)
@@ -100,14 +94,14 @@ static void pool_is_damaged(struct pm_pool *pool)
 static void tlb_has_anothers_pool(struct pm_pool *pool)
 {
     pool = pm_pool_create(CLASS, PM_POOL_REGULAR, &other);
-    pm_heap_tlb_enter(&heap, (void *)pool->span.start, pool);
+    *pm_heap_tlb_slot(&heap, (void *)pool->span.start) = pool;
 }
 
 static void tlb_has_a_pool_that_is_not_near(struct pm_pool *pool)
 {
     pool = pm_heap_refill(&heap, PM_CLASS_OBJECTS - 1);
     ck_assert(!pm_pool_is_near(pool));
-    pm_heap_tlb_enter(&heap, (void *)pool->span.start, pool);
+    *pm_heap_tlb_slot(&heap, (void *)pool->span.start) = pool;
 }
 
 static const struct damage {
@@ -121,7 +115,6 @@ static const struct damage {
     {direct_is_stale, "direct[] names the current pool"},
     {medium_is_stale, "direct[] names the current pool of a class"},
     {tlb_has_a_wrong_slot, "tlb[] names a pool in a slot of its slices"},
-    {no_pool_has_blocks, "no_pool is zero"},
     {list_has_a_wrong_link, "a bin's list is linked both ways"},
     {partial_yet_unused, "an owned pool is in use"},
     {pool_is_damaged, "carved == used + listed"},
