@@ -25,7 +25,7 @@ void *pm_alloc_medium(size_t size);
 void *pm_alloc_next(size_t size, struct pm_pool *exhausted);
 void *pm_alloc_next_object(size_t size, struct pm_pool *exhausted);
 void pm_free_slow(struct pm_heap *heap, void *block, size_t size, const char *call);
-void pm_free_missed(void *block, size_t size, const char *call);
+void pm_free_missed(void *block, size_t size, const char *call); /* no register for the heap */
 
 /* `size` bytes, zeroed; pages known to be zero are not touched. */
 void *pm_alloc_zeroed(size_t size);
