@@ -75,6 +75,7 @@ check_PROGRAMS += \
 	tests/api/header_c \
 	tests/api/header_cxx \
 	tests/api/limits_fill \
+	tests/api/limits_idle \
 	tests/api/limits_lower \
 	tests/api/sandbox \
 	tests/api/test_cxx \
@@ -145,6 +146,12 @@ tests_api_limits_fill_SOURCES = tests/api/limits_fill.c tests/api/limits_test.h 
 tests_api_limits_fill_CFLAGS = $(AM_CFLAGS) -fno-builtin
 tests_api_limits_fill_LDFLAGS = $(api_ldflags)
 tests_api_limits_fill_LDADD = libpymem.la
+
+tests_api_limits_idle_SOURCES = tests/api/limits_idle.c tests/api/limits_test.h \
+	tests/api/plain_test.h
+tests_api_limits_idle_CFLAGS = $(AM_CFLAGS) -fno-builtin
+tests_api_limits_idle_LDFLAGS = $(api_ldflags)
+tests_api_limits_idle_LDADD = libpymem.la
 
 tests_api_limits_lower_SOURCES = tests/api/limits_lower.c tests/api/limits_test.h \
 	tests/api/plain_test.h

@@ -361,6 +361,22 @@ void pm_arena_clean_locked(struct pm_arena *arena, size_t first, size_t slices)
     pm_bitmap_clear(arena->aged, page, pages);
 }
 
+size_t pm_arena_end_locked(const struct pm_arena *arena)
+{
+    size_t bytes = pm_bitmap_end(arena->taken, arena->slices) << PM_SLICE_SHIFT;
+    return pm_align_up(bytes, pm_os_page_size()) >> PM_SLICE_SHIFT;
+}
+
+void pm_arena_cut_locked(struct pm_arena *arena, size_t slices, size_t bytes)
+{
+    pm_arena_clean_locked(arena, slices, arena->slices - slices);
+    arena->slices = slices;
+    if (arena->search_from > slices)
+        arena->search_from = slices;
+    arena->map_size -= bytes;
+    total_mapped -= bytes;
+}
+
 size_t pm_arena_span_bytes(const struct pm_span *span)
 {
     return bytes_of(span->arena, span->slices);

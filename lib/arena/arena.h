@@ -47,6 +47,7 @@ struct pm_arena {
     struct pm_arena *next, *prev; /* shared ones by age, then dedicated; under pm_arena_lock */
     uintptr_t base;               /* of slice 0; a multiple of the slice unless dedicated */
     size_t slices;
+    size_t room; /* slices that the bitmaps were made for: mapping.c */
     bool dedicated;
     bool rested; /* kept.c's: was kept when a decay time ended */
 
@@ -90,8 +91,9 @@ enum pm_arena_choice {
  * extend:  makes `span` longer, and uses it all; false when the slices after it are not free.
  * free:    taken slices become free, and their pages dirty but for those in `clean`.
  * clean:   the pages of free slices are known to read as zero.
- * dirty:   bytes of free pages that can be purged.
- * dedicated: bytes of dedicated arenas.
+ * end:     how many slices there are up to the last that is taken, in whole pages.
+ * cut:     only so many slices are left, and so many bytes less mapped; none of the others is
+ * taken. dirty:   bytes of free pages that can be purged. dedicated: bytes of dedicated arenas.
  * unlink_empty: takes the last arena without a span off the list when there are
  *          more than `keep` bytes of such; NULL otherwise.
  */
@@ -102,6 +104,8 @@ bool pm_arena_take_locked(struct pm_span *span, size_t slices, size_t align,
 bool pm_arena_extend_locked(struct pm_span *span, size_t slices);
 void pm_arena_free_locked(struct pm_arena *arena, size_t first, size_t slices, uint64_t clean);
 void pm_arena_clean_locked(struct pm_arena *arena, size_t first, size_t slices);
+size_t pm_arena_end_locked(const struct pm_arena *arena);
+void pm_arena_cut_locked(struct pm_arena *arena, size_t slices, size_t bytes);
 size_t pm_arena_dirty_locked(void);
 size_t pm_arena_dedicated_locked(void);
 struct pm_arena *pm_arena_unlink_empty_locked(size_t keep);

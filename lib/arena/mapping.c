@@ -106,7 +106,7 @@ static struct pm_arena *new_arena(size_t bytes, size_t align, enum pm_hugepages 
         return NULL;
     arena->dedicated = dedicated;
     atomic_init(&arena->hugepages, hugepages);
-    arena->slices = slices;
+    arena->slices = arena->room = slices;
     arena->no_run = SIZE_MAX;
     if (!obtain(arena, bytes, align)) {
         pm_meta_free(arena, size);
@@ -209,8 +209,21 @@ bool pm_mapping_resize(struct pm_arena *arena, size_t bytes)
     return true;
 }
 
+size_t pm_mapping_cut_locked(struct pm_arena *arena)
+{
+    if (arena->dedicated || !pm_provider_is_system(&arena->provider))
+        return 0;
+    size_t slices = pm_arena_end_locked(arena);
+    uintptr_t start = arena->base + (slices << PM_SLICE_SHIFT);
+    size_t bytes = arena->map_start + arena->map_size - start;
+    if (slices == 0 || bytes == 0 || !pm_os_memory.unmap((void *)start, bytes))
+        return 0;
+    pm_arena_cut_locked(arena, slices, bytes);
+    return bytes;
+}
+
 void pm_mapping_delete(struct pm_arena *arena)
 {
     pm_provider_release(&arena->provider, (void *)arena->map_start, arena->map_size);
-    pm_meta_free(arena, descriptor_size(arena->slices, arena->dedicated));
+    pm_meta_free(arena, descriptor_size(arena->room, arena->dedicated));
 }

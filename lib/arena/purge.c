@@ -153,6 +153,19 @@ size_t pm_purge_empty_arenas(size_t keep)
     }
 }
 
+size_t pm_purge_address_space(void)
+{
+    if (pm_provider_am_inside())
+        return 0;
+    size_t released = pm_purge_empty_arenas(0);
+    pm_lock(&pm_arena_lock);
+    for (struct pm_arena *arena = pm_arena_list; arena != NULL && !arena->dedicated;
+         arena = arena->next)
+        released += pm_mapping_cut_locked(arena);
+    pm_unlock(&pm_arena_lock);
+    return released;
+}
+
 size_t pm_purge_all(void)
 {
     pm_lock(&pm_purge_lock);

@@ -43,6 +43,10 @@ bool pm_purge_some(size_t bytes, size_t *purged);
  * those of kept.h go, too. */
 size_t pm_purge_empty_arenas(size_t keep);
 
+/* For when the system refuses more: unmaps all that can be, which is empty arenas, those of kept.h,
+ * and what is free at the end of others.  Returns the bytes. */
+size_t pm_purge_address_space(void);
+
 /* Purges every free page at once; returns the bytes given back. */
 size_t pm_purge_all(void);
 

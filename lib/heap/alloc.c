@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "arena/arena.h"
 #include "arena/ownermap.h"
 #include "arena/provider.h"
 #include "arena/purge.h"
@@ -63,11 +64,25 @@ PM_INLINE void *try_alloc(size_t size, size_t align, bool zero)
                                    : alloc_of_class(pm_class_of(size));
 }
 
-/* Arenas that hold nothing may stand in the way of what is asked for. */
+/*
+ * Arenas that hold nothing may stand in the way of what is asked for, and pools that hold nothing
+ * keep arenas.  (A replaced provider that allocates is answered by what there is: the heap may be
+ * about to use a pool it has found.)
+ */
+static bool make_room(void)
+{
+    if (pm_provider_am_inside())
+        return false;
+    size_t used = pm_arena_used();
+    if (pm_thread_has_heap(pm_tls_heap))
+        pm_heap_gather(pm_tls_heap);
+    return pm_purge_address_space() != 0 || pm_arena_used() < used;
+}
+
 static PM_COLD void *alloc_again(size_t size, size_t align, bool zero)
 {
     void *block = NULL;
-    if (size <= PTRDIFF_MAX && pm_purge_empty_arenas(0) != 0)
+    if (size <= PTRDIFF_MAX && make_room())
         block = try_alloc(size, align, zero);
     if (block == NULL)
         errno = ENOMEM;
@@ -362,15 +377,15 @@ PM_INLINE void *resize_or_move(void *address, size_t size, size_t align, const c
         return allocate(size, align);
     struct old old = {.block = address};
     struct pm_block block;
-    if (find(address, &block)) {
-        void *resized = resize(&block, address, size, align);
-        if (resized != NULL)
-            return resized;
-        old.size = block.usable;
-    } else {
-        old.size = foreign_size(address, call);
-    }
-    return move(old, allocate(size, align), size, call);
+    bool is_ours = find(address, &block);
+    void *resized = is_ours ? resize(&block, address, size, align) : NULL;
+    if (resized != NULL)
+        return resized;
+    old.size = is_ours ? block.usable : foreign_size(address, call);
+    void *copy = allocate(size, align);
+    if (PM_UNLIKELY(copy == NULL)) /* nor is there room for both; but some has been made now */
+        return is_ours ? resize(&block, address, size, align) : NULL;
+    return move(old, copy, size, call);
 }
 
 void *pm_realloc_aligned(void *address, size_t size, size_t align, const char *call)

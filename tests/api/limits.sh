@@ -13,5 +13,6 @@ programs=${PYMEM_TEST_PROGRAMS:-tests/api}
     exit 77
   }
   "$programs/limits_fill"
+  "$programs/limits_idle"
 )
 "$programs/limits_lower"

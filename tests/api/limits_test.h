@@ -19,7 +19,7 @@ struct link {
 };
 
 /* Allocates blocks of `size` until NULL and ENOMEM; returns the bytes, and the chain in `*all`. */
-static size_t fill(size_t size, struct link **all)
+static inline size_t fill(size_t size, struct link **all)
 {
     size_t bytes = 0;
     for (;;) {
@@ -45,7 +45,7 @@ static size_t fill(size_t size, struct link **all)
     return bytes;
 }
 
-static void release(struct link **all)
+static inline void release(struct link **all)
 {
     while (*all != NULL) {
         struct link *next = (*all)->next;

@@ -260,17 +260,6 @@ START_TEST(realloc_keeps_the_alignment_it_is_given)
 }
 END_TEST
 
-START_TEST(empty_arenas_go_before_memory_runs_out)
-{
-    pm_free(pm_alloc(100000), "free");
-    unit_os_install();
-    unit_os_fail(UNIT_BIT(UNIT_MAP), 1, false);
-    void *block = pm_alloc(PM_DEDICATED_MIN);
-    ck_assert_ptr_nonnull(block);
-    ck_assert_uint_eq(pm_arena_totals().arenas, 1);
-}
-END_TEST
-
 enum { SLOTS = 300 };
 
 static struct {
@@ -342,7 +331,6 @@ static void add(TCase *tests)
     tcase_add_test(tests, a_block_that_shrinks_gives_back);
     tcase_add_test(tests, a_small_block_shrinks_to_another_class_or_by_a_quarter);
     tcase_add_test(tests, realloc_keeps_the_alignment_it_is_given);
-    tcase_add_test(tests, empty_arenas_go_before_memory_runs_out);
     tcase_add_test(tests, any_series_keeps_contents);
 }
 

@@ -182,6 +182,7 @@ struct unit_os {
     atomic_size_t huge;  /* advised to use huge pages, */
     atomic_size_t small; /* and not to */
     size_t map_limit;    /* larger maps are refused; 0: no limit */
+    size_t bytes_limit;  /* and what would make `bytes` more than this */
 };
 
 static struct unit_os unit_os;
@@ -198,9 +199,16 @@ static inline bool unit_os_refuses(enum unit_call call)
     return refused;
 }
 
+/* As RLIMIT_AS does. */
+static inline bool unit_os_exceeds(size_t more)
+{
+    return unit_os.bytes_limit != 0 && atomic_load(&unit_os.bytes) + more > unit_os.bytes_limit;
+}
+
 static inline void *unit_os_map(size_t size)
 {
-    if (unit_os_refuses(UNIT_MAP) || (unit_os.map_limit != 0 && size > unit_os.map_limit))
+    if (unit_os_refuses(UNIT_MAP) || (unit_os.map_limit != 0 && size > unit_os.map_limit) ||
+        unit_os_exceeds(size))
         return NULL;
     void *start = unit_os.real.map(size);
     atomic_fetch_add(&unit_os.bytes, start != NULL ? size : 0);
@@ -222,7 +230,8 @@ static inline bool unit_os_purge(void *start, size_t size)
 
 static inline void *unit_os_resize(void *start, size_t old_size, size_t new_size)
 {
-    if (unit_os_refuses(UNIT_RESIZE))
+    if (unit_os_refuses(UNIT_RESIZE) ||
+        (new_size > old_size && unit_os_exceeds(new_size - old_size)))
         return NULL;
     void *moved = unit_os.real.resize(start, old_size, new_size);
     atomic_fetch_add(&unit_os.bytes, moved != NULL ? new_size - old_size : 0);
@@ -285,6 +294,7 @@ static inline void unit_os_heal(void)
 {
     unit_os.fail = 0;
     unit_os.map_limit = 0;
+    unit_os.bytes_limit = 0;
 }
 
 static inline unsigned long unit_os_calls(enum unit_call call)

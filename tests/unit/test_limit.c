@@ -1,0 +1,128 @@
+/*
+ * test_limit.c - where no more address space is to be had: what holds nothing goes, and what there
+ * is serves blocks of any size.
+ */
+#include "unit.h"
+
+#include "arena/arena.h"
+#include "heap/alloc.h"
+#include "os/os.h"
+
+static void setup(void)
+{
+    unit_os_install();
+}
+
+/* From now on `more` bytes may be mapped; all that was, was mapped since setup(). */
+static void limit(size_t more)
+{
+    unit_os.bytes_limit = atomic_load(&unit_os.bytes) + more;
+}
+
+static char *filled(size_t size)
+{
+    char *block = pm_alloc(size);
+    ck_assert_ptr_nonnull(block);
+    unit_fill(block, size, 1);
+    return block;
+}
+
+START_TEST(arenas_and_pools_that_hold_nothing_go)
+{
+    pm_free(pm_alloc(100000), "free");
+    pm_free(pm_alloc(100), "free"); /* its pool stays, and the arena for its sake */
+    size_t all = pm_arena_totals().mapped;
+    ck_assert_uint_eq(pm_arena_totals().arenas, 1);
+    limit(PM_DEDICATED_MIN + PM_OS_HUGE_PAGE - all); /* as the block is aligned to such a page */
+    ck_assert_ptr_nonnull(pm_alloc(PM_DEDICATED_MIN));
+    ck_assert_uint_eq(pm_arena_totals().arenas, 1);
+}
+END_TEST
+
+START_TEST(what_is_free_behind_blocks_goes)
+{
+    char *first = filled(1000), *second = filled(200000);
+    void *third = pm_alloc(200000);
+    size_t mapped = pm_arena_totals().mapped;
+    pm_free(third, "free"); /* dirty */
+    limit(PM_DEDICATED_MIN - PM_MIB);
+    void *block = pm_alloc(PM_DEDICATED_MIN);
+    ck_assert_ptr_nonnull(block);
+    ck_assert(unit_intact(first, 1000, 1) && unit_intact(second, 200000, 1));
+    ck_assert_uint_lt(pm_arena_totals().mapped, mapped - PM_MIB + PM_DEDICATED_MIN);
+    ck_assert_uint_eq(pm_arena_totals().dirty, 0);
+    ck_assert(pm_check_heap());
+
+    unit_os_heal();
+    pm_free(block, "free");
+    filled(200000);
+    pm_free(second, "free");
+    pm_free(first, "free");
+    ck_assert(pm_check_heap());
+}
+END_TEST
+
+START_TEST(what_cannot_be_unmapped_stays)
+{
+    char *block = filled(1000);
+    size_t mapped = pm_arena_totals().mapped;
+    limit(PM_DEDICATED_MIN - PM_MIB);
+    unit_os_fail(UNIT_BIT(UNIT_UNMAP), 1, true);
+    ck_assert_ptr_null(pm_alloc(PM_DEDICATED_MIN));
+    ck_assert_int_eq(errno, ENOMEM);
+    ck_assert_uint_eq(pm_arena_totals().mapped, mapped);
+    ck_assert(unit_intact(block, 1000, 1));
+    filled(PM_MIB);
+    ck_assert(pm_check_heap());
+}
+END_TEST
+
+/* Large spans have arenas with room for more of their kind. */
+START_TEST(a_hole_serves_a_block_that_would_have_its_own_mapping)
+{
+    char *beside = filled(4 * PM_MIB);
+    limit(0);
+    char *block = filled(PM_DEDICATED_MIN);
+    ck_assert_uint_eq(pm_arena_totals().arenas, 1);
+    ck_assert_uint_eq(pm_usable_size(block, "malloc_usable_size"), PM_DEDICATED_MIN);
+    unit_os_heal();
+    block = pm_realloc(block, 2 * PM_DEDICATED_MIN, "realloc");
+    ck_assert(unit_holds(block, PM_DEDICATED_MIN, PM_DEDICATED_MIN, 1));
+    pm_free(block, "free");
+    ck_assert(unit_intact(beside, 4 * PM_MIB, 1));
+    pm_free(beside, "free");
+    ck_assert(pm_check_heap());
+}
+END_TEST
+
+/* For a copy there would not be room. */
+START_TEST(a_block_grows_when_what_holds_nothing_has_gone)
+{
+    pm_free(pm_alloc(4 * PM_MIB), "free"); /* leaves an arena of twice PM_DEDICATED_MIN */
+    char *block = filled(PM_DEDICATED_MIN);
+    limit(2 * PM_MIB); /* for the owner map */
+    block = pm_realloc(block, 3 * PM_DEDICATED_MIN, "realloc");
+    ck_assert_ptr_nonnull(block);
+    ck_assert(unit_holds(block, PM_DEDICATED_MIN, PM_DEDICATED_MIN, 1));
+    ck_assert_uint_eq(pm_arena_totals().arenas, 1);
+    errno = 0;
+    ck_assert_ptr_null(pm_realloc(block, 10 * PM_DEDICATED_MIN, "realloc"));
+    ck_assert_int_eq(errno, ENOMEM);
+    ck_assert(unit_holds(block, PM_DEDICATED_MIN, PM_DEDICATED_MIN, 1));
+}
+END_TEST
+
+static void add(TCase *tests)
+{
+    tcase_add_checked_fixture(tests, setup, NULL);
+    tcase_add_test(tests, arenas_and_pools_that_hold_nothing_go);
+    tcase_add_test(tests, what_is_free_behind_blocks_goes);
+    tcase_add_test(tests, what_cannot_be_unmapped_stays);
+    tcase_add_test(tests, a_hole_serves_a_block_that_would_have_its_own_mapping);
+    tcase_add_test(tests, a_block_grows_when_what_holds_nothing_has_gone);
+}
+
+int main(void)
+{
+    return unit_run("limit", add);
+}
