@@ -142,7 +142,7 @@ void pm_arena_insert_locked(struct pm_arena *arena)
     if (behind != NULL)
         behind->prev = arena;
     total_arenas++;
-    total_mapped += arena->map_size;
+    total_mapped += arena->map_size - arena->map_gone;
     if (arena->dedicated) {
         total_dedicated += bytes_of(arena, arena->slices);
         count_taken(arena, arena->slices);
@@ -159,7 +159,7 @@ void pm_arena_remove_locked(struct pm_arena *arena)
     if (arena->next != NULL)
         arena->next->prev = arena->prev;
     total_arenas--;
-    total_mapped -= arena->map_size;
+    total_mapped -= arena->map_size - arena->map_gone;
     if (arena->dedicated) {
         total_dedicated -= bytes_of(arena, arena->slices);
         count_freed(arena, arena->slices);
@@ -361,20 +361,29 @@ void pm_arena_clean_locked(struct pm_arena *arena, size_t first, size_t slices)
     pm_bitmap_clear(arena->aged, page, pages);
 }
 
-size_t pm_arena_end_locked(const struct pm_arena *arena)
+void pm_arena_lose_locked(struct pm_arena *arena, size_t first, size_t slices, size_t bytes)
 {
-    size_t bytes = pm_bitmap_end(arena->taken, arena->slices) << PM_SLICE_SHIFT;
-    return pm_align_up(bytes, pm_os_page_size()) >> PM_SLICE_SHIFT;
+    pm_arena_clean_locked(arena, first, slices);
+    pm_bitmap_set(arena->taken, first, slices);
+    pm_bitmap_set(arena->gone, first, slices);
+    arena->gone_count += slices;
+    arena->map_gone += bytes;
+    total_mapped -= bytes;
 }
 
-void pm_arena_cut_locked(struct pm_arena *arena, size_t slices, size_t bytes)
+bool pm_arena_next_piece(const struct pm_arena *arena, size_t *slice, struct pm_arena_piece *piece)
 {
-    pm_arena_clean_locked(arena, slices, arena->slices - slices);
-    arena->slices = slices;
-    if (arena->search_from > slices)
-        arena->search_from = slices;
-    arena->map_size -= bytes;
-    total_mapped -= bytes;
+    size_t first = *slice, end = arena->slices;
+    if (arena->gone_count != 0) {
+        first = pm_bitmap_next(arena->gone, first, arena->slices, false);
+        end = pm_bitmap_next(arena->gone, first, arena->slices, true);
+    }
+    if (first >= end)
+        return false;
+    uintptr_t from = pm_arena_boundary(arena, first), to = pm_arena_boundary(arena, end);
+    *piece = (struct pm_arena_piece){(void *)from, to - from};
+    *slice = end;
+    return true;
 }
 
 size_t pm_arena_span_bytes(const struct pm_span *span)
@@ -390,7 +399,7 @@ struct pm_arena *pm_arena_unlink_empty_locked(size_t keep)
          arena = arena->next) {
         if (arena->taken_count == 0) {
             last = arena;
-            empty += arena->map_size;
+            empty += arena->map_size - arena->map_gone;
         }
     }
     if (last == NULL || empty <= keep)
@@ -440,14 +449,19 @@ void pm_arena_unlock_run(struct pm_arena *arena, const struct pm_arena_run *run,
     }
 }
 
+bool pm_arena_holds_locked(const struct pm_arena *arena, uintptr_t address)
+{
+    uintptr_t offset = address - arena->base;
+    return offset < bytes_of(arena, arena->slices) &&
+           (arena->gone_count == 0 || !pm_bitmap_test(arena->gone, offset >> PM_SLICE_SHIFT));
+}
+
 bool pm_arena_contains(const void *address)
 {
     bool found = false;
     pm_lock(&pm_arena_lock);
-    for (struct pm_arena *arena = pm_arena_list; arena != NULL && !found; arena = arena->next) {
-        uintptr_t offset = (uintptr_t)address - arena->base;
-        found = offset < bytes_of(arena, arena->slices);
-    }
+    for (struct pm_arena *arena = pm_arena_list; arena != NULL && !found; arena = arena->next)
+        found = pm_arena_holds_locked(arena, (uintptr_t)address);
     pm_unlock(&pm_arena_lock);
     return found;
 }

@@ -1,8 +1,9 @@
 /*
  * arena.h - arenas: large pieces of address space, dealt out in spans.
  *
- * A slice is taken, part of a span in use, or free.  A page of a free slice is in one
- * of three states, written in two bitmaps:
+ * A slice is taken, part of a span in use, or free; or gone, unmapped for good, which
+ * happens when the system refuses more address space.  A page of a free slice is in
+ * one of three states, written in two bitmaps:
  *
  *   clean            reads as zero and, as far as we know, is not resident
  *   dirty            was used, and is still resident
@@ -47,7 +48,6 @@ struct pm_arena {
     struct pm_arena *next, *prev; /* shared ones by age, then dedicated; under pm_arena_lock */
     uintptr_t base;               /* of slice 0; a multiple of the slice unless dedicated */
     size_t slices;
-    size_t room; /* slices that the bitmaps were made for: mapping.c */
     bool dedicated;
     bool rested; /* kept.c's: was kept when a decay time ended */
 
@@ -55,18 +55,21 @@ struct pm_arena {
     _Atomic enum pm_hugepages hugepages;
     _Atomic size_t tried; /* the bytes from base on that have been looked at */
 
-    /* The mapping that base lies in, and where it goes back to. */
+    /* The mapping that base lies in, the bytes of it that have gone, and where it goes back to. */
     uintptr_t map_start;
     size_t map_size;
+    size_t map_gone;
     struct pm_provider provider;
 
     /* Under pm_arena_lock. */
     size_t taken_count; /* slices */
+    size_t gone_count;  /* the same */
     size_t dirty_count; /* pages */
     size_t search_from; /* no slice below it is free */
     size_t no_run;      /* no run of this many free slices exists; SIZE_MAX: not known */
-    uint64_t *taken;    /* by slice */
-    uint64_t *dirty;    /* by page, as the next */
+    uint64_t *taken;    /* by slice, with those that have gone */
+    uint64_t *gone;
+    uint64_t *dirty; /* by page, as the next */
     uint64_t *aged;
 };
 
@@ -91,9 +94,9 @@ enum pm_arena_choice {
  * extend:  makes `span` longer, and uses it all; false when the slices after it are not free.
  * free:    taken slices become free, and their pages dirty but for those in `clean`.
  * clean:   the pages of free slices are known to read as zero.
- * end:     how many slices there are up to the last that is taken, in whole pages.
- * cut:     only so many slices are left, and so many bytes less mapped; none of the others is
- * taken. dirty:   bytes of free pages that can be purged. dedicated: bytes of dedicated arenas.
+ * lose:    free slices have been unmapped, so many bytes in all.
+ * dirty:   bytes of free pages that can be purged.
+ * dedicated: bytes of dedicated arenas.
  * unlink_empty: takes the last arena without a span off the list when there are
  *          more than `keep` bytes of such; NULL otherwise.
  */
@@ -104,8 +107,7 @@ bool pm_arena_take_locked(struct pm_span *span, size_t slices, size_t align,
 bool pm_arena_extend_locked(struct pm_span *span, size_t slices);
 void pm_arena_free_locked(struct pm_arena *arena, size_t first, size_t slices, uint64_t clean);
 void pm_arena_clean_locked(struct pm_arena *arena, size_t first, size_t slices);
-size_t pm_arena_end_locked(const struct pm_arena *arena);
-void pm_arena_cut_locked(struct pm_arena *arena, size_t slices, size_t bytes);
+void pm_arena_lose_locked(struct pm_arena *arena, size_t first, size_t slices, size_t bytes);
 size_t pm_arena_dirty_locked(void);
 size_t pm_arena_dedicated_locked(void);
 struct pm_arena *pm_arena_unlink_empty_locked(size_t keep);
@@ -113,6 +115,16 @@ struct pm_arena *pm_arena_unlink_empty_locked(size_t keep);
 PM_INLINE enum pm_hugepages pm_arena_hugepages(const struct pm_arena *arena)
 {
     return atomic_load_explicit(&arena->hugepages, memory_order_relaxed);
+}
+
+/* Where a slice begins, and the one before it ends; slack at both ends of the mapping belongs to
+ * the first and the last. */
+PM_INLINE uintptr_t pm_arena_boundary(const struct pm_arena *arena, size_t slice)
+{
+    if (slice == 0)
+        return arena->map_start;
+    return slice == arena->slices ? arena->map_start + arena->map_size
+                                  : arena->base + (slice << PM_SLICE_SHIFT);
 }
 
 /* The numbers in its arena of the span's first slice, and of the first behind it. */
@@ -125,6 +137,20 @@ PM_INLINE size_t pm_arena_slice_after(const struct pm_span *span)
 {
     return pm_arena_slice_of(span) + span->slices;
 }
+
+/*
+ * The pieces of the mapping that have not gone: each that begins at slice `*slice` or behind
+ * it, which moves behind the piece; false at the end.  Under pm_arena_lock, or where nobody else
+ * has the arena.
+ */
+struct pm_arena_piece {
+    void *start;
+    size_t bytes;
+};
+bool pm_arena_next_piece(const struct pm_arena *arena, size_t *slice, struct pm_arena_piece *piece);
+
+/* Does `address` lie in what is left of the arena? */
+bool pm_arena_holds_locked(const struct pm_arena *arena, uintptr_t address);
 
 /* Bytes of the span that exist: a dedicated arena ends with a page, not a slice. */
 size_t pm_arena_span_bytes(const struct pm_span *span);
@@ -160,7 +186,7 @@ bool pm_arena_contains(const void *address);
 
 /*
  * The invariants of all arenas, asserted (aborts with a message):
- *   taken_count and dirty_count are what the bitmaps say
+ *   taken_count, gone_count and dirty_count are what the bitmaps say
  *   a dirty page's slice is free, an aged page dirty; no slice below search_from is free
  *   shared arenas come before dedicated ones, linked both ways
  *   a span that the owner map names lies in its arena, on taken slices

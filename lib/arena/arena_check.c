@@ -10,7 +10,10 @@
 
 static void check_bitmaps(struct pm_arena *arena)
 {
-    if (pm_bitmap_count(arena->taken, 0, arena->slices) != arena->taken_count)
+    size_t gone = pm_bitmap_count(arena->gone, 0, arena->slices);
+    if (gone != arena->gone_count)
+        pm_fatal_broken("gone_count is the number of slices gone", arena);
+    if (pm_bitmap_count(arena->taken, 0, arena->slices) != arena->taken_count + gone)
         pm_fatal_broken("taken_count is the number of slices taken", arena);
     size_t pages = pm_arena_pages(arena->slices), page = 0;
     if (pm_bitmap_count(arena->dirty, 0, pages) != arena->dirty_count)
@@ -32,7 +35,7 @@ static void check_spans(struct pm_arena *arena)
     for (size_t i = 0; i < arena->slices;) {
         uintptr_t start = arena->base + (i << PM_SLICE_SHIFT);
         struct pm_span *span = pm_ownermap_get((void *)start);
-        if (span == NULL) {
+        if (span == NULL || pm_bitmap_test(arena->gone, i)) { /* another arena may be there */
             i++;
             continue;
         }

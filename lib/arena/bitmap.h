@@ -89,15 +89,4 @@ PM_INLINE size_t pm_bitmap_tail(const uint64_t *map, size_t end, size_t count)
     return word * 64;
 }
 
-/* Behind the last bit of [0, end) that is in the set; 0 if none is. */
-PM_INLINE size_t pm_bitmap_end(const uint64_t *map, size_t end)
-{
-    for (size_t word = PM_BITMAP_WORDS(end); word-- > 0;) {
-        uint64_t bits = map[word] & pm_bitmap_mask(word, 0, end);
-        if (bits != 0)
-            return word * 64 + 64 - (size_t)__builtin_clzll(bits);
-    }
-    return 0;
-}
-
 #endif /* PM_ARENA_BITMAP_H */

@@ -41,9 +41,11 @@ enum pm_hugepages pm_hugepages_of_dedicated(void)
 static void advise(struct pm_arena *arena)
 {
     enum pm_hugepages present = pm_arena_hugepages(arena);
-    if (present != PM_HUGEPAGES_SYSTEM && pm_provider_is_system(&arena->provider))
-        pm_os_memory.advise_huge((void *)arena->map_start, arena->map_size,
-                                 present == PM_HUGEPAGES_ADVISED);
+    if (present == PM_HUGEPAGES_SYSTEM || !pm_provider_is_system(&arena->provider))
+        return;
+    struct pm_arena_piece piece;
+    for (size_t slice = 0; pm_arena_next_piece(arena, &slice, &piece);)
+        pm_os_memory.advise_huge(piece.start, piece.bytes, present == PM_HUGEPAGES_ADVISED);
 }
 
 static void change(struct pm_arena *arena, enum pm_hugepages hugepages)

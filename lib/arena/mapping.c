@@ -16,6 +16,10 @@
 #define ARENA_MIN (4 * PM_MIB)
 #define SPANS_BESIDE 16
 
+/* Free slices are unmapped where there are so many: each time it may make one mapping more, of
+ * which the system allows a process some 65,000. */
+#define LOSE_MIN PM_MIB
+
 static _Atomic size_t arena_max = 256 * PM_MIB;
 
 void pm_mapping_set_arena_max(size_t bytes)
@@ -26,7 +30,7 @@ void pm_mapping_set_arena_max(size_t bytes)
 
 static size_t descriptor_size(size_t slices, bool dedicated)
 {
-    size_t words = PM_BITMAP_WORDS(slices) + 2 * PM_BITMAP_WORDS(pm_arena_pages(slices));
+    size_t words = 2 * PM_BITMAP_WORDS(slices) + 2 * PM_BITMAP_WORDS(pm_arena_pages(slices));
     return sizeof(struct pm_arena) + (dedicated ? 0 : words * sizeof(uint64_t));
 }
 
@@ -106,7 +110,7 @@ static struct pm_arena *new_arena(size_t bytes, size_t align, enum pm_hugepages 
         return NULL;
     arena->dedicated = dedicated;
     atomic_init(&arena->hugepages, hugepages);
-    arena->slices = arena->room = slices;
+    arena->slices = slices;
     arena->no_run = SIZE_MAX;
     if (!obtain(arena, bytes, align)) {
         pm_meta_free(arena, size);
@@ -115,7 +119,8 @@ static struct pm_arena *new_arena(size_t bytes, size_t align, enum pm_hugepages 
     pm_hugepages_begin(arena);
     if (!dedicated) {
         arena->taken = (uint64_t *)(arena + 1);
-        arena->dirty = arena->taken + PM_BITMAP_WORDS(slices);
+        arena->gone = arena->taken + PM_BITMAP_WORDS(slices);
+        arena->dirty = arena->gone + PM_BITMAP_WORDS(slices);
         arena->aged = arena->dirty + PM_BITMAP_WORDS(pm_arena_pages(slices));
     }
     return arena;
@@ -209,21 +214,33 @@ bool pm_mapping_resize(struct pm_arena *arena, size_t bytes)
     return true;
 }
 
-size_t pm_mapping_cut_locked(struct pm_arena *arena)
+static size_t lose(struct pm_arena *arena, size_t first, size_t end)
+{
+    uintptr_t from = pm_arena_boundary(arena, first), to = pm_arena_boundary(arena, end);
+    if (!pm_os_memory.unmap((void *)from, to - from))
+        return 0;
+    pm_arena_lose_locked(arena, first, end - first, to - from);
+    return to - from;
+}
+
+size_t pm_mapping_unmap_free_locked(struct pm_arena *arena)
 {
     if (arena->dedicated || !pm_provider_is_system(&arena->provider))
         return 0;
-    size_t slices = pm_arena_end_locked(arena);
-    uintptr_t start = arena->base + (slices << PM_SLICE_SHIFT);
-    size_t bytes = arena->map_start + arena->map_size - start;
-    if (slices == 0 || bytes == 0 || !pm_os_memory.unmap((void *)start, bytes))
-        return 0;
-    pm_arena_cut_locked(arena, slices, bytes);
-    return bytes;
+    size_t lost = 0, first = pm_bitmap_next(arena->taken, 0, arena->slices, false);
+    while (first != arena->slices) {
+        size_t end = pm_bitmap_next(arena->taken, first, arena->slices, true);
+        if (end - first >= LOSE_MIN >> PM_SLICE_SHIFT)
+            lost += lose(arena, first, end);
+        first = pm_bitmap_next(arena->taken, end, arena->slices, false);
+    }
+    return lost;
 }
 
 void pm_mapping_delete(struct pm_arena *arena)
 {
-    pm_provider_release(&arena->provider, (void *)arena->map_start, arena->map_size);
-    pm_meta_free(arena, descriptor_size(arena->room, arena->dedicated));
+    struct pm_arena_piece piece;
+    for (size_t slice = 0; pm_arena_next_piece(arena, &slice, &piece);)
+        pm_provider_release(&arena->provider, piece.start, piece.bytes);
+    pm_meta_free(arena, descriptor_size(arena->slices, arena->dedicated));
 }

@@ -29,9 +29,9 @@ struct pm_arena *pm_mapping_new_from(const struct pm_span *span, size_t bytes);
 /* Grows or shrinks a dedicated arena, which may move.  False: nothing has happened. */
 bool pm_mapping_resize(struct pm_arena *arena, size_t bytes);
 
-/* Unmaps what is free at the end of a shared arena, which is in use otherwise and in the list;
- * under pm_arena_lock. Returns the bytes. */
-size_t pm_mapping_cut_locked(struct pm_arena *arena);
+/* Unmaps what is free in a shared arena that is in the list, where that is much in one piece; under
+ * pm_arena_lock.  Returns the bytes. */
+size_t pm_mapping_unmap_free_locked(struct pm_arena *arena);
 
 /* Gives the mapping back where it came from, and the descriptor with it. */
 void pm_mapping_delete(struct pm_arena *arena);

@@ -148,7 +148,7 @@ size_t pm_purge_empty_arenas(size_t keep)
         pm_unlock(&pm_arena_lock);
         if (arena == NULL)
             return released;
-        released += arena->map_size;
+        released += arena->map_size - arena->map_gone;
         pm_mapping_delete(arena);
     }
 }
@@ -161,7 +161,7 @@ size_t pm_purge_address_space(void)
     pm_lock(&pm_arena_lock);
     for (struct pm_arena *arena = pm_arena_list; arena != NULL && !arena->dedicated;
          arena = arena->next)
-        released += pm_mapping_cut_locked(arena);
+        released += pm_mapping_unmap_free_locked(arena);
     pm_unlock(&pm_arena_lock);
     return released;
 }

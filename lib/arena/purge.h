@@ -43,8 +43,8 @@ bool pm_purge_some(size_t bytes, size_t *purged);
  * those of kept.h go, too. */
 size_t pm_purge_empty_arenas(size_t keep);
 
-/* For when the system refuses more: unmaps all that can be, which is empty arenas, those of kept.h,
- * and what is free at the end of others.  Returns the bytes. */
+/* For when the system refuses more: unmaps what is free, which is empty arenas, those of kept.h,
+ * and larger pieces of others.  Returns the bytes. */
 size_t pm_purge_address_space(void);
 
 /* Purges every free page at once; returns the bytes given back. */

@@ -44,7 +44,7 @@ static struct pm_span *covering_span(uintptr_t address)
     struct pm_span *span = NULL;
     pm_lock(&pm_arena_lock);
     struct pm_arena *arena = pm_arena_list;
-    while (arena != NULL && address - arena->base >= arena->slices << PM_SLICE_SHIFT)
+    while (arena != NULL && !pm_arena_holds_locked(arena, address))
         arena = arena->next;
     if (arena != NULL) {
         uintptr_t at = arena->dedicated ? arena->base : address;

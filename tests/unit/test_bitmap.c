@@ -122,23 +122,6 @@ START_TEST(tail_holds_what_is_asked_for)
 }
 END_TEST
 
-START_TEST(end_is_behind_the_last)
-{
-    uint64_t state = unit_seed();
-    for (int round = 0; round < 100; round++) {
-        randomize(&state);
-        if (round % 2 != 0) /* a long way back */
-            pm_bitmap_clear(map, (size_t)round, BITS - (size_t)round);
-        size_t expected = 0;
-        for (size_t end = 0; end <= BITS; end++) {
-            ck_assert_uint_eq(pm_bitmap_end(map, end), expected);
-            if (end < BITS && pm_bitmap_test(map, end))
-                expected = end + 1;
-        }
-    }
-}
-END_TEST
-
 START_TEST(words_hold_the_bits)
 {
     ck_assert_uint_eq(PM_BITMAP_WORDS(0), 0);
@@ -155,7 +138,6 @@ static void add(TCase *tests)
     tcase_add_test(tests, count_counts_its_range);
     tcase_add_test(tests, next_finds_the_first_of_its_kind);
     tcase_add_test(tests, tail_holds_what_is_asked_for);
-    tcase_add_test(tests, end_is_behind_the_last);
     tcase_add_test(tests, words_hold_the_bits);
 }
 

@@ -4,7 +4,11 @@
  */
 #include "unit.h"
 
+#include <sys/mman.h>
+
 #include "arena/arena.h"
+#include "arena/meta.h"
+#include "arena/purge.h"
 #include "heap/alloc.h"
 #include "os/os.h"
 
@@ -59,6 +63,66 @@ START_TEST(what_is_free_behind_blocks_goes)
     pm_free(second, "free");
     pm_free(first, "free");
     ck_assert(pm_check_heap());
+}
+END_TEST
+
+enum { BLOCKS = 10 };
+
+static char *blocks[BLOCKS];
+
+/* Ten of 3 MiB in one arena, then the first and the sixth only; the others have gone for the sake
+ * of one that is returned. */
+static void *strew(void)
+{
+    for (int i = 0; i < BLOCKS; i++)
+        blocks[i] = filled(3 * PM_MIB);
+    ck_assert_uint_eq(pm_arena_totals().arenas, 1);
+    for (int i = 0; i < BLOCKS; i++) {
+        if (i % 5 != 0)
+            pm_free(blocks[i], "free");
+    }
+    limit(PM_DEDICATED_MIN - 20 * PM_MIB);
+    void *block = pm_alloc(PM_DEDICATED_MIN);
+    ck_assert_ptr_nonnull(block);
+    unit_os_heal();
+    return block;
+}
+
+START_TEST(what_is_free_between_blocks_goes)
+{
+    size_t mapped = atomic_load(&unit_os.bytes) - pm_meta_mapped();
+    void *block = strew();
+    ck_assert(unit_intact(blocks[0], 3 * PM_MIB, 1) && unit_intact(blocks[5], 3 * PM_MIB, 1));
+    ck_assert_uint_eq(pm_arena_totals().mapped, 6 * PM_MIB + PM_DEDICATED_MIN);
+    ck_assert(pm_check_heap());
+    filled(3 * PM_MIB); /* from an arena of its own kind */
+    ck_assert_uint_eq(pm_arena_totals().arenas, 3);
+    pm_free(block, "free");
+    pm_free(blocks[0], "free");
+    pm_free(blocks[5], "free");
+    ck_assert(pm_check_heap());
+    pm_purge_empty_arenas(0);
+    ck_assert_uint_eq(pm_arena_totals().arenas, 1);
+    ck_assert_uint_eq(atomic_load(&unit_os.bytes) - pm_meta_mapped(),
+                      mapped + pm_arena_totals().mapped);
+}
+END_TEST
+
+START_TEST(what_others_map_there_is_theirs)
+{
+    strew();
+    char *theirs = mmap(blocks[2], PM_MIB, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+    ck_assert_ptr_eq(theirs, blocks[2]);
+    unit_fill(theirs, PM_MIB, 2);
+    ck_assert(!pm_arena_contains(theirs) && pm_arena_contains(blocks[0]));
+    pm_purge_all();
+    pm_free(blocks[0], "free");
+    pm_free(blocks[5], "free");
+    ck_assert_uint_ge(pm_purge_empty_arenas(0), 6 * PM_MIB);
+    ck_assert_uint_eq(pm_arena_totals().arenas, 1);
+    ck_assert(unit_intact(theirs, PM_MIB, 2));
+    munmap(theirs, PM_MIB);
 }
 END_TEST
 
@@ -117,6 +181,8 @@ static void add(TCase *tests)
     tcase_add_checked_fixture(tests, setup, NULL);
     tcase_add_test(tests, arenas_and_pools_that_hold_nothing_go);
     tcase_add_test(tests, what_is_free_behind_blocks_goes);
+    tcase_add_test(tests, what_is_free_between_blocks_goes);
+    tcase_add_test(tests, what_others_map_there_is_theirs);
     tcase_add_test(tests, what_cannot_be_unmapped_stays);
     tcase_add_test(tests, a_hole_serves_a_block_that_would_have_its_own_mapping);
     tcase_add_test(tests, a_block_grows_when_what_holds_nothing_has_gone);
