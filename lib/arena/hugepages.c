@@ -5,11 +5,17 @@
 
 #include "arena/bitmap.h"
 #include "arena/purge.h"
+#include "arena/spans.h"
 #include "os/os.h"
 
 #define SLOW_US 1000                    /* for the first byte of a huge page */
 #define GIVEN_UP SIZE_MAX               /* as `tried` */
 #define RENEW_MIN (2 * PM_OS_HUGE_PAGE) /* less is advised by nobody that we know */
+
+enum {
+    SAMPLED = 256, /* pools of an arena that are looked at, at most, */
+    SAMPLED_MIN = 32,
+};
 
 static atomic_bool wanted = true; /* relaxed: set before there is a second thread */
 
@@ -23,13 +29,50 @@ static bool are_wanted(void)
     return atomic_load_explicit(&wanted, memory_order_relaxed);
 }
 
+struct sample {
+    size_t pools, pages, used;
+};
+
+PM_RACY_READ static void look_at_pool(struct sample *sample, const struct pm_span *span)
+{
+    size_t pages = pm_arena_pages(span->slices);
+    if (span->kind != PM_SPAN_POOL || pages > PM_SPAN_PAGES)
+        return;
+    sample->pools++;
+    sample->pages += pages;
+    sample->used += (size_t)__builtin_popcountll(~span->clean);
+}
+
+static void look_at_arena(struct sample *sample, const struct pm_arena *arena)
+{
+    const struct pm_span *span;
+    size_t slice = 0, step = arena->slices / SAMPLED;
+    for (; (span = pm_spans_next(arena, &slice)) != NULL; slice += step)
+        look_at_pool(sample, span);
+}
+
+/* Do pools fill their pages?  It is the youngest that tell what is coming. */
+static bool are_pools_dense(void)
+{
+    struct sample sample = {0};
+    struct pm_arena *arena = NULL;
+    pm_lock(&pm_arena_lock);
+    for (struct pm_arena *next = pm_arena_list; next != NULL && !next->dedicated; next = next->next)
+        arena = next;
+    for (; arena != NULL && sample.pools < SAMPLED_MIN; arena = arena->prev)
+        look_at_arena(&sample, arena);
+    pm_unlock(&pm_arena_lock);
+    return sample.used >= sample.pages - sample.pages / 8;
+}
+
 enum pm_hugepages pm_hugepages_of_shared(enum pm_span_kind kind)
 {
     if (!are_wanted())
         return PM_HUGEPAGES_NEVER;
     if (kind != PM_SPAN_POOL)
         return PM_HUGEPAGES_SYSTEM;
-    return pm_arena_used() < PM_HUGEPAGES_FROM ? PM_HUGEPAGES_NEVER : PM_HUGEPAGES_ADVISED;
+    bool use = pm_arena_used() >= PM_HUGEPAGES_FROM && are_pools_dense();
+    return use ? PM_HUGEPAGES_ADVISED : PM_HUGEPAGES_NEVER;
 }
 
 enum pm_hugepages pm_hugepages_of_dedicated(void)

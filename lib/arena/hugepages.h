@@ -1,11 +1,13 @@
 /*
  * hugepages.h - which arenas use transparent huge pages: dense ones do, sparse ones do not.
  *
- * A process that uses PM_HUGEPAGES_FROM gets arenas for nothing but pools, which use them.
- * Pools are taken from the lowest free slices and written all over, so one huge page is
- * full before the next is touched, and they cost at most that one.  Large blocks are kept
- * out, as many are only written in part; what they use is for the system to say.  But what a
- * program makes longer it has written to its end: large blocks that grow use them as well.
+ * A process that uses PM_HUGEPAGES_FROM gets arenas for nothing but pools, which use them if
+ * those there are have few pages that were never used.  Pools are taken from the lowest free
+ * slices, so one huge page is full before the next is touched, and they cost at most that one.
+ * Where many threads have a few blocks of many classes each, they would be twice the memory.  Large
+ * blocks are kept out, as many are only written in part; what they use is for the system to say.
+ * But what a program makes longer it has written to its end: large blocks that grow use them as
+ * well.
  *
  * Pools of a small process have none.  An arena gets no more when one comes slowly, as
  * on some virtual machines; nor when free pages inside its pools have been purged:

@@ -62,6 +62,38 @@ START_TEST(pools_of_a_large_one_have_arenas_with_huge_pages)
 }
 END_TEST
 
+/* The arena for pools that a large process takes whose others use so many of their pages. */
+static struct pm_arena *after_pools(uint64_t pages)
+{
+    static struct pm_span pools[256], rest;
+    struct pm_arena *first = NULL;
+    for (size_t i = 0; i < UNIT_COUNT_OF(pools) / 2; i++) {
+        ck_assert(pm_spans_take(&pools[i], PM_SPAN_POOL, pm_spans_slices(64), PM_SLICE));
+        pm_arena_use(&pools[i], pages);
+        pm_ownermap_set(pools[i].start, pools[i].slices, &pools[i]);
+        first = pools[i].arena;
+    }
+    take(&rest, PM_SPAN_LARGE, (first->slices - first->taken_count) << PM_SLICE_SHIFT);
+    ck_assert_ptr_eq(rest.arena, first);
+    make_large();
+    struct pm_arena *arena = take(&pool_span, PM_SPAN_POOL, PM_SLICE);
+    ck_assert_ptr_ne(arena, first);
+    return arena;
+}
+
+/* As where a thousand threads have a few blocks of each size: each would make 2 MiB resident. */
+START_TEST(hardly_used_pools_have_none)
+{
+    ck_assert_int_eq(pm_arena_hugepages(after_pools(1)), PM_HUGEPAGES_NEVER);
+}
+END_TEST
+
+START_TEST(pools_in_full_use_have_them)
+{
+    ck_assert_int_eq(pm_arena_hugepages(after_pools(PM_SPAN_CLEAN)), PM_HUGEPAGES_ADVISED);
+}
+END_TEST
+
 /* Behind that may lie what the program has mapped. */
 START_TEST(advice_ends_where_the_mapping_does)
 {
@@ -322,6 +354,8 @@ static void add(TCase *tests)
     tcase_add_checked_fixture(tests, setup, NULL);
     tcase_add_test(tests, a_small_process_has_none);
     tcase_add_test(tests, pools_of_a_large_one_have_arenas_with_huge_pages);
+    tcase_add_test(tests, hardly_used_pools_have_none);
+    tcase_add_test(tests, pools_in_full_use_have_them);
     tcase_add_test(tests, advice_ends_where_the_mapping_does);
     tcase_add_test(tests, advice_goes_with_the_block);
     tcase_add_test(tests, each_is_looked_at_once);
