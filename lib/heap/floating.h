@@ -42,6 +42,10 @@ size_t pm_floating_claim_unpurged(unsigned class, bool rested_only, struct pm_po
  * Returns true when the pool is now `heap`'s to adopt (its last owner). */
 bool pm_floating_claimed(struct pm_pool *pool, const struct pm_heap *heap);
 
+/* Claims a pool that was `heap`'s, for a block that the heap is about to free; takes in what is
+ * there. Returns true when the pool is now the heap's to adopt. */
+bool pm_floating_reclaim(struct pm_pool *pool, const struct pm_heap *heap);
+
 /* A claimed pool of `class` with free blocks from the shared list; NULL when there is none. */
 struct pm_pool *pm_floating_take(unsigned class);
 

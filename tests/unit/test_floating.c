@@ -4,8 +4,11 @@
  */
 #include "pools.h"
 
+#include <pthread.h>
+
 #include "heap/census.h"
 #include "heap/floating.h"
+#include "os/os.h"
 
 enum { CLASS = 12 };
 
@@ -266,6 +269,51 @@ START_TEST(the_last_owner_adopts)
 }
 END_TEST
 
+static void reclaim_one(void)
+{
+    struct pm_pool *pool = pool_with(9);
+    pm_floating_release(pool, true, false);
+    free_remotely(pool, 1);
+    ck_assert(!pm_floating_reclaim(pool, &other));
+    ck_assert(pool->listed);
+    atomic_fetch_or(&pool->remote, PM_REMOTE_OWNED); /* somebody has it just now */
+    ck_assert(!pm_floating_reclaim(pool, &heap));
+    ck_assert(pool->listed);
+    atomic_fetch_and(&pool->remote, ~PM_REMOTE_OWNED);
+    ck_assert(pm_floating_reclaim(pool, &heap));
+    ck_assert(!pool->listed && !pm_pool_is_purged(pool));
+    ck_assert_uint_eq(pool->used, 8);
+    ck_assert_uint_eq(atomic_load(&pool->remote), PM_REMOTE_OWNED | PM_REMOTE_EMPTY);
+    ck_assert_ptr_null(pm_floating_take(CLASS));
+}
+
+START_TEST(the_last_owner_reclaims_for_its_own_free)
+{
+    ck_assert(pm_os_is_single_threaded());
+    reclaim_one();
+}
+END_TEST
+
+static pthread_barrier_t barrier;
+
+static void *wait_at_barrier(void *unused)
+{
+    pthread_barrier_wait(&barrier);
+    return unused;
+}
+
+START_TEST(and_so_it_does_where_there_are_threads)
+{
+    pthread_t thread;
+    pthread_barrier_init(&barrier, NULL, 2);
+    ck_assert_int_eq(pthread_create(&thread, NULL, wait_at_barrier, NULL), 0);
+    ck_assert(!pm_os_is_single_threaded());
+    reclaim_one();
+    pthread_barrier_wait(&barrier);
+    pthread_join(thread, NULL);
+}
+END_TEST
+
 START_TEST(what_was_offered_stays_so_when_another_frees_into_it)
 {
     struct pm_pool *pool = pool_with(capacity());
@@ -302,6 +350,8 @@ static void add(TCase *tests)
     tcase_add_test(tests, what_is_resident_is_taken_before_what_has_been_purged);
     tcase_add_test(tests, what_has_rested_longest_is_claimed_first);
     tcase_add_test(tests, what_was_in_use_may_be_purged_again);
+    tcase_add_test(tests, the_last_owner_reclaims_for_its_own_free);
+    tcase_add_test(tests, and_so_it_does_where_there_are_threads);
     tcase_add_test(tests, what_was_offered_stays_so_when_another_frees_into_it);
     tcase_add_test(tests, what_comes_back_meanwhile_may_be_purged);
     tcase_add_test(tests, what_was_freed_into_by_its_owner_may_be_purged_again);
