@@ -6,7 +6,7 @@
 #   libpymem.a     core alone: for programs that keep their malloc
 
 pm_core_sources = \
-	lib/os/compiler.h lib/os/os.h lib/os/os_linux.c \
+	lib/os/alone.h lib/os/compiler.h lib/os/os.h lib/os/os_linux.c \
 	lib/os/vdso.h lib/os/vdso.c \
 	lib/os/lock.h lib/os/lock.c lib/os/tls.h \
 	lib/os/text.h lib/os/text.c lib/os/fatal.h lib/os/fatal.c \

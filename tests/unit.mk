@@ -10,6 +10,7 @@ unit_libs = libpymem_core.la $(CHECK_LIBS)
 
 unit_tests = \
 	tests/unit/test_alloc \
+	tests/unit/test_alone \
 	tests/unit/test_spans \
 	tests/unit/test_arena_check \
 	tests/unit/test_background \
@@ -55,6 +56,8 @@ unit_tests = \
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
 
+tests_unit_test_alone_CFLAGS = $(unit_cflags)
+tests_unit_test_alone_LDADD = $(unit_libs)
 tests_unit_test_alloc_CFLAGS = $(unit_cflags)
 tests_unit_test_alloc_LDADD = $(unit_libs)
 tests_unit_test_spans_CFLAGS = $(unit_cflags)

@@ -33,14 +33,17 @@ static size_t slice_of_page(size_t page)
 
 static void count_used(size_t bytes)
 {
-    size_t used = atomic_fetch_add_explicit(&total_used, bytes, memory_order_relaxed) + bytes;
+    if (bytes == 0) /* mostly, where memory is reused */
+        return;
+    size_t used = pm_count_up(&total_used, bytes);
     if (used > pm_arena_peak_used())
         atomic_store_explicit(&peak_used, used, memory_order_relaxed);
 }
 
 static void count_unused(size_t bytes)
 {
-    atomic_fetch_sub_explicit(&total_used, bytes, memory_order_relaxed);
+    if (bytes != 0)
+        pm_count_up(&total_used, -bytes);
 }
 
 size_t pm_arena_peak_used(void)
@@ -71,7 +74,7 @@ static uint64_t existing(size_t pages)
 
 static size_t bytes_in(uint64_t pages)
 {
-    return (size_t)__builtin_popcountll(pages) << pm_os_page_shift();
+    return (size_t)pm_count_bits(pages) << pm_os_page_shift();
 }
 
 /* All of a long span, or of an arena of its own, was counted when it was taken. */
@@ -220,7 +223,7 @@ static size_t mark_dirty(struct pm_arena *arena, size_t page, size_t pages, uint
     }
     uint64_t dirty = ~clean & existing(pages);
     pm_bitmap_add(arena->dirty, page, dirty);
-    return (size_t)__builtin_popcountll(dirty);
+    return (size_t)pm_count_bits(dirty);
 }
 
 /* The slices may be taken from now on. */

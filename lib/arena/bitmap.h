@@ -24,8 +24,20 @@ PM_INLINE uint64_t pm_bitmap_mask(size_t word, size_t first, size_t end)
     return mask;
 }
 
+/* Most ranges are not empty and lie in one word: then these are its bits, else 0. */
+PM_INLINE uint64_t pm_bitmap_in_word(size_t first, size_t count)
+{
+    bool is_so = count - 1 < 64 - first % 64;
+    return is_so ? ~(uint64_t)0 >> (64 - count) << (first % 64) : 0;
+}
+
 PM_INLINE void pm_bitmap_set(uint64_t *map, size_t first, size_t count)
 {
+    uint64_t bits = pm_bitmap_in_word(first, count);
+    if (PM_LIKELY(bits != 0)) {
+        map[first / 64] |= bits;
+        return;
+    }
     size_t end = first + count;
     for (size_t word = first / 64; word * 64 < end; word++)
         map[word] |= pm_bitmap_mask(word, first, end);
@@ -33,6 +45,11 @@ PM_INLINE void pm_bitmap_set(uint64_t *map, size_t first, size_t count)
 
 PM_INLINE void pm_bitmap_clear(uint64_t *map, size_t first, size_t count)
 {
+    uint64_t bits = pm_bitmap_in_word(first, count);
+    if (PM_LIKELY(bits != 0)) {
+        map[first / 64] &= ~bits;
+        return;
+    }
     size_t end = first + count;
     for (size_t word = first / 64; word * 64 < end; word++)
         map[word] &= ~pm_bitmap_mask(word, first, end);
@@ -60,9 +77,12 @@ PM_INLINE void pm_bitmap_add(uint64_t *map, size_t first, uint64_t bits)
 /* How many of [first, first + count) are in the set. */
 PM_INLINE size_t pm_bitmap_count(const uint64_t *map, size_t first, size_t count)
 {
+    uint64_t bits = pm_bitmap_in_word(first, count);
+    if (PM_LIKELY(bits != 0))
+        return pm_count_bits(map[first / 64] & bits);
     size_t end = first + count, found = 0;
     for (size_t word = first / 64; word * 64 < end; word++)
-        found += (size_t)__builtin_popcountll(map[word] & pm_bitmap_mask(word, first, end));
+        found += pm_count_bits(map[word] & pm_bitmap_mask(word, first, end));
     return found;
 }
 
@@ -84,7 +104,7 @@ PM_INLINE size_t pm_bitmap_tail(const uint64_t *map, size_t end, size_t count)
     size_t word = PM_BITMAP_WORDS(end), found = 0;
     while (word > 0 && found < count) {
         word--;
-        found += (size_t)__builtin_popcountll(map[word] & pm_bitmap_mask(word, 0, end));
+        found += pm_count_bits(map[word] & pm_bitmap_mask(word, 0, end));
     }
     return word * 64;
 }

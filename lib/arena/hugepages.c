@@ -40,7 +40,7 @@ PM_RACY_READ static void look_at_pool(struct sample *sample, const struct pm_spa
         return;
     sample->pools++;
     sample->pages += pages;
-    sample->used += (size_t)__builtin_popcountll(~span->clean);
+    sample->used += (size_t)pm_count_bits(~span->clean);
 }
 
 static void look_at_arena(struct sample *sample, const struct pm_arena *arena)

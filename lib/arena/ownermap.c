@@ -73,7 +73,10 @@ struct pm_span *pm_ownermap_take(uintptr_t address)
         &pm_ownermap_root[slice >> PM_OWNERMAP_LEAF_BITS], memory_order_relaxed);
     if (leaf == NULL)
         return NULL;
-    /* acquire pairs with the release in pm_ownermap_set() */
-    return atomic_exchange_explicit(&leaf->span[slice & (PM_OWNERMAP_LEAF - 1)], NULL,
-                                    memory_order_acquire);
+    _Atomic(struct pm_span *) *entry = &leaf->span[slice & (PM_OWNERMAP_LEAF - 1)];
+    if (!pm_alone()) /* acquire pairs with the release in pm_ownermap_set() */
+        return atomic_exchange_explicit(entry, NULL, memory_order_acquire);
+    struct pm_span *span = atomic_load_explicit(entry, memory_order_relaxed);
+    atomic_store_explicit(entry, NULL, memory_order_relaxed);
+    return span;
 }

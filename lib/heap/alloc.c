@@ -11,7 +11,6 @@
 #include "arena/ownermap.h"
 #include "arena/provider.h"
 #include "arena/purge.h"
-#include "heap/floating.h"
 #include "heap/large.h"
 #include "heap/misuse.h"
 #include "heap/remote.h"
@@ -175,15 +174,6 @@ static PM_NOINLINE void free_in_own(struct pm_heap *heap, struct pm_pool *pool, 
         push(heap, pool, block);
 }
 
-/* A pool that was ours last and has floated since is ours again. */
-static bool reclaim(struct pm_heap *heap, struct pm_pool *pool)
-{
-    if (!pm_floating_reclaim(pool, heap))
-        return false;
-    pm_heap_take_back(heap, pool);
-    return true;
-}
-
 /* The pool is another thread's, or nobody's. */
 static PM_NOINLINE void free_in_others(struct pm_heap *heap, struct pm_pool *pool, void *address,
                                        const char *call)
@@ -240,7 +230,7 @@ static PM_NOINLINE void free_by_ownermap(struct pm_heap *heap, void *address, si
     struct pm_pool *pool = pm_pool_of_span(span);
     if (PM_UNLIKELY(size > pool->shape.size))
         refuse_size(address, size, call);
-    if (pm_pool_is_owned_by(pool, heap) || reclaim(heap, pool))
+    if (pm_pool_is_owned_by(pool, heap))
         free_in_own(heap, pool, address, call);
     else
         free_in_others(heap, pool, address, call);

@@ -4,7 +4,6 @@
 #include "heap/floating.h"
 
 #include "heap/background.h"
-#include "os/os.h"
 #include "pool/list.h"
 
 enum {
@@ -111,25 +110,12 @@ static enum pm_pool_listed worth_listing(const struct pm_pool *pool, bool offer)
     return available * 2 >= blocks ? PM_POOL_LISTED_RICH : PM_POOL_LISTED_POOR;
 }
 
-/*
- * A locked instruction waits until all stores before it have left the processor, and to claim a
- * pool and let go of it again is what a program with one thread does whose many full pools get
- * single blocks back: a cache, for instance.
- */
-static bool change_alone(struct pm_pool *pool, uint64_t from, uint64_t to)
-{
-    bool is_so = atomic_load_explicit(&pool->remote, memory_order_relaxed) == from;
-    if (is_so)
-        atomic_store_explicit(&pool->remote, to, memory_order_relaxed);
-    return is_so;
-}
-
 /* Gives up the claim; false when blocks came back since the last collection. */
 static bool unclaim(struct pm_pool *pool)
 {
     uint64_t expected = PM_REMOTE_OWNED | PM_REMOTE_EMPTY;
-    if (pm_os_is_single_threaded())
-        return change_alone(pool, expected, PM_REMOTE_EMPTY);
+    if (pm_alone())
+        return pm_alone_change_64(&pool->remote, expected, PM_REMOTE_EMPTY);
     /* release pairs with the acquire of the next claim: remote.c: push(), try_claim() */
     return atomic_compare_exchange_strong_explicit(&pool->remote, &expected, PM_REMOTE_EMPTY,
                                                    memory_order_release, memory_order_relaxed);
@@ -174,8 +160,8 @@ static bool try_claim(struct pm_pool *pool)
     uint64_t word = atomic_load_explicit(&pool->remote, memory_order_relaxed);
     if ((word & PM_REMOTE_OWNED) != 0)
         return false;
-    if (pm_os_is_single_threaded())
-        return change_alone(pool, word, word | PM_REMOTE_OWNED);
+    if (pm_alone())
+        return pm_alone_change_64(&pool->remote, word, word | PM_REMOTE_OWNED);
     /* acquire pairs with the release in unclaim() and remote.c: push() */
     return atomic_compare_exchange_strong_explicit(&pool->remote, &word, word | PM_REMOTE_OWNED,
                                                    memory_order_acquire, memory_order_relaxed);

@@ -54,7 +54,7 @@ static void reset(struct pm_lock *one)
  * one of our calls, whose lock would never come. */
 static void prepare(void)
 {
-    if (pm_os_is_single_threaded())
+    if (pm_alone())
         return;
     pm_os_streams_lock();
     for_each_lock(lock);

@@ -124,24 +124,47 @@ static PM_COLD void refuse(struct pm_pool *pool, uint64_t block, const char *cal
 /* Marks a block free that nothing leads to yet; of two threads one may. */
 static void take_over(struct pm_pool *pool, uint64_t block, const char *call)
 {
-    if (pm_link_exchange(pool, block, PM_LINK_NONE) != pm_link_live(pool, block))
+    uint16_t before = pm_link_get(pool, block);
+    if (pm_alone())
+        pm_link_set(pool, block, PM_LINK_NONE);
+    else
+        before = pm_link_exchange(pool, block, PM_LINK_NONE);
+    if (before != pm_link_live(pool, block))
         refuse(pool, block, call);
 }
 
-/* True when that claimed the pool. */
-static bool push_one(struct pm_pool *pool, uint64_t block, const char *call)
+/* A block that was taken over; true when that claimed the pool. */
+static bool push_one(struct pm_pool *pool, uint64_t block)
 {
     struct pm_batch list = {
         .pool = pool, .head = (uint16_t)block, .last = (uint16_t)block, .most = 1};
-    take_over(pool, block, call);
     return push(&list);
+}
+
+/* The same, where the pool floats and was this heap's last: it is the heap's again, and the block
+ * on its list.  (A program with one thread does little else when many of its full pools get single
+ * blocks back, as those of a cache do.) */
+static bool take_back(struct pm_heap *heap, struct pm_pool *pool, uint64_t block)
+{
+    if (!pm_floating_reclaim(pool, heap))
+        return false;
+    pm_heap_take_back(heap, pool);
+    heap->sending = NULL;
+    if (pm_pool_is_near(pool))
+        *pm_heap_tlb_slot(heap, pm_pool_address(pool, (uint32_t)block)) = pool;
+    if (PM_UNLIKELY(pm_pool_push(pool, block)))
+        pm_heap_pushed(heap, pool);
+    return true;
 }
 
 /* For a fork, `sending` says meanwhile where the block is. */
 static void send_one(struct pm_heap *heap, struct pm_pool *pool, uint64_t block, const char *call)
 {
     heap->sending = pool;
-    bool claimed = push_one(pool, block, call);
+    take_over(pool, block, call);
+    if (take_back(heap, pool, block))
+        return;
+    bool claimed = push_one(pool, block);
     heap->sending = NULL;
     if (claimed)
         look_after(heap, pool);
@@ -151,7 +174,8 @@ static void send_one(struct pm_heap *heap, struct pm_pool *pool, uint64_t block,
 /* A thread that has ended, or for whose heap there was no memory: all such share one. */
 static void send_late(struct pm_heap *heap, struct pm_pool *pool, uint64_t block, const char *call)
 {
-    if (push_one(pool, block, call))
+    take_over(pool, block, call);
+    if (push_one(pool, block))
         look_after(heap, pool);
 }
 
@@ -194,7 +218,7 @@ void pm_remote_free(struct pm_heap *heap, struct pm_pool *pool, uint64_t block, 
     struct pm_heap *own = heap == &pm_heap_none ? pm_thread_begin() : heap;
     if (own == NULL || own == &pm_heap_ended)
         send_late(heap, pool, block, call);
-    else if (most_of(pool) == 1 || pm_pool_was_owned_by(pool, heap))
+    else if (pm_pool_was_owned_by(pool, heap) || most_of(pool) == 1)
         send_one(own, pool, block, call);
     else
         begin(own, pool, block, call);

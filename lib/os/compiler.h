@@ -76,6 +76,20 @@ PM_INLINE size_t pm_div_up(size_t n, size_t d)
     return (n + d - 1) / d;
 }
 
+/* How many bits are set.  Where no instruction counts them the compiler calls a function, which
+ * takes longer than to add pairs, nibbles, bytes and all. */
+PM_INLINE unsigned pm_count_bits(uint64_t bits)
+{
+#if defined(__x86_64__) && !defined(__POPCNT__)
+    bits -= (bits >> 1) & 0x5555555555555555;
+    bits = (bits & 0x3333333333333333) + ((bits >> 2) & 0x3333333333333333);
+    bits = (bits + (bits >> 4)) & 0x0f0f0f0f0f0f0f0f;
+    return (unsigned)(bits * 0x0101010101010101 >> 56);
+#else
+    return (unsigned)__builtin_popcountll(bits);
+#endif
+}
+
 /* The upper half of the product. */
 PM_INLINE uint64_t pm_multiply_high(uint64_t a, uint64_t b)
 {

@@ -10,9 +10,7 @@
 #ifndef PM_OS_LOCK_H
 #define PM_OS_LOCK_H
 
-#include <stdatomic.h>
-
-#include "os/compiler.h"
+#include "os/alone.h"
 
 struct pm_lock {
     _Atomic uint32_t state; /* 0 free, 1 held, 2 held and somebody may sleep */
@@ -35,29 +33,30 @@ void pm_unlock_slow(struct pm_lock *lock);
 void pm_lock_set_forking_thread(const void *self);
 bool pm_lock_held_by_forking_thread(void);
 
-PM_INLINE void pm_lock(struct pm_lock *lock)
-{
-    uint32_t expected = 0;
-    /* acquire pairs with the release in pm_unlock() */
-    if (PM_UNLIKELY(!atomic_compare_exchange_strong_explicit(
-            &lock->state, &expected, 1, memory_order_acquire, memory_order_relaxed)))
-        pm_lock_slow(lock);
-}
-
 /* False when somebody holds it. */
 PM_INLINE bool pm_trylock(struct pm_lock *lock)
 {
     uint32_t expected = 0;
+    if (pm_alone())
+        return pm_alone_change_32(&lock->state, expected, 1);
     /* acquire pairs with the release in pm_unlock() */
     return atomic_compare_exchange_strong_explicit(&lock->state, &expected, 1, memory_order_acquire,
                                                    memory_order_relaxed);
+}
+
+PM_INLINE void pm_lock(struct pm_lock *lock)
+{
+    if (PM_UNLIKELY(!pm_trylock(lock)))
+        pm_lock_slow(lock);
 }
 
 PM_INLINE void pm_unlock(struct pm_lock *lock)
 {
     if (PM_UNLIKELY(pm_lock_held_by_forking_thread()))
         return;
-    /* release pairs with the acquire in pm_lock() and pm_lock_slow() */
+    if (pm_alone() && pm_alone_change_32(&lock->state, 1, 0))
+        return;
+    /* release pairs with the acquire in pm_trylock() and pm_lock_slow() */
     if (PM_UNLIKELY(atomic_exchange_explicit(&lock->state, 0, memory_order_release) == 2))
         pm_unlock_slow(lock);
 }

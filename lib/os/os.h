@@ -11,7 +11,13 @@
 #include "os/compiler.h"
 
 /* Bytes in a page: 4 KiB to 64 KiB, a power of two.  Read from the system once. */
-size_t pm_os_page_size(void);
+extern size_t pm_os_page_bytes; /* 0: not yet */
+size_t pm_os_read_page_size(void);
+
+PM_INLINE size_t pm_os_page_size(void)
+{
+    return PM_LIKELY(pm_os_page_bytes != 0) ? pm_os_page_bytes : pm_os_read_page_size();
+}
 
 /* Its logarithm to the base of 2. */
 PM_INLINE unsigned pm_os_page_shift(void)
@@ -77,9 +83,6 @@ void pm_os_wake_one(_Atomic uint32_t *word);
 
 /* Sleeps about so many milliseconds. */
 void pm_os_sleep_ms(uint64_t milliseconds);
-
-/* Has the process no other thread?  False where libc does not know. */
-bool pm_os_is_single_threaded(void);
 
 /*
  * The lock of libc's list of streams, which fork() takes after all handlers.  Who holds it may

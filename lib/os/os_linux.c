@@ -17,10 +17,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#if __has_include(<sys/single_threaded.h>)
-#include <sys/single_threaded.h>
-#endif
-
 #include "os/vdso.h"
 
 #ifndef PR_SET_VMA
@@ -33,18 +29,17 @@
 #define MREMAP_DONTUNMAP 4
 #endif
 
-static size_t page_size;
+size_t pm_os_page_bytes;
 
-size_t pm_os_page_size(void)
+size_t pm_os_read_page_size(void)
 {
-    if (PM_UNLIKELY(page_size == 0))
-        page_size = getauxval(AT_PAGESZ);
-    return page_size;
+    pm_os_page_bytes = getauxval(AT_PAGESZ);
+    return pm_os_page_bytes;
 }
 
 void pm_os_set_page_size(size_t size)
 {
-    page_size = size;
+    pm_os_page_bytes = size;
 }
 
 static void *map(size_t size)
@@ -202,15 +197,6 @@ void pm_os_sleep_ms(uint64_t milliseconds)
     struct timespec time = {(time_t)(milliseconds / 1000), (long)(milliseconds % 1000) * 1000000};
     nanosleep(&time, NULL);
     errno = saved;
-}
-
-bool pm_os_is_single_threaded(void)
-{
-#if __has_include(<sys/single_threaded.h>)
-    return __libc_single_threaded != 0;
-#else
-    return false;
-#endif
 }
 
 /* glibc's, since 2.2; in no header. */

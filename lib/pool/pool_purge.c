@@ -126,7 +126,7 @@ size_t pm_pool_purge(struct pm_pool *pool)
     uint64_t purged = purge_pages(pool, idle & (~pool->span.clean | offered));
     pm_arena_unuse(&pool->span, purged);
     withhold(pool, purged);
-    return (size_t)__builtin_popcountll(purged) * pm_os_page_size();
+    return (size_t)pm_count_bits(purged) * pm_os_page_size();
 }
 
 bool pm_pool_unwithhold(struct pm_pool *pool)

@@ -8,7 +8,7 @@
 
 #include "heap/census.h"
 #include "heap/floating.h"
-#include "os/os.h"
+#include "os/alone.h"
 
 enum { CLASS = 12 };
 
@@ -289,7 +289,7 @@ static void reclaim_one(void)
 
 START_TEST(the_last_owner_reclaims_for_its_own_free)
 {
-    ck_assert(pm_os_is_single_threaded());
+    ck_assert(pm_alone());
     reclaim_one();
 }
 END_TEST
@@ -307,7 +307,7 @@ START_TEST(and_so_it_does_where_there_are_threads)
     pthread_t thread;
     pthread_barrier_init(&barrier, NULL, 2);
     ck_assert_int_eq(pthread_create(&thread, NULL, wait_at_barrier, NULL), 0);
-    ck_assert(!pm_os_is_single_threaded());
+    ck_assert(!pm_alone());
     reclaim_one();
     pthread_barrier_wait(&barrier);
     pthread_join(thread, NULL);

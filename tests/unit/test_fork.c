@@ -277,7 +277,7 @@ END_TEST
 /* Where the lock is, a signal may have come: its handler forks. */
 START_TEST(a_signal_handler_may_fork)
 {
-    if (!pm_os_is_single_threaded())
+    if (!pm_alone())
         return; /* under a sanitizer that has a thread of its own, or on musl */
     void *block = pm_alloc(100);
     unit_give_up_after(30);

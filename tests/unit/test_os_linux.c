@@ -263,18 +263,6 @@ START_TEST(an_output_that_is_closed_cannot_be_kept)
 }
 END_TEST
 
-static void *is_not_alone(void *unused)
-{
-    UNIT_CHECK(!pm_os_is_single_threaded());
-    return unused;
-}
-
-START_TEST(another_thread_is_known)
-{
-    unit_in_thread(is_not_alone, NULL);
-}
-END_TEST
-
 static void add(TCase *tests)
 {
     tcase_add_checked_fixture(tests, setup, NULL);
@@ -293,7 +281,6 @@ static void add(TCase *tests)
     tcase_add_test(tests, the_break_since_the_start_is_known);
     tcase_add_test(tests, an_output_that_the_program_closes_is_kept);
     tcase_add_test(tests, an_output_that_is_closed_cannot_be_kept);
-    tcase_add_test(tests, another_thread_is_known);
     tcase_add_test_raise_signal(tests, abort_aborts, SIGABRT);
 }
 
