@@ -225,8 +225,8 @@ static size_t lose(struct pm_arena *arena, size_t first, size_t end)
 
 size_t pm_mapping_unmap_free_locked(struct pm_arena *arena)
 {
-    if (arena->dedicated || !pm_provider_is_system(&arena->provider))
-        return 0;
+    if (arena->dedicated || arena->taken_count == 0 || !pm_provider_is_system(&arena->provider))
+        return 0; /* what holds nothing goes as a whole */
     size_t lost = 0, first = pm_bitmap_next(arena->taken, 0, arena->slices, false);
     while (first != arena->slices) {
         size_t end = pm_bitmap_next(arena->taken, first, arena->slices, true);

@@ -132,6 +132,17 @@ bool pm_spans_take_resident_only(struct pm_span *span, size_t slices)
     return taken;
 }
 
+bool pm_spans_take_hole(struct pm_span *span, size_t slices, size_t align)
+{
+    size_t excess;
+    span->kind = PM_SPAN_LARGE;
+    if (align < unit())
+        align = unit();
+    bool taken = take(span, (struct wanted){slices, align, PM_ARENA_FIRST}, NULL, &excess);
+    make_room(excess);
+    return taken;
+}
+
 /* One that a block has left does, unless zeros are wanted: only fresh pages are, untouched. */
 static struct pm_arena *dedicated_arena(size_t bytes, size_t align, bool zero, uint64_t *clean)
 {
@@ -149,6 +160,8 @@ static struct pm_arena *dedicated_arena(size_t bytes, size_t align, bool zero, u
 bool pm_spans_take_dedicated(struct pm_span *span, size_t bytes, size_t align, bool zero)
 {
     struct pm_arena *arena = dedicated_arena(bytes, align, zero, &span->clean);
+    if (arena == NULL && pm_kept_release() != 0)
+        arena = dedicated_arena(bytes, align, zero, &span->clean);
     if (arena == NULL)
         return false;
     insert(arena);

@@ -25,6 +25,9 @@ bool pm_spans_take_resident(struct pm_span *span, size_t slices, size_t align);
 /* As pm_spans_take(), for a large block, but only slices that are resident for the most part. */
 bool pm_spans_take_resident_only(struct pm_span *span, size_t slices);
 
+/* As pm_spans_take(), for a large block of any length, but nothing is mapped for it. */
+bool pm_spans_take_hole(struct pm_span *span, size_t slices, size_t align);
+
 /*
  * As pm_spans_take(), for a large block, in an arena of its own of just `bytes` (whole pages);
  * `align` may be less than the slice.  Where `zero` is wanted the arena is new, so its pages

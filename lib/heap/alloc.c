@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "arena/arena.h"
 #include "arena/ownermap.h"
 #include "arena/provider.h"
 #include "arena/purge.h"
@@ -64,26 +63,23 @@ PM_INLINE void *try_alloc(size_t size, size_t align, bool zero)
                                    : alloc_of_class(pm_class_of(size));
 }
 
+/* What nobody can have asked for in earnest: half of all addresses. */
+#define ABSURD ((size_t)1 << (PM_ADDRESS_BITS - 1))
+
 /*
  * Arenas that hold nothing may stand in the way of what is asked for, and pools that hold nothing
  * keep arenas.  (A replaced provider that allocates is answered by what there is: the heap may be
  * about to use a pool it has found.)
  */
-static bool make_room(void)
-{
-    if (pm_provider_am_inside())
-        return false;
-    size_t used = pm_arena_used();
-    if (pm_thread_has_heap(pm_tls_heap))
-        pm_heap_gather(pm_tls_heap);
-    return pm_purge_address_space() != 0 || pm_arena_used() < used;
-}
-
 static PM_COLD void *alloc_again(size_t size, size_t align, bool zero)
 {
     void *block = NULL;
-    if (size <= PTRDIFF_MAX && make_room())
+    if (size < ABSURD && !pm_provider_am_inside()) {
+        if (pm_thread_has_heap(pm_tls_heap))
+            pm_heap_gather(pm_tls_heap);
+        pm_purge_address_space();
         block = try_alloc(size, align, zero);
+    }
     if (block == NULL)
         errno = ENOMEM;
     return block;
@@ -369,6 +365,18 @@ static void *resize(const struct pm_block *block, void *address, size_t size, si
     return stays(block->usable, size) ? address : NULL;
 }
 
+/* There is no room for a copy, but some has been made now; and what is to shrink may stay. */
+static PM_COLD void *resize_after_all(const struct pm_block *block, struct old old, size_t size,
+                                      size_t align, int saved_errno)
+{
+    void *resized = resize(block, old.block, size, align);
+    if (resized == NULL && size <= old.size && ((uintptr_t)old.block & (align - 1)) == 0)
+        resized = old.block;
+    if (resized != NULL)
+        errno = saved_errno;
+    return resized;
+}
+
 /* Where the new block comes from is the caller's to say. */
 PM_INLINE void *resize_or_move(void *address, size_t size, size_t align, const char *call,
                                void *(*allocate)(size_t size, size_t align))
@@ -382,10 +390,11 @@ PM_INLINE void *resize_or_move(void *address, size_t size, size_t align, const c
     if (resized != NULL)
         return resized;
     old.size = is_ours ? block.usable : foreign_size(address, call);
+    int saved = errno;
     void *copy = allocate(size, align);
-    if (PM_UNLIKELY(copy == NULL)) /* nor is there room for both; but some has been made now */
-        return is_ours ? resize(&block, address, size, align) : NULL;
-    return move(old, copy, size, call);
+    if (PM_LIKELY(copy != NULL))
+        return move(old, copy, size, call);
+    return is_ours ? resize_after_all(&block, old, size, align, saved) : NULL;
 }
 
 void *pm_realloc_aligned(void *address, size_t size, size_t align, const char *call)
@@ -401,6 +410,8 @@ void *pm_realloc(void *address, size_t size, const char *call)
         return pm_realloc_aligned(address, size, PM_GRANULE, call);
     if (stays(pool->size, size))
         return address;
+    if (size < pool->size)
+        return pm_realloc_aligned(address, size, PM_GRANULE, call);
     return move((struct old){address, pool->size}, pm_alloc(size), size, call);
 }
 

@@ -37,15 +37,15 @@ static bool is_for_arena(size_t usable)
 static bool take(struct pm_large *large, size_t usable, size_t align, bool zero)
 {
     struct pm_span *span = &large->span;
+    size_t slices = pm_spans_slices(usable);
     if (usable >= PM_DEDICATED_MIN || align > SHARED_ALIGN_MAX || is_for_arena(usable)) {
         if (pm_spans_take_dedicated(span, pm_align_up(usable, pm_os_page_size()), align, zero))
             return true;
-        if (pm_provider_am_inside()) /* not in what it may have given us */
-            return false;
-    } /* where no mapping is to be had, a hole will do */
+        /* Where no mapping is to be had a hole will do, but not in what a provider has given us. */
+        return !pm_provider_am_inside() && pm_spans_take_hole(span, slices, align);
+    }
     if (align < PM_SLICE)
         align = PM_SLICE;
-    size_t slices = pm_spans_slices(usable);
     return zero ? pm_spans_take(span, PM_SPAN_LARGE, slices, align)
                 : pm_spans_take_resident(span, slices, align);
 }

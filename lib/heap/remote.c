@@ -150,6 +150,8 @@ static bool take_back(struct pm_heap *heap, struct pm_pool *pool, uint64_t block
         return false;
     pm_heap_take_back(heap, pool);
     heap->sending = NULL;
+    if (pm_link_get(pool, block) != PM_LINK_NONE) /* as check_list() */
+        pm_fatal_broken("a block is freed by one thread", pool);
     if (pm_pool_is_near(pool))
         *pm_heap_tlb_slot(heap, pm_pool_address(pool, (uint32_t)block)) = pool;
     if (PM_UNLIKELY(pm_pool_push(pool, block)))
@@ -162,8 +164,10 @@ static void send_one(struct pm_heap *heap, struct pm_pool *pool, uint64_t block,
 {
     heap->sending = pool;
     take_over(pool, block, call);
-    if (take_back(heap, pool, block))
+    if (take_back(heap, pool, block)) {
+        on_sent(heap);
         return;
+    }
     bool claimed = push_one(pool, block);
     heap->sending = NULL;
     if (claimed)

@@ -3,9 +3,10 @@
  * until all stores before it have left the processor: they are three quarters of the time that a
  * large block takes.  (glibc's malloc does the same.)
  *
- * libc says that the process is alone until pthread_create() is called, and again in the child of a
- * fork; the new thread sees all that was stored before.  So what follows is as good as atomic, and
- * without an order of its own there is nothing to pair with.
+ * libc says that the process is alone until pthread_create() is called; the new thread sees all
+ * that was stored before.  So what follows is as good as atomic, and without an order of its own
+ * there is nothing to pair with.  (Of a thread that was made with clone() libc knows nothing: such
+ * cannot use its malloc either.)
  */
 #ifndef PM_OS_ALONE_H
 #define PM_OS_ALONE_H

@@ -165,14 +165,52 @@ START_TEST(a_block_grows_when_what_holds_nothing_has_gone)
     pm_free(pm_alloc(4 * PM_MIB), "free"); /* leaves an arena of twice PM_DEDICATED_MIN */
     char *block = filled(PM_DEDICATED_MIN);
     limit(2 * PM_MIB); /* for the owner map */
+    errno = 0;
     block = pm_realloc(block, 3 * PM_DEDICATED_MIN, "realloc");
     ck_assert_ptr_nonnull(block);
+    ck_assert_int_eq(errno, 0);
     ck_assert(unit_holds(block, PM_DEDICATED_MIN, PM_DEDICATED_MIN, 1));
     ck_assert_uint_eq(pm_arena_totals().arenas, 1);
     errno = 0;
     ck_assert_ptr_null(pm_realloc(block, 10 * PM_DEDICATED_MIN, "realloc"));
     ck_assert_int_eq(errno, ENOMEM);
     ck_assert(unit_holds(block, PM_DEDICATED_MIN, PM_DEDICATED_MIN, 1));
+}
+END_TEST
+
+static void use_up(void)
+{
+    static const size_t sizes[] = {PM_MIB, 60000, 16384, 100};
+    limit(0);
+    for (size_t i = 0; i < UNIT_COUNT_OF(sizes); i++) {
+        while (pm_alloc(sizes[i]) != NULL)
+            continue;
+    }
+}
+
+START_TEST(a_block_that_shrinks_stays_where_there_is_no_room)
+{
+    char *aligned = filled(1000), *small = filled(1000), *large = filled(PM_DEDICATED_MIN);
+    ck_assert_uint_eq((uintptr_t)aligned % PM_SLICE, 0);
+    use_up();
+    errno = 0;
+    ck_assert_ptr_eq(pm_realloc(small, 100, "realloc"), small);
+    ck_assert_ptr_eq(pm_realloc(large, 100000, "realloc"), large);
+    ck_assert_int_eq(errno, 0);
+    ck_assert(unit_intact(small, 1000, 1) && unit_intact(large, PM_DEDICATED_MIN, 1));
+    ck_assert_ptr_null(pm_realloc_aligned(small, 100, PM_MIB, "realloc"));
+    ck_assert_int_eq(errno, ENOMEM);
+    ck_assert(pm_check_heap());
+}
+END_TEST
+
+START_TEST(what_nobody_can_have_moves_nothing)
+{
+    filled(1000);
+    struct pm_arena_totals before = pm_arena_totals();
+    ck_assert_ptr_null(pm_alloc((size_t)1 << 47));
+    ck_assert_int_eq(errno, ENOMEM);
+    ck_assert_uint_eq(pm_arena_totals().mapped, before.mapped);
 }
 END_TEST
 
@@ -185,6 +223,8 @@ static void add(TCase *tests)
     tcase_add_test(tests, what_others_map_there_is_theirs);
     tcase_add_test(tests, what_cannot_be_unmapped_stays);
     tcase_add_test(tests, a_hole_serves_a_block_that_would_have_its_own_mapping);
+    tcase_add_test(tests, a_block_that_shrinks_stays_where_there_is_no_room);
+    tcase_add_test(tests, what_nobody_can_have_moves_nothing);
     tcase_add_test(tests, a_block_grows_when_what_holds_nothing_has_gone);
 }
 
