@@ -12,6 +12,7 @@ unit_tests = \
 	tests/unit/test_alloc \
 	tests/unit/test_alone \
 	tests/unit/test_spans \
+	tests/unit/test_spare \
 	tests/unit/test_arena_check \
 	tests/unit/test_background \
 	tests/unit/test_batches \
@@ -60,6 +61,8 @@ tests_unit_test_alone_CFLAGS = $(unit_cflags)
 tests_unit_test_alone_LDADD = $(unit_libs)
 tests_unit_test_alloc_CFLAGS = $(unit_cflags)
 tests_unit_test_alloc_LDADD = $(unit_libs)
+tests_unit_test_spare_CFLAGS = $(unit_cflags)
+tests_unit_test_spare_LDADD = $(unit_libs)
 tests_unit_test_spans_CFLAGS = $(unit_cflags)
 tests_unit_test_spans_LDADD = $(unit_libs)
 tests_unit_test_arena_check_CFLAGS = $(unit_cflags)

@@ -9,6 +9,7 @@
 #include "heap/background.h"
 #include "heap/floating.h"
 #include "heap/remote.h"
+#include "heap/spare.h"
 #include "os/fatal.h"
 #include "os/os.h"
 
@@ -342,6 +343,7 @@ static struct pm_pool *take_fresh(struct pm_heap *heap, struct pm_bin *bin, unsi
     if (pool != NULL)
         return pool;
     let_idle_go(heap);
+    pm_spare_flush(heap);
     bool is_only = bin->current == &pm_pool_none && pm_list_is_empty(&bin->full);
     pool = pm_pool_create(class, is_only ? PM_POOL_SMALL : PM_POOL_REGULAR, heap);
     if (pool != NULL && is_only)
@@ -429,6 +431,7 @@ void pm_heap_drop(struct pm_pool_list *gone)
 void pm_heap_gather(struct pm_heap *heap)
 {
     pm_remote_flush(heap);
+    pm_spare_flush(heap);
     age_all(heap, true);
     for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1) {
         struct pm_bin *bin = &heap->bin[class];
@@ -441,6 +444,7 @@ void pm_heap_gather(struct pm_heap *heap)
 void pm_heap_abandon(struct pm_heap *heap)
 {
     pm_remote_flush(heap);
+    pm_spare_flush(heap);
     for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1) {
         struct pm_bin *bin = &heap->bin[class];
         struct pm_pool *pool = bin->current;

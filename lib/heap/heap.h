@@ -24,6 +24,8 @@
 /* Slots of the table that finds a pool of one's own from an address. */
 #define PM_TLB_SLOTS ((size_t)2048)
 
+struct pm_large;
+
 struct pm_bin {
     struct pm_pool *current; /* pm_pool_none when there is none */
     struct pm_pool_list partial, full;
@@ -45,6 +47,9 @@ struct pm_batch {
     uint8_t most, room; /* blocks it may have, and how many more may join */
 };
 
+/* Places for large blocks that are kept: spare.h. */
+#define PM_SPARES ((size_t)4)
+
 /* Batches under way at one time; a block's slice says which is its. */
 #define PM_BATCH_SLOTS ((size_t)256)
 
@@ -54,6 +59,8 @@ struct pm_heap {
     struct pm_batch *batch;                  /* PM_BATCH_SLOTS */
     bool has_batches;                        /* some may have begun since all were sent */
     struct pm_pool *sending; /* that gets a block without a batch just now, or NULL */
+
+    struct pm_large *spare[PM_SPARES]; /* NULL: a free place */
 
     uint32_t refills;    /* so far; for what is done every so many of them */
     uint32_t sends;      /* the same for remote frees that went to their pools */

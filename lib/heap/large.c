@@ -10,8 +10,11 @@
 #include "arena/ownermap.h"
 #include "arena/provider.h"
 #include "arena/spans.h"
+#include "heap/spare.h"
+#include "heap/thread.h"
 #include "os/fatal.h"
 #include "os/os.h"
+#include "os/tls.h"
 #include "pool/sizeclass.h"
 
 /* Usable sizes are multiples of this on every machine, so waste stays below an eighth. */
@@ -55,18 +58,37 @@ static void enter(struct pm_large *large)
     pm_ownermap_set(large->span.start, 1, &large->span);
 }
 
+/* One that this thread has freed; if none will do they go, as their memory may. */
+static struct pm_large *take_spare(size_t usable, size_t align)
+{
+    if (!pm_thread_has_heap(pm_tls_heap))
+        return NULL;
+    struct pm_large *large =
+        align <= PM_SLICE ? pm_spare_take(pm_tls_heap, pm_spans_slices(usable)) : NULL;
+    if (large == NULL)
+        pm_spare_flush(pm_tls_heap);
+    return large;
+}
+
+static struct pm_large *take_new(size_t usable, size_t align, bool zero)
+{
+    struct pm_large *large = pm_meta_alloc(sizeof *large);
+    if (large == NULL || take(large, usable, align, zero))
+        return large;
+    pm_meta_free(large, sizeof *large);
+    return NULL;
+}
+
 void *pm_large_alloc(size_t size, size_t align, bool zero)
 {
     if (size > PTRDIFF_MAX - PM_SLICE || align > PTRDIFF_MAX / 2)
         return NULL;
-    struct pm_large *large = pm_meta_alloc(sizeof *large);
+    size_t usable = pm_align_up(size, UNIT);
+    struct pm_large *large = take_spare(usable, align);
+    if (large == NULL)
+        large = take_new(usable, align, zero);
     if (large == NULL)
         return NULL;
-    size_t usable = pm_align_up(size, UNIT);
-    if (!take(large, usable, align, zero)) {
-        pm_meta_free(large, sizeof *large);
-        return NULL;
-    }
     large->usable = usable;
     void *block = (void *)large->span.start;
     if (zero && large->span.clean != PM_SPAN_CLEAN)
@@ -81,6 +103,8 @@ void pm_large_free(struct pm_large *large, void *address, const char *call)
     /* Only then is the descriptor ours to look at. */
     if (pm_ownermap_take((uintptr_t)address) != &large->span)
         pm_fatal_free(call, address);
+    if (pm_spare_keep(large))
+        return;
     pm_spans_give(&large->span);
     pm_meta_free(large, sizeof *large);
 }
