@@ -145,7 +145,7 @@ void pm_arena_insert_locked(struct pm_arena *arena)
     if (behind != NULL)
         behind->prev = arena;
     total_arenas++;
-    total_mapped += arena->map_size - arena->map_gone;
+    total_mapped += pm_arena_mapped(arena);
     if (arena->dedicated) {
         total_dedicated += bytes_of(arena, arena->slices);
         count_taken(arena, arena->slices);
@@ -162,7 +162,7 @@ void pm_arena_remove_locked(struct pm_arena *arena)
     if (arena->next != NULL)
         arena->next->prev = arena->prev;
     total_arenas--;
-    total_mapped -= arena->map_size - arena->map_gone;
+    total_mapped -= pm_arena_mapped(arena);
     if (arena->dedicated) {
         total_dedicated -= bytes_of(arena, arena->slices);
         count_freed(arena, arena->slices);
@@ -402,7 +402,7 @@ struct pm_arena *pm_arena_unlink_empty_locked(size_t keep)
          arena = arena->next) {
         if (arena->taken_count == 0) {
             last = arena;
-            empty += arena->map_size - arena->map_gone;
+            empty += pm_arena_mapped(arena);
         }
     }
     if (last == NULL || empty <= keep)

@@ -117,6 +117,12 @@ PM_INLINE enum pm_hugepages pm_arena_hugepages(const struct pm_arena *arena)
     return atomic_load_explicit(&arena->hugepages, memory_order_relaxed);
 }
 
+/* The bytes of its mapping that are left. */
+PM_INLINE size_t pm_arena_mapped(const struct pm_arena *arena)
+{
+    return arena->map_size - arena->map_gone;
+}
+
 /* Where a slice begins, and the one before it ends; slack at both ends of the mapping belongs to
  * the first and the last. */
 PM_INLINE uintptr_t pm_arena_boundary(const struct pm_arena *arena, size_t slice)

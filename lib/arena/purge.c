@@ -148,7 +148,7 @@ size_t pm_purge_empty_arenas(size_t keep)
         pm_unlock(&pm_arena_lock);
         if (arena == NULL)
             return released;
-        released += arena->map_size - arena->map_gone;
+        released += pm_arena_mapped(arena);
         pm_mapping_delete(arena);
     }
 }

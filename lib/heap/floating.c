@@ -115,7 +115,7 @@ static bool unclaim(struct pm_pool *pool)
 {
     uint64_t expected = PM_REMOTE_OWNED | PM_REMOTE_EMPTY;
     if (pm_alone())
-        return pm_alone_change_64(&pool->remote, expected, PM_REMOTE_EMPTY);
+        return PM_ALONE_CHANGE(&pool->remote, expected, PM_REMOTE_EMPTY);
     /* release pairs with the acquire of the next claim: remote.c: push(), try_claim() */
     return atomic_compare_exchange_strong_explicit(&pool->remote, &expected, PM_REMOTE_EMPTY,
                                                    memory_order_release, memory_order_relaxed);
@@ -161,7 +161,7 @@ static bool try_claim(struct pm_pool *pool)
     if ((word & PM_REMOTE_OWNED) != 0)
         return false;
     if (pm_alone())
-        return pm_alone_change_64(&pool->remote, word, word | PM_REMOTE_OWNED);
+        return PM_ALONE_CHANGE(&pool->remote, word, word | PM_REMOTE_OWNED);
     /* acquire pairs with the release in unclaim() and remote.c: push() */
     return atomic_compare_exchange_strong_explicit(&pool->remote, &word, word | PM_REMOTE_OWNED,
                                                    memory_order_acquire, memory_order_relaxed);

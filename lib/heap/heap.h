@@ -48,7 +48,7 @@ struct pm_batch {
 };
 
 /* Places for large blocks that are kept: spare.h. */
-#define PM_SPARES ((size_t)4)
+#define PM_SPARES ((size_t)2)
 
 /* Batches under way at one time; a block's slice says which is its. */
 #define PM_BATCH_SLOTS ((size_t)256)

@@ -103,8 +103,12 @@ void pm_large_free(struct pm_large *large, void *address, const char *call)
     /* Only then is the descriptor ours to look at. */
     if (pm_ownermap_take((uintptr_t)address) != &large->span)
         pm_fatal_free(call, address);
-    if (pm_spare_keep(large))
-        return;
+    if (!pm_spare_keep(large))
+        pm_large_give(large);
+}
+
+void pm_large_give(struct pm_large *large)
+{
     pm_spans_give(&large->span);
     pm_meta_free(large, sizeof *large);
 }

@@ -26,6 +26,9 @@ void *pm_large_alloc(size_t size, size_t align, bool zero);
  * thread free it as well. */
 void pm_large_free(struct pm_large *large, void *address, const char *call);
 
+/* Gives the slices of a block back that is in the owner map no more, and its descriptor. */
+void pm_large_give(struct pm_large *large);
+
 /*
  * Resizes without copying: in place, or by moving pages, which may go wherever
  * `align` allows it.  Returns the block's address now, NULL when it takes a copy

@@ -5,14 +5,15 @@
 #include "heap/spare.h"
 
 #include "arena/arena.h"
-#include "arena/meta.h"
 #include "arena/purge.h"
-#include "arena/spans.h"
 #include "heap/background.h"
 #include "heap/thread.h"
 #include "os/tls.h"
 
 #define SPARE_SLICES ((size_t)8) /* in all */
+
+_Static_assert((PM_SPARES + 1) * (PM_POOL_SIZE_MAX / PM_SLICE + 1) > SPARE_SLICES,
+               "so many slices have a place");
 
 static bool may_keep(const struct pm_large *large)
 {
@@ -20,12 +21,12 @@ static bool may_keep(const struct pm_large *large)
            pm_purge_decay() != 0 && !pm_background_is_wanted();
 }
 
-/* With others it would be too much, or there is no place: the others go. */
+/* With others it would be too much: the others go. */
 static void make_place(struct pm_heap *heap, size_t slices)
 {
     for (size_t i = 0; i < PM_SPARES; i++)
         slices += heap->spare[i] != NULL ? heap->spare[i]->span.slices : 0;
-    if (slices > SPARE_SLICES || heap->spare[PM_SPARES - 1] != NULL)
+    if (slices > SPARE_SLICES)
         pm_spare_flush(heap);
 }
 
@@ -65,7 +66,6 @@ void pm_spare_flush(struct pm_heap *heap)
         if (large == NULL)
             continue;
         heap->spare[i] = NULL;
-        pm_spans_give(&large->span);
-        pm_meta_free(large, sizeof *large);
+        pm_large_give(large);
     }
 }

@@ -28,22 +28,10 @@ PM_INLINE bool pm_alone(void)
 #endif
 }
 
-/* If `*word` is `from` it becomes `to`; false when it is not. */
-PM_INLINE bool pm_alone_change_32(_Atomic uint32_t *word, uint32_t from, uint32_t to)
-{
-    bool is_so = atomic_load_explicit(word, memory_order_relaxed) == from;
-    if (is_so)
-        atomic_store_explicit(word, to, memory_order_relaxed);
-    return is_so;
-}
-
-PM_INLINE bool pm_alone_change_64(_Atomic uint64_t *word, uint64_t from, uint64_t to)
-{
-    bool is_so = atomic_load_explicit(word, memory_order_relaxed) == from;
-    if (is_so)
-        atomic_store_explicit(word, to, memory_order_relaxed);
-    return is_so;
-}
+/* If the atomic `*word`, of whatever width, is `from` it becomes `to`; false when it is not. */
+#define PM_ALONE_CHANGE(word, from, to)                                                            \
+    (atomic_load_explicit(word, memory_order_relaxed) == (from) &&                                 \
+     (atomic_store_explicit(word, to, memory_order_relaxed), true))
 
 /* Adds to a counter on which nothing hangs, alone or not; returns what it is now. */
 PM_INLINE size_t pm_count_up(_Atomic size_t *counter, size_t more)

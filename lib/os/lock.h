@@ -38,7 +38,7 @@ PM_INLINE bool pm_trylock(struct pm_lock *lock)
 {
     uint32_t expected = 0;
     if (pm_alone())
-        return pm_alone_change_32(&lock->state, expected, 1);
+        return PM_ALONE_CHANGE(&lock->state, expected, 1);
     /* acquire pairs with the release in pm_unlock() */
     return atomic_compare_exchange_strong_explicit(&lock->state, &expected, 1, memory_order_acquire,
                                                    memory_order_relaxed);
@@ -54,7 +54,7 @@ PM_INLINE void pm_unlock(struct pm_lock *lock)
 {
     if (PM_UNLIKELY(pm_lock_held_by_forking_thread()))
         return;
-    if (pm_alone() && pm_alone_change_32(&lock->state, 1, 0))
+    if (pm_alone() && PM_ALONE_CHANGE(&lock->state, 1, 0))
         return;
     /* release pairs with the acquire in pm_trylock() and pm_lock_slow() */
     if (PM_UNLIKELY(atomic_exchange_explicit(&lock->state, 0, memory_order_release) == 2))

@@ -18,6 +18,15 @@
     static struct pm_heap name = {                                                                 \
         .bin = name##_bins, .batch = name##_batches, .tlb = {[PM_TLB_SLOTS - 1] = NULL}}
 
+/* A block that holds the pattern of 1. */
+static inline char *unit_filled(size_t size)
+{
+    char *block = pm_alloc(size);
+    ck_assert_ptr_nonnull(block);
+    unit_fill(block, size, 1);
+    return block;
+}
+
 /* The pool that a block lies in. */
 static inline struct pm_pool *unit_pool_of(const void *block)
 {

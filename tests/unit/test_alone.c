@@ -10,13 +10,13 @@
 static void change_words(void)
 {
     _Atomic uint32_t word = 3;
-    ck_assert(!pm_alone_change_32(&word, 4, 5));
+    ck_assert(!PM_ALONE_CHANGE(&word, 4, 5));
     ck_assert_uint_eq(word, 3);
-    ck_assert(pm_alone_change_32(&word, 3, 5));
+    ck_assert(PM_ALONE_CHANGE(&word, 3, 5));
     ck_assert_uint_eq(word, 5);
     _Atomic uint64_t longer = (uint64_t)1 << 40;
-    ck_assert(!pm_alone_change_64(&longer, 0, 1));
-    ck_assert(pm_alone_change_64(&longer, (uint64_t)1 << 40, (uint64_t)1 << 41));
+    ck_assert(!PM_ALONE_CHANGE(&longer, 0, 1));
+    ck_assert(PM_ALONE_CHANGE(&longer, (uint64_t)1 << 40, (uint64_t)1 << 41));
     ck_assert_uint_eq(longer, (uint64_t)1 << 41);
 }
 

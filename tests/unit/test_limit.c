@@ -2,7 +2,7 @@
  * test_limit.c - where no more address space is to be had: what holds nothing goes, and what there
  * is serves blocks of any size.
  */
-#include "unit.h"
+#include "pools.h"
 
 #include <sys/mman.h>
 
@@ -23,14 +23,6 @@ static void limit(size_t more)
     unit_os.bytes_limit = atomic_load(&unit_os.bytes) + more;
 }
 
-static char *filled(size_t size)
-{
-    char *block = pm_alloc(size);
-    ck_assert_ptr_nonnull(block);
-    unit_fill(block, size, 1);
-    return block;
-}
-
 START_TEST(arenas_and_pools_that_hold_nothing_go)
 {
     pm_free(pm_alloc(100000), "free");
@@ -45,7 +37,7 @@ END_TEST
 
 START_TEST(what_is_free_behind_blocks_goes)
 {
-    char *first = filled(1000), *second = filled(200000);
+    char *first = unit_filled(1000), *second = unit_filled(200000);
     void *third = pm_alloc(200000);
     size_t mapped = pm_arena_totals().mapped;
     pm_free(third, "free"); /* dirty */
@@ -59,7 +51,7 @@ START_TEST(what_is_free_behind_blocks_goes)
 
     unit_os_heal();
     pm_free(block, "free");
-    filled(200000);
+    unit_filled(200000);
     pm_free(second, "free");
     pm_free(first, "free");
     ck_assert(pm_check_heap());
@@ -75,7 +67,7 @@ static char *blocks[BLOCKS];
 static void *strew(void)
 {
     for (int i = 0; i < BLOCKS; i++)
-        blocks[i] = filled(3 * PM_MIB);
+        blocks[i] = unit_filled(3 * PM_MIB);
     ck_assert_uint_eq(pm_arena_totals().arenas, 1);
     for (int i = 0; i < BLOCKS; i++) {
         if (i % 5 != 0)
@@ -95,7 +87,7 @@ START_TEST(what_is_free_between_blocks_goes)
     ck_assert(unit_intact(blocks[0], 3 * PM_MIB, 1) && unit_intact(blocks[5], 3 * PM_MIB, 1));
     ck_assert_uint_eq(pm_arena_totals().mapped, 6 * PM_MIB + PM_DEDICATED_MIN);
     ck_assert(pm_check_heap());
-    filled(3 * PM_MIB); /* from an arena of its own kind */
+    unit_filled(3 * PM_MIB); /* from an arena of its own kind */
     ck_assert_uint_eq(pm_arena_totals().arenas, 3);
     pm_free(block, "free");
     pm_free(blocks[0], "free");
@@ -128,7 +120,7 @@ END_TEST
 
 START_TEST(what_cannot_be_unmapped_stays)
 {
-    char *block = filled(1000);
+    char *block = unit_filled(1000);
     size_t mapped = pm_arena_totals().mapped;
     limit(PM_DEDICATED_MIN - PM_MIB);
     unit_os_fail(UNIT_BIT(UNIT_UNMAP), 1, true);
@@ -136,7 +128,7 @@ START_TEST(what_cannot_be_unmapped_stays)
     ck_assert_int_eq(errno, ENOMEM);
     ck_assert_uint_eq(pm_arena_totals().mapped, mapped);
     ck_assert(unit_intact(block, 1000, 1));
-    filled(PM_MIB);
+    unit_filled(PM_MIB);
     ck_assert(pm_check_heap());
 }
 END_TEST
@@ -144,9 +136,9 @@ END_TEST
 /* Large spans have arenas with room for more of their kind. */
 START_TEST(a_hole_serves_a_block_that_would_have_its_own_mapping)
 {
-    char *beside = filled(4 * PM_MIB);
+    char *beside = unit_filled(4 * PM_MIB);
     limit(0);
-    char *block = filled(PM_DEDICATED_MIN);
+    char *block = unit_filled(PM_DEDICATED_MIN);
     ck_assert_uint_eq(pm_arena_totals().arenas, 1);
     ck_assert_uint_eq(pm_usable_size(block, "malloc_usable_size"), PM_DEDICATED_MIN);
     unit_os_heal();
@@ -163,7 +155,7 @@ END_TEST
 START_TEST(a_block_grows_when_what_holds_nothing_has_gone)
 {
     pm_free(pm_alloc(4 * PM_MIB), "free"); /* leaves an arena of twice PM_DEDICATED_MIN */
-    char *block = filled(PM_DEDICATED_MIN);
+    char *block = unit_filled(PM_DEDICATED_MIN);
     limit(2 * PM_MIB); /* for the owner map */
     errno = 0;
     block = pm_realloc(block, 3 * PM_DEDICATED_MIN, "realloc");
@@ -190,7 +182,8 @@ static void use_up(void)
 
 START_TEST(a_block_that_shrinks_stays_where_there_is_no_room)
 {
-    char *aligned = filled(1000), *small = filled(1000), *large = filled(PM_DEDICATED_MIN);
+    char *aligned = unit_filled(1000), *small = unit_filled(1000),
+         *large = unit_filled(PM_DEDICATED_MIN);
     ck_assert_uint_eq((uintptr_t)aligned % PM_SLICE, 0);
     use_up();
     errno = 0;
@@ -206,7 +199,7 @@ END_TEST
 
 START_TEST(what_nobody_can_have_moves_nothing)
 {
-    filled(1000);
+    unit_filled(1000);
     struct pm_arena_totals before = pm_arena_totals();
     ck_assert_ptr_null(pm_alloc((size_t)1 << 47));
     ck_assert_int_eq(errno, ENOMEM);

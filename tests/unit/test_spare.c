@@ -28,17 +28,9 @@ static size_t spares(void)
     return count;
 }
 
-static char *filled(size_t size)
-{
-    char *block = pm_alloc(size);
-    ck_assert_ptr_nonnull(block);
-    unit_fill(block, size, 1);
-    return block;
-}
-
 START_TEST(a_block_serves_the_next_of_its_length)
 {
-    char *block = filled(40000), *other = filled(40000);
+    char *block = unit_filled(40000), *other = unit_filled(40000);
     pm_free(block, "free");
     ck_assert_uint_eq(spares(), 1);
     ck_assert(!pm_block_is_live(block));
@@ -56,7 +48,7 @@ END_TEST
 
 START_TEST(those_that_do_not_fit_go_first)
 {
-    char *block = filled(40000);
+    char *block = unit_filled(40000);
     pm_free(block, "free");
     ck_assert_ptr_eq(pm_alloc(60000), block); /* its slices and one more */
     ck_assert_uint_eq(spares(), 0);
@@ -65,8 +57,8 @@ END_TEST
 
 START_TEST(they_go_before_a_pool_is_made)
 {
-    filled(40000);
-    pm_free(filled(40000), "free");
+    unit_filled(40000);
+    pm_free(unit_filled(40000), "free");
     ck_assert_uint_eq(spares(), 1);
     size_t taken = pm_arena_totals().taken;
     pm_alloc(3000);
@@ -79,7 +71,7 @@ START_TEST(no_more_are_kept_than_a_few)
 {
     char *blocks[10];
     for (size_t i = 0; i < UNIT_COUNT_OF(blocks); i++)
-        blocks[i] = filled(40000 + i % 3 * PM_SLICE);
+        blocks[i] = unit_filled(40000 + i % 3 * PM_SLICE);
     for (size_t i = 0; i < UNIT_COUNT_OF(blocks); i++) {
         pm_free(blocks[i], "free");
         size_t slices = 0;
@@ -93,12 +85,12 @@ END_TEST
 
 START_TEST(others_are_given_back_at_once)
 {
-    pm_free(filled(KEPT * PM_SLICE + 1), "free");
+    pm_free(unit_filled(KEPT * PM_SLICE + 1), "free");
     ck_assert_uint_eq(spares(), 0);
-    pm_free(filled(PM_DEDICATED_MIN), "free");
+    pm_free(unit_filled(PM_DEDICATED_MIN), "free");
     ck_assert_uint_eq(spares(), 0);
     pm_purge_set_decay(0); /* everything goes at once */
-    pm_free(filled(40000), "free");
+    pm_free(unit_filled(40000), "free");
     ck_assert_uint_eq(spares(), 0);
     ck_assert_uint_eq(pm_arena_totals().dirty, 0);
 }
@@ -106,7 +98,7 @@ END_TEST
 
 START_TEST(they_go_with_all_that_is_idle)
 {
-    pm_free(filled(40000), "free");
+    pm_free(unit_filled(40000), "free");
     unit_collect(pm_tls_heap);
     ck_assert_uint_eq(spares(), 0);
     struct pm_census census;
@@ -126,14 +118,14 @@ static void *free_it(void *block)
 START_TEST(they_go_with_their_thread)
 {
     size_t taken = pm_arena_totals().taken;
-    unit_in_thread(free_it, filled(40000));
+    unit_in_thread(free_it, unit_filled(40000));
     ck_assert_uint_eq(pm_arena_totals().taken, taken);
 }
 END_TEST
 
 START_TEST(a_second_free_is_told)
 {
-    char *block = filled(40000);
+    char *block = unit_filled(40000);
     pm_free(block, "free");
     pm_free(block, "free");
 }
