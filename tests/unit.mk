@@ -41,7 +41,7 @@ unit_tests = \
 	tests/unit/test_os_linux \
 	tests/unit/test_ownermap \
 	tests/unit/test_pages \
-	tests/unit/test_places \
+	tests/unit/test_choose \
 	tests/unit/test_pool \
 	tests/unit/test_pool_check \
 	tests/unit/test_pool_purge \
@@ -138,8 +138,8 @@ tests_unit_test_ownermap_CFLAGS = $(unit_cflags)
 tests_unit_test_ownermap_LDADD = $(unit_libs)
 tests_unit_test_pages_CFLAGS = $(unit_cflags)
 tests_unit_test_pages_LDADD = $(unit_libs)
-tests_unit_test_places_CFLAGS = $(unit_cflags)
-tests_unit_test_places_LDADD = $(unit_libs)
+tests_unit_test_choose_CFLAGS = $(unit_cflags)
+tests_unit_test_choose_LDADD = $(unit_libs)
 tests_unit_test_pool_CFLAGS = $(unit_cflags)
 tests_unit_test_pool_LDADD = $(unit_libs)
 tests_unit_test_pool_check_CFLAGS = $(unit_cflags)

@@ -5,10 +5,9 @@
 #include "arena/arena.h"
 
 #include "arena/bitmap.h"
+#include "arena/choose.h"
 #include "arena/kept.h"
 #include "os/os.h"
-
-enum { DIRTY_LOOKED = 32 }; /* places where a long span may begin */
 
 struct pm_lock pm_arena_lock = PM_LOCK_INIT;
 struct pm_arena *pm_arena_list;
@@ -26,7 +25,7 @@ size_t pm_arena_pages(size_t slices)
     return slices << PM_SLICE_SHIFT >> pm_os_page_shift();
 }
 
-static size_t slice_of_page(size_t page)
+size_t pm_arena_slice_of_page(size_t page)
 {
     return page << pm_os_page_shift() >> PM_SLICE_SHIFT;
 }
@@ -170,48 +169,48 @@ void pm_arena_remove_locked(struct pm_arena *arena)
     }
 }
 
-/*
- * Where `slices` free slices begin at an address aligned to `align`: in the
- * shortest run that holds them, the lowest of these; SIZE_MAX if there is none.
- */
-static size_t find_run(struct pm_arena *arena, size_t slices, size_t align)
+/* Of a span's pages, those that were dirty, as bits, and how many; they are not any more. */
+static uint64_t take_dirty(struct pm_arena *arena, size_t page, size_t pages, size_t *count)
 {
-    size_t align_slices = align >> PM_SLICE_SHIFT;
-    size_t base_slice = arena->base >> PM_SLICE_SHIFT;
-    size_t at = pm_bitmap_next(arena->taken, arena->search_from, arena->slices, false);
-    size_t best = SIZE_MAX, best_length = SIZE_MAX;
-    arena->search_from = at;
-    while (at + slices <= arena->slices && best_length > slices) {
-        size_t end = pm_bitmap_next(arena->taken, at, arena->slices, true);
-        size_t aligned = pm_align_up(base_slice + at, align_slices) - base_slice;
-        if (aligned + slices <= end && end - at < best_length) {
-            best = aligned;
-            best_length = end - at;
-            if (slices == 1)
-                break; /* any hole serves, and the lowest packs best */
-        }
-        at = pm_bitmap_next(arena->taken, end, arena->slices, false);
+    uint64_t dirty = pm_bitmap_read(arena->dirty, page, pages);
+    *count = 0;
+    if (dirty != 0) {
+        pm_bitmap_remove(arena->dirty, page, dirty);
+        pm_bitmap_remove(arena->aged, page, dirty);
+        *count = pm_count_bits(dirty);
+        count_clean(arena, *count);
     }
-    return best;
+    return dirty;
+}
+
+/* The same of a long span: all, or none. */
+static uint64_t take_dirty_long(struct pm_arena *arena, size_t page, size_t pages, size_t *count)
+{
+    size_t dirty = pm_bitmap_count(arena->dirty, page, pages);
+    *count = pages; /* what it will use, as is counted once only */
+    if (dirty == 0)
+        return 0;
+    pm_bitmap_clear(arena->dirty, page, pages);
+    pm_bitmap_clear(arena->aged, page, pages);
+    count_clean(arena, dirty);
+    return ~(uint64_t)0;
 }
 
 /* Takes [first, first + slices) and counts what of it is in use by that; returns the pages that
  * are clean, as in a span. */
 static uint64_t mark_taken(struct pm_arena *arena, size_t first, size_t slices)
 {
-    size_t page = pm_arena_pages(first), pages = pm_arena_pages(slices);
-    size_t dirty = pm_bitmap_count(arena->dirty, page, pages);
-    bool is_long = pages > PM_SPAN_PAGES, may_be_clean = pm_provider_is_system(&arena->provider);
-    uint64_t clean = is_long || dirty == 0 ? 0 : pm_bitmap_read(arena->dirty, page, pages);
-    pm_bitmap_set(arena->taken, first, slices);
-    if (dirty != 0) {
-        pm_bitmap_clear(arena->dirty, page, pages);
-        pm_bitmap_clear(arena->aged, page, pages);
-        count_clean(arena, dirty);
+    size_t page = pm_arena_pages(first), pages = pm_arena_pages(slices), used;
+    uint64_t dirty =
+        (pages > PM_SPAN_PAGES ? take_dirty_long : take_dirty)(arena, page, pages, &used);
+    if (!pm_provider_is_system(&arena->provider)) { /* nobody knows */
+        dirty = ~(uint64_t)0;
+        used = pages;
     }
+    pm_bitmap_set(arena->taken, first, slices);
     count_taken(arena, slices);
-    count_used((is_long || !may_be_clean ? pages : dirty) << pm_os_page_shift());
-    return may_be_clean && (dirty == 0 || !is_long) ? ~clean : 0;
+    count_used(used << pm_os_page_shift());
+    return ~dirty;
 }
 
 /* Pages of a span become dirty; returns how many. */
@@ -244,17 +243,6 @@ void pm_arena_free_locked(struct pm_arena *arena, size_t first, size_t slices, u
     count_freed(arena, slices);
 }
 
-/* As find_run(), but asks once only for what is not there. */
-static size_t find(struct pm_arena *arena, size_t slices, size_t align)
-{
-    if (arena->slices - arena->taken_count < slices || slices >= arena->no_run)
-        return SIZE_MAX;
-    size_t first = find_run(arena, slices, align);
-    if (first == SIZE_MAX && align == PM_SLICE)
-        arena->no_run = slices;
-    return first;
-}
-
 static void take_at(struct pm_arena *arena, size_t first, struct pm_span *span, size_t slices)
 {
     span->start = arena->base + (first << PM_SLICE_SHIFT);
@@ -266,56 +254,6 @@ static void take_at(struct pm_arena *arena, size_t first, struct pm_span *span, 
 static bool is_for(const struct pm_arena *arena, enum pm_span_kind kind)
 {
     return kind == PM_SPAN_POOL || pm_arena_hugepages(arena) != PM_HUGEPAGES_ADVISED;
-}
-
-static size_t count_dirty_in(const struct pm_arena *arena, size_t first, size_t slices)
-{
-    return pm_bitmap_count(arena->dirty, pm_arena_pages(first), pm_arena_pages(slices));
-}
-
-/* Most of them. */
-static bool are_dirty(const struct pm_arena *arena, size_t first, size_t slices)
-{
-    size_t pages = pm_arena_pages(slices);
-    return count_dirty_in(arena, first, slices) >= pages - pages / 4;
-}
-
-/*
- * A long span need not begin where the free run does, at `first`: of what blocks side by side have
- * left, it had better take what is resident than the clean pages before.  It looks at places where
- * dirty pages begin, a quarter of its length apart; a place must be worth splitting the run.
- */
-static size_t find_dirty(const struct pm_arena *arena, size_t first, size_t slices)
-{
-    size_t last = pm_bitmap_next(arena->taken, first, arena->slices, true) - slices;
-    size_t pages = pm_arena_pages(slices), end = pm_arena_pages(last + slices);
-    size_t best = first, most = count_dirty_in(arena, first, slices);
-    size_t at = first, page = pm_arena_pages(first);
-    for (int looked = 0; looked < DIRTY_LOOKED && at < last; looked++) {
-        page = pm_bitmap_next(arena->dirty, page, end, true);
-        if (page == end)
-            break;
-        at = slice_of_page(page) < last ? slice_of_page(page) : last;
-        size_t dirty = count_dirty_in(arena, at, slices);
-        if (dirty >= most + pages / 4) {
-            best = at;
-            most = dirty;
-        }
-        page = pm_arena_pages(at) + pages / 4;
-    }
-    return best;
-}
-
-static size_t choose(struct pm_arena *arena, size_t slices, size_t align,
-                     enum pm_arena_choice choice)
-{
-    size_t first = find(arena, slices, align);
-    if (first == SIZE_MAX || choice == PM_ARENA_FIRST)
-        return first;
-    if (choice == PM_ARENA_RESIDENT_ONLY)
-        return are_dirty(arena, first, slices) ? first : SIZE_MAX;
-    bool may_move = align == PM_SLICE && pm_arena_pages(slices) > PM_SPAN_PAGES;
-    return may_move && arena->dirty_count != 0 ? find_dirty(arena, first, slices) : first;
 }
 
 static bool may_be(enum pm_arena_choice choice, size_t slices)
@@ -332,7 +270,7 @@ bool pm_arena_take_locked(struct pm_span *span, size_t slices, size_t align,
          arena = arena->next) {
         if (!is_for(arena, span->kind))
             continue;
-        size_t first = choose(arena, slices, align, choice);
+        size_t first = pm_arena_choose_locked(arena, slices, align, choice);
         if (first == SIZE_MAX)
             continue;
         take_at(arena, first, span, slices);
@@ -415,7 +353,7 @@ struct pm_arena *pm_arena_unlink_empty_locked(size_t keep)
 /* How many slices the run lies on, from `*first` on. */
 static size_t slices_of(const struct pm_arena_run *run, size_t *first)
 {
-    *first = slice_of_page(run->first);
+    *first = pm_arena_slice_of_page(run->first);
     return pm_div_up((run->first + run->pages) << pm_os_page_shift(), PM_SLICE) - *first;
 }
 
@@ -430,7 +368,7 @@ bool pm_arena_lock_run(struct pm_arena *arena, bool aged_only, size_t from,
     do { /* pages without a gap, then those of the same slice or the next */
         end = pm_bitmap_next(which, next, pages, false);
         next = pm_bitmap_next(which, end, pages, true);
-    } while (next != pages && slice_of_page(next) <= slice_of_page(end - 1) + 1);
+    } while (next != pages && pm_arena_slice_of_page(next) <= pm_arena_slice_of_page(end - 1) + 1);
     run->pages = end - run->first;
     size_t first, slices = slices_of(run, &first);
     pm_bitmap_set(arena->taken, first, slices);

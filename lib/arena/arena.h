@@ -17,9 +17,9 @@
  *
  * The pages of one slice become dirty at the same time.
  *
- * Spans are taken from the oldest arena with room, there from the shortest run
- * that fits: so what is resident already is used before what is not, and the
- * youngest arenas run empty and can be given back whole.
+ * Spans are taken from the oldest arena with room, there as choose.h says: so what is resident
+ * already is used before what is not, and the youngest arenas run empty and can be given back
+ * whole.
  *
  * A block too large to share an arena gets one of its own ("dedicated"): one
  * mapping, remapped when the block grows, and unmapped when it is freed or a while
@@ -176,8 +176,9 @@ bool pm_arena_lock_run(struct pm_arena *arena, bool aged_only, size_t from,
                        struct pm_arena_run *run);
 void pm_arena_unlock_run(struct pm_arena *arena, const struct pm_arena_run *run, bool clean);
 
-/* How many pages so many slices are. */
+/* How many pages so many slices are, and which slice of its arena a page lies in. */
 size_t pm_arena_pages(size_t slices);
+size_t pm_arena_slice_of_page(size_t page);
 
 /* For the owner of a span: these of its pages are used from now on, or are clean; no lock. */
 void pm_arena_use(struct pm_span *span, uint64_t pages);

@@ -65,6 +65,15 @@ PM_INLINE uint64_t pm_bitmap_read(const uint64_t *map, size_t first, size_t coun
     return count == 64 ? bits : bits & (((uint64_t)1 << count) - 1);
 }
 
+/* Takes the bits of a word out, from `first` on. */
+PM_INLINE void pm_bitmap_remove(uint64_t *map, size_t first, uint64_t bits)
+{
+    size_t word = first / 64, shift = first % 64;
+    map[word] &= ~(bits << shift);
+    if (shift != 0 && bits >> (64 - shift) != 0)
+        map[word + 1] &= ~(bits >> (64 - shift));
+}
+
 /* Adds the bits of a word, from `first` on. */
 PM_INLINE void pm_bitmap_add(uint64_t *map, size_t first, uint64_t bits)
 {
@@ -95,6 +104,31 @@ PM_INLINE size_t pm_bitmap_next(const uint64_t *map, size_t first, size_t end, b
             return word * 64 + (size_t)__builtin_ctzll(bits);
     }
     return end;
+}
+
+/* Where the first run of bits that are not in the set begins, at or behind `first`, and `*length`;
+ * `end` and 0 when there is none. */
+PM_INLINE size_t pm_bitmap_gap(const uint64_t *map, size_t first, size_t end, size_t *length)
+{
+    *length = 0;
+    if (first >= end)
+        return end;
+    size_t word = first / 64;
+    uint64_t free = ~map[word] >> (first % 64) << (first % 64);
+    while (free == 0) {
+        if (++word * 64 >= end)
+            return end;
+        free = ~map[word];
+    }
+    size_t begins = word * 64 + (size_t)__builtin_ctzll(free);
+    uint64_t behind = ~(free | (free - 1)); /* of the bits from there on, those in the set */
+    while (behind == 0 && ++word * 64 < end)
+        behind = map[word];
+    size_t ends = behind != 0 ? word * 64 + (size_t)__builtin_ctzll(behind) : end;
+    if (begins >= end)
+        return end;
+    *length = (ends < end ? ends : end) - begins;
+    return begins;
 }
 
 /* Where the last `count` bits of [0, end) that are in the set begin, or a little before: a

@@ -21,7 +21,9 @@ enum {
     DEBUG_CHECK_REFILLS = 256, /* refills between two full checks in debug builds */
     PARTIAL_LOOKED = 8,        /* partial pools asked for a block before fresh memory is used */
     FULL_KEPT = 16,            /* full pools of a class that stay with the heap, */
-    FULL_KEPT_REMOTE = 4,      /* and when it is others who free into them */
+    FULL_KEPT_REMOTE = 4,      /* when it is others who free into them, */
+    FULL_KEPT_MOST = 1024,     /* and when it is the heap itself, in more than were kept */
+    FULL_LOOKED = 32,          /* of these asked for a block before fresh memory is used */
     IDLE_STEP = 128 << 10,     /* bytes of pools made between two looks at the idle ones */
     IDLE_MAX = 256 << 10,      /* bytes of idle pools that stay, even if they are most of all */
     GROWTH_STEPS = 256,        /* of the peak, between two times idle ones go because it grows, */
@@ -148,6 +150,8 @@ void pm_heap_take_back(struct pm_heap *heap, struct pm_pool *pool)
     struct pm_bin *bin = &heap->bin[pool->class];
     if (bin->full_kept < FULL_KEPT)
         bin->full_kept *= 2;
+    else if (bin->full_kept < FULL_KEPT_MOST)
+        bin->full_kept++;
     adopt(heap, bin, pool);
 }
 
@@ -188,15 +192,20 @@ static void keep_fewer(struct pm_bin *bin)
         bin->full_kept /= 2;
 }
 
+static void let_surplus_float(struct pm_heap *heap, struct pm_bin *bin)
+{
+    uint32_t kept = pm_background_is_wanted() ? 0 : bin->full_kept;
+    while (PM_UNLIKELY(bin->full_count > kept))
+        full_to_floating(heap, bin, pm_list_first(&bin->full));
+}
+
 /* Its blocks are all in use; those that have been full for longest float instead. */
 static void add_full(struct pm_heap *heap, struct pm_bin *bin, struct pm_pool *pool)
 {
     pm_pool_set_full(pool);
     pm_list_append(&bin->full, pool);
     bin->full_count++;
-    uint32_t kept = pm_background_is_wanted() ? 0 : bin->full_kept;
-    while (PM_UNLIKELY(bin->full_count > kept))
-        full_to_floating(heap, bin, pm_list_first(&bin->full));
+    let_surplus_float(heap, bin);
 }
 
 /* A block that was used before: memory that is resident already. */
@@ -223,15 +232,16 @@ PM_INLINE struct pm_pool *take_partial(struct pm_bin *bin)
     return NULL;
 }
 
-/* A full pool into which other threads have freed. */
+/* A full pool into which other threads have freed, of those that have been full for longest. */
 static struct pm_pool *take_full(struct pm_bin *bin)
 {
     struct pm_pool *pool = pm_remote_is_seen() ? pm_list_first(&bin->full) : NULL;
-    while (pool != NULL && !pm_pool_has_remote(pool))
-        pool = pm_list_next(&bin->full, pool);
+    for (int looked = 0; pool != NULL && !pm_pool_has_remote(pool); looked++)
+        pool = looked < FULL_LOOKED ? pm_list_next(&bin->full, pool) : NULL;
     if (pool != NULL) {
         unlist_full(bin, pool, 0);
         pm_pool_collect(pool);
+        keep_fewer(bin);
     }
     return pool;
 }
@@ -335,11 +345,8 @@ static void let_idle_go(struct pm_heap *heap)
 static struct pm_pool *take_fresh(struct pm_heap *heap, struct pm_bin *bin, unsigned class)
 {
     struct pm_pool *pool = take_last_partial(bin);
-    if (pool == NULL) {
+    if (pool == NULL)
         pool = take_full(bin);
-        if (pool != NULL)
-            keep_fewer(bin);
-    }
     if (pool != NULL)
         return pool;
     let_idle_go(heap);
@@ -428,6 +435,34 @@ void pm_heap_drop(struct pm_pool_list *gone)
     }
 }
 
+/* (What goes may be an arena allocator's to free, which changes the heap's lists.) */
+static void take_in_full(struct pm_heap *heap, struct pm_bin *bin)
+{
+    struct pm_pool_list found;
+    pm_list_clear(&found);
+    struct pm_pool *pool = pm_remote_is_seen() ? pm_list_first(&bin->full) : NULL, *next;
+    for (; pool != NULL; pool = next) {
+        next = pm_list_next(&bin->full, pool);
+        if (!pm_pool_has_remote(pool))
+            continue;
+        unlist_full(bin, pool, 0);
+        pm_pool_collect(pool);
+        pm_list_append(&found, pool);
+    }
+    while ((pool = pm_list_first(&found)) != NULL) {
+        pm_list_take_out(pool);
+        keep_or_go(heap, bin, pool);
+    }
+}
+
+/* More full pools are kept than usual as long as the heap goes on to free into more. */
+static void keep_as_ever(struct pm_heap *heap, struct pm_bin *bin)
+{
+    if (bin->full_kept > FULL_KEPT)
+        bin->full_kept -= (bin->full_kept - FULL_KEPT + 3) / 4;
+    let_surplus_float(heap, bin);
+}
+
 void pm_heap_gather(struct pm_heap *heap)
 {
     pm_remote_flush(heap);
@@ -435,9 +470,8 @@ void pm_heap_gather(struct pm_heap *heap)
     age_all(heap, true);
     for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1) {
         struct pm_bin *bin = &heap->bin[class];
-        struct pm_pool *pool;
-        while ((pool = take_full(bin)) != NULL)
-            keep_or_go(heap, bin, pool);
+        take_in_full(heap, bin);
+        keep_as_ever(heap, bin);
     }
 }
 

@@ -102,6 +102,44 @@ START_TEST(next_finds_the_first_of_its_kind)
 }
 END_TEST
 
+START_TEST(remove_takes_bits_out)
+{
+    uint64_t state = unit_seed();
+    for (size_t first = 0; first < BITS; first++) {
+        for (size_t count = 1; count <= 64 && first + count <= BITS; count++) {
+            randomize(&state);
+            uint64_t bits = unit_random(&state) >> (64 - count);
+            for (size_t i = 0; i < count; i++)
+                model[first + i] &= !(bits >> i & 1);
+            pm_bitmap_remove(map, first, bits);
+            ck_assert_msg(agrees(), "%zu bits from %zu", count, first);
+        }
+    }
+}
+END_TEST
+
+/* In a map of long runs as in one of short ones. */
+START_TEST(gap_finds_runs_that_are_not_in_the_set)
+{
+    uint64_t state = unit_seed();
+    for (int round = 0; round < 20; round++) {
+        randomize(&state);
+        for (int i = 0; i < round % 4; i++) {
+            size_t from = unit_random(&state) % BITS, count = unit_random(&state) % (BITS - from);
+            memset(model + from, i % 2, count);
+            (i % 2 != 0 ? pm_bitmap_set : pm_bitmap_clear)(map, from, count);
+        }
+        for (size_t first = 0; first <= BITS; first++) {
+            for (size_t end = first; end <= BITS; end++) {
+                size_t length, at = model_next(first, end, false);
+                ck_assert_uint_eq(pm_bitmap_gap(map, first, end, &length), at);
+                ck_assert_uint_eq(length, model_next(at, end, true) - at);
+            }
+        }
+    }
+}
+END_TEST
+
 START_TEST(tail_holds_what_is_asked_for)
 {
     uint64_t state = unit_seed();
@@ -137,6 +175,8 @@ static void add(TCase *tests)
     tcase_add_test(tests, read_and_add_move_words);
     tcase_add_test(tests, count_counts_its_range);
     tcase_add_test(tests, next_finds_the_first_of_its_kind);
+    tcase_add_test(tests, remove_takes_bits_out);
+    tcase_add_test(tests, gap_finds_runs_that_are_not_in_the_set);
     tcase_add_test(tests, tail_holds_what_is_asked_for);
     tcase_add_test(tests, words_hold_the_bits);
 }

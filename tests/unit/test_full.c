@@ -97,7 +97,8 @@ START_TEST(a_full_pool_that_is_empty_goes_instead_of_floating)
     while (pm_pool_used(current) < pm_pool_blocks(current))
         ck_assert_ptr_nonnull(unit_pop(&heap, CLASS));
     struct pm_pool *adopted =
-        unit_partial_pool(&heap, CLASS); /* so that no full pool is asked for blocks */
+        unit_partial_pool(&heap, CLASS);   /* so that no full pool is asked for blocks */
+    heap.bin[CLASS].full_kept = FULL_KEPT; /* it was one that floated */
     size_t before = unit_pools();
     while (heap.bin[CLASS].current != adopted)
         ck_assert_ptr_nonnull(unit_pop(&heap, CLASS));
@@ -172,6 +173,42 @@ START_TEST(and_more_where_the_heap_frees_into_those_that_float)
 }
 END_TEST
 
+/* Frees one block of a full pool that floats, which then is the heap's again. */
+static void take_one_back(void)
+{
+    struct pm_pool *pool = fill_one();
+    while (pool->state != PM_POOL_FLOATING)
+        ck_assert_ptr_nonnull(unit_pop(&heap, CLASS));
+    unit_free_from(&heap, pool, 0);
+}
+
+START_TEST(a_cache_keeps_as_many_as_it_frees_into)
+{
+    for (int i = 1; i <= 20; i++) {
+        take_one_back();
+        ck_assert_uint_eq(bin()->full_kept, FULL_KEPT + i);
+    }
+    for (int i = 0; i < 100; i++)
+        fill_one();
+    ck_assert_uint_eq(bin()->full_count, FULL_KEPT + 20);
+    pm_heap_check(&heap);
+}
+END_TEST
+
+START_TEST(and_fewer_again_when_it_rests)
+{
+    for (int i = 0; i < 20; i++)
+        take_one_back();
+    for (uint32_t kept = FULL_KEPT + 20; kept > FULL_KEPT; kept = bin()->full_kept) {
+        pm_heap_gather(&heap);
+        ck_assert_uint_lt(bin()->full_kept, kept);
+        ck_assert_uint_le(bin()->full_count, bin()->full_kept);
+        ck_assert_uint_ge(bin()->full_kept, FULL_KEPT);
+    }
+    pm_heap_check(&heap);
+}
+END_TEST
+
 static void add(TCase *tests)
 {
     tcase_add_checked_fixture(tests, setup, NULL);
@@ -182,6 +219,8 @@ static void add(TCase *tests)
     tcase_add_test(tests, full_pools_that_others_have_emptied_go);
     tcase_add_test(tests, fewer_are_kept_where_others_free);
     tcase_add_test(tests, and_more_where_the_heap_frees_into_those_that_float);
+    tcase_add_test(tests, a_cache_keeps_as_many_as_it_frees_into);
+    tcase_add_test(tests, and_fewer_again_when_it_rests);
 }
 
 int main(void)

@@ -1,5 +1,5 @@
 /*
- * test_places.c - where in a free run a long block begins.
+ * test_choose.c - which free run a span is taken from, and where in it a long block begins.
  */
 #include "unit.h"
 
@@ -81,15 +81,82 @@ START_TEST(others_begin_where_the_run_does)
 }
 END_TEST
 
+enum { HOLES = 4, MOST = 20 };
+
+/* Holes of these lengths between spans that stay, those with a bit in `dirty` resident; returns
+ * where they begin. */
+static void make_holes(const size_t *lengths, unsigned dirty, uintptr_t *starts)
+{
+    static struct pm_span holes[HOLES], between[HOLES];
+    for (size_t i = 0; i < HOLES; i++) {
+        take(&holes[i], lengths[i]);
+        take(&between[i], 1);
+        starts[i] = holes[i].start;
+    }
+    for (unsigned is_dirty = 0; is_dirty <= 1; is_dirty++) {
+        for (size_t i = 0; i < HOLES; i++) {
+            if ((dirty >> i & 1) == is_dirty)
+                pm_spans_give(&holes[i]);
+        }
+        if (!is_dirty)
+            pm_purge_all();
+    }
+}
+
+/* Of the holes, which serves a span of so many slices. */
+static const struct {
+    size_t lengths[HOLES];
+    unsigned dirty;
+    size_t wanted, hole;
+} choices[] = {
+    {{10, 6, 8, 6}, 15, 5, 1}, /* the shortest, and the lowest of these */
+    {{10, 6, 8, 6}, 5, 5, 2},  /* of what is resident */
+    {{10, 6, 8, 6}, 1, 5, 0},  /* however long */
+    {{10, 6, 8, 6}, 0, 7, 2},
+    {{10, 6, 8, 12}, 7, 11, 3}, /* what is not, where nothing else will do */
+};
+
+START_TEST(the_shortest_resident_run_is_taken)
+{
+    uintptr_t starts[HOLES];
+    make_holes(choices[_i].lengths, choices[_i].dirty, starts);
+    struct pm_span again = {.slices = 0};
+    ck_assert(pm_spans_take(&again, PM_SPAN_LARGE, choices[_i].wanted, PM_SLICE));
+    ck_assert_uint_eq(again.start, starts[choices[_i].hole]);
+    pm_arena_check();
+}
+END_TEST
+
+/* Spans built and dropped again and again while another one lies among them. */
+START_TEST(a_cycle_stays_where_it_was)
+{
+    static struct pm_span all[MOST], middle;
+    for (size_t i = 0; i < MOST / 2; i++)
+        take(&all[i], 6);
+    take(&middle, 6);
+    for (size_t i = MOST / 2; i < MOST; i++)
+        take(&all[i], 6);
+    for (int round = 0; round < 3; round++) {
+        for (size_t i = 0; i < MOST; i++)
+            pm_spans_give(&all[i]);
+        for (size_t i = 0; i < MOST; i++)
+            take(&all[i], 6);
+        ck_assert_uint_eq(pm_arena_totals().dirty, 0);
+    }
+}
+END_TEST
+
 static void add(TCase *tests)
 {
     tcase_add_checked_fixture(tests, setup, NULL);
     tcase_add_loop_test(tests, a_long_block_takes_resident_pages_before_clean_ones, 0,
                         UNIT_COUNT_OF(places));
     tcase_add_test(tests, others_begin_where_the_run_does);
+    tcase_add_loop_test(tests, the_shortest_resident_run_is_taken, 0, UNIT_COUNT_OF(choices));
+    tcase_add_test(tests, a_cycle_stays_where_it_was);
 }
 
 int main(void)
 {
-    return unit_run("places", add);
+    return unit_run("choose", add);
 }

@@ -1,0 +1,15 @@
+/*
+ * choose.h - which free slices of an arena a span is to have: what is resident before what is not,
+ * and of that the shortest run, so that long ones stay whole.
+ */
+#ifndef PM_ARENA_CHOOSE_H
+#define PM_ARENA_CHOOSE_H
+
+#include "arena/arena.h"
+
+/* The first of `slices` free slices that begin at an address aligned to `align`, as is chosen;
+ * SIZE_MAX when there are none.  Under pm_arena_lock. */
+size_t pm_arena_choose_locked(struct pm_arena *arena, size_t slices, size_t align,
+                              enum pm_arena_choice choice);
+
+#endif /* PM_ARENA_CHOOSE_H */
