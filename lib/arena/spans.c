@@ -204,6 +204,19 @@ void pm_spans_give(struct pm_span *span)
     pm_purge_after_free();
 }
 
+void pm_spans_give_all(struct pm_span *const *spans, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        pm_hugepages_renew(spans[i]);
+    pm_purge_before_free();
+    pm_lock(&pm_arena_lock);
+    for (size_t i = 0; i < count; i++)
+        pm_arena_free_locked(spans[i]->arena, pm_arena_slice_of(spans[i]), spans[i]->slices,
+                             spans[i]->clean);
+    pm_unlock(&pm_arena_lock);
+    pm_purge_after_free();
+}
+
 bool pm_spans_extend(struct pm_span *span, size_t slices)
 {
     if (span->arena->dedicated)

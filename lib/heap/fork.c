@@ -14,6 +14,7 @@
 #include "heap/floating.h"
 #include "heap/registry.h"
 #include "heap/remote.h"
+#include "heap/spare.h"
 #include "heap/thread.h"
 #include "os/lock.h"
 #include "os/os.h"
@@ -150,6 +151,7 @@ static void return_heaps(void)
     for (struct pm_heap *heap = pm_registry_last_locked(); heap != NULL; heap = heap->next) {
         if (heap->in_use && heap != pm_tls_heap) {
             forget_batches(heap);
+            pm_spare_flush(heap);
             pm_heap_clear(heap);
             pm_registry_return(heap);
         }

@@ -24,6 +24,7 @@ enum {
     FULL_KEPT_REMOTE = 4,      /* when it is others who free into them, */
     FULL_KEPT_MOST = 1024,     /* and when it is the heap itself, in more than were kept */
     FULL_LOOKED = 32,          /* of these asked for a block before fresh memory is used */
+    POOL_SLICES = 4,           /* of a new pool, about */
     IDLE_STEP = 128 << 10,     /* bytes of pools made between two looks at the idle ones */
     IDLE_MAX = 256 << 10,      /* bytes of idle pools that stay, even if they are most of all */
     GROWTH_STEPS = 256,        /* of the peak, between two times idle ones go because it grows, */
@@ -255,15 +256,6 @@ static struct pm_pool *take_last_partial(struct pm_bin *bin)
     return pool;
 }
 
-void pm_heap_look(struct pm_heap *heap)
-{
-    uint64_t now = pm_os_clock_ms();
-    if (PM_LIKELY(now == heap->look_ms)) /* the clock goes in steps of milliseconds */
-        return;
-    pm_purge_tick(now);
-    pm_heap_tick(heap, now);
-}
-
 static void on_refill(struct pm_heap *heap)
 {
     heap->refills++;
@@ -350,7 +342,7 @@ static struct pm_pool *take_fresh(struct pm_heap *heap, struct pm_bin *bin, unsi
     if (pool != NULL)
         return pool;
     let_idle_go(heap);
-    pm_spare_flush(heap);
+    pm_spare_make_room(heap, POOL_SLICES);
     bool is_only = bin->current == &pm_pool_none && pm_list_is_empty(&bin->full);
     pool = pm_pool_create(class, is_only ? PM_POOL_SMALL : PM_POOL_REGULAR, heap);
     if (pool != NULL && is_only)
@@ -467,6 +459,7 @@ void pm_heap_gather(struct pm_heap *heap)
 {
     pm_remote_flush(heap);
     pm_spare_flush(heap);
+    heap->spare_missed = 0;
     age_all(heap, true);
     for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1) {
         struct pm_bin *bin = &heap->bin[class];

@@ -47,8 +47,8 @@ struct pm_batch {
     uint8_t most, room; /* blocks it may have, and how many more may join */
 };
 
-/* Places for large blocks that are kept: spare.h. */
-#define PM_SPARES ((size_t)2)
+/* Large blocks of up to so many slices are kept: spare.h. */
+#define PM_SPARE_LENGTHS ((size_t)16)
 
 /* Batches under way at one time; a block's slice says which is its. */
 #define PM_BATCH_SLOTS ((size_t)256)
@@ -60,7 +60,11 @@ struct pm_heap {
     bool has_batches;                        /* some may have begun since all were sent */
     struct pm_pool *sending; /* that gets a block without a batch just now, or NULL */
 
-    struct pm_large *spare[PM_SPARES]; /* NULL: a free place */
+    struct pm_large *spare[PM_SPARE_LENGTHS]; /* spare.c's lists, by slices; */
+    size_t spare_slices;                      /* on them, */
+    uint32_t spare_missed;                    /* and how many were sought in vain */
+    uint32_t larges_freed;                    /* so far; for what is done every so many of them */
+    struct pm_large *descriptor;              /* for the next large block, or NULL */
 
     uint32_t refills;    /* so far; for what is done every so many of them */
     uint32_t sends;      /* the same for remote frees that went to their pools */
@@ -165,6 +169,9 @@ void pm_heap_tidy(struct pm_heap *heap);
 /* Purging is done on the occasion of calls that are rare and may take some time; this looks at
  * the clock, and does what is due. */
 void pm_heap_look(struct pm_heap *heap);
+
+/* The thread has freed a large block: looks at the clock now and then. */
+void pm_heap_freed_large(struct pm_heap *heap);
 
 /* Some time has passed: does what the decay time asks for. */
 void pm_heap_tick(struct pm_heap *heap, uint64_t now);

@@ -30,6 +30,7 @@ enum {
     FLOATING_AT_ONCE = 64,
     FLOATING_SHARE = 32,
     CLAIMED_AT_ONCE = 256,
+    LOOK_LARGES = 4, /* frees of large blocks between two looks at the clock */
 };
 
 static bool has_rested(struct pm_pool *pool, uint32_t used)
@@ -229,4 +230,19 @@ void pm_heap_tick(struct pm_heap *heap, uint64_t now)
         heap->look_ms = now;
     else
         purge_due(heap, now, (uint64_t)decay, last);
+}
+
+void pm_heap_look(struct pm_heap *heap)
+{
+    uint64_t now = pm_os_clock_ms();
+    if (PM_LIKELY(now == heap->look_ms)) /* the clock goes in steps of milliseconds */
+        return;
+    pm_purge_tick(now);
+    pm_heap_tick(heap, now);
+}
+
+void pm_heap_freed_large(struct pm_heap *heap)
+{
+    if (++heap->larges_freed % LOOK_LARGES == 0)
+        pm_heap_look(heap);
 }

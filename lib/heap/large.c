@@ -37,9 +37,14 @@ static bool is_for_arena(size_t usable)
     return usable >= PM_MIB && pm_provider_am_inside();
 }
 
-static bool take(struct pm_large *large, size_t usable, size_t align, bool zero)
+/* The thread's own heap, if it has one. */
+static struct pm_heap *own_heap(void)
 {
-    struct pm_span *span = &large->span;
+    return pm_thread_has_heap(pm_tls_heap) ? pm_tls_heap : NULL;
+}
+
+static bool take(struct pm_span *span, size_t usable, size_t align, bool zero)
+{
     size_t slices = pm_spans_slices(usable);
     if (usable >= PM_DEDICATED_MIN || align > SHARED_ALIGN_MAX || is_for_arena(usable)) {
         if (pm_spans_take_dedicated(span, pm_align_up(usable, pm_os_page_size()), align, zero))
@@ -58,25 +63,46 @@ static void enter(struct pm_large *large)
     pm_ownermap_set(large->span.start, 1, &large->span);
 }
 
-/* One that this thread has freed; if none will do they go, as their memory may. */
-static struct pm_large *take_spare(size_t usable, size_t align)
+/* A heap keeps one descriptor at hand, as one block often goes before the next comes. */
+static struct pm_large *new_descriptor(void)
 {
-    if (!pm_thread_has_heap(pm_tls_heap))
-        return NULL;
-    struct pm_large *large =
-        align <= PM_SLICE ? pm_spare_take(pm_tls_heap, pm_spans_slices(usable)) : NULL;
+    struct pm_heap *heap = own_heap();
+    struct pm_large *large = heap != NULL ? heap->descriptor : NULL;
     if (large == NULL)
-        pm_spare_flush(pm_tls_heap);
+        return pm_meta_alloc(sizeof *large);
+    heap->descriptor = NULL;
     return large;
+}
+
+void pm_large_forget(struct pm_large *large)
+{
+    struct pm_heap *heap = own_heap();
+    if (heap != NULL && heap->descriptor == NULL)
+        heap->descriptor = large;
+    else
+        pm_meta_free(large, sizeof *large);
 }
 
 static struct pm_large *take_new(size_t usable, size_t align, bool zero)
 {
-    struct pm_large *large = pm_meta_alloc(sizeof *large);
-    if (large == NULL || take(large, usable, align, zero))
+    struct pm_large *large = new_descriptor();
+    if (large == NULL || take(&large->span, usable, align, zero))
         return large;
-    pm_meta_free(large, sizeof *large);
+    pm_large_forget(large);
     return NULL;
+}
+
+/* One that this thread has freed; if none will do they make room. */
+static struct pm_large *take_spare(size_t usable, size_t align)
+{
+    struct pm_heap *heap = own_heap();
+    if (heap == NULL)
+        return NULL;
+    size_t slices = pm_spans_slices(usable);
+    struct pm_large *large = align <= PM_SLICE ? pm_spare_take(heap, slices) : NULL;
+    if (large == NULL)
+        pm_spare_make_room(heap, slices);
+    return large;
 }
 
 void *pm_large_alloc(size_t size, size_t align, bool zero)
@@ -103,14 +129,10 @@ void pm_large_free(struct pm_large *large, void *address, const char *call)
     /* Only then is the descriptor ours to look at. */
     if (pm_ownermap_take((uintptr_t)address) != &large->span)
         pm_fatal_free(call, address);
-    if (!pm_spare_keep(large))
-        pm_large_give(large);
-}
-
-void pm_large_give(struct pm_large *large)
-{
+    if (pm_spare_keep(large))
+        return;
     pm_spans_give(&large->span);
-    pm_meta_free(large, sizeof *large);
+    pm_large_forget(large);
 }
 
 /* Moves the pages to a mapping of their own, which grows without ever copying. */

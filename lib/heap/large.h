@@ -11,7 +11,8 @@
 
 struct pm_large {
     struct pm_span span;
-    size_t usable; /* bytes the program may use; at most the span's */
+    size_t usable;         /* bytes the program may use; at most the span's */
+    struct pm_large *next; /* spare.c's */
 };
 
 PM_INLINE struct pm_large *pm_large_of_span(struct pm_span *span)
@@ -26,8 +27,8 @@ void *pm_large_alloc(size_t size, size_t align, bool zero);
  * thread free it as well. */
 void pm_large_free(struct pm_large *large, void *address, const char *call);
 
-/* Gives the slices of a block back that is in the owner map no more, and its descriptor. */
-void pm_large_give(struct pm_large *large);
+/* Frees the descriptor of a block whose slices have been given back. */
+void pm_large_forget(struct pm_large *large);
 
 /*
  * Resizes without copying: in place, or by moving pages, which may go wherever

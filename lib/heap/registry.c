@@ -9,7 +9,7 @@ struct pm_lock pm_registry_lock = PM_LOCK_INIT;
 
 /* Under the lock. */
 static struct pm_heap *last, *idle;
-static size_t in_use;
+static _Atomic size_t in_use; /* written under the lock, read without; relaxed */
 
 /* Those in use, in as many lists: with thousands of threads each that begins looks into one. */
 enum { PLACES = 256 };
@@ -78,7 +78,7 @@ struct pm_heap *pm_registry_obtain(const void *thread)
             heap->in_use = true;
             heap->thread = thread;
             put(place_of(thread), heap);
-            in_use++;
+            atomic_fetch_add_explicit(&in_use, 1, memory_order_relaxed);
         }
     }
     pm_unlock(&pm_registry_lock);
@@ -91,14 +91,11 @@ void pm_registry_return(struct pm_heap *heap)
     heap->in_use = false;
     take_out(place_of(heap->thread), heap);
     put(&idle, heap);
-    in_use--;
+    atomic_fetch_sub_explicit(&in_use, 1, memory_order_relaxed);
     pm_unlock(&pm_registry_lock);
 }
 
 size_t pm_registry_count(void)
 {
-    pm_lock(&pm_registry_lock);
-    size_t count = in_use;
-    pm_unlock(&pm_registry_lock);
-    return count;
+    return atomic_load_explicit(&in_use, memory_order_relaxed);
 }

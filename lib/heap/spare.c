@@ -1,33 +1,87 @@
 /*
- * spare.c - see spare.h.  Each place is written at once, as another thread may fork at any moment:
- * what the child finds in a place is a spare block.
+ * spare.c - see spare.h.  A list is changed by one store, as another thread may fork at any moment:
+ * what the child finds on it is spare, and what is on its way from or to a list is lost to it.
  */
 #include "heap/spare.h"
 
 #include "arena/arena.h"
+#include "arena/ownermap.h"
 #include "arena/purge.h"
+#include "arena/spans.h"
 #include "heap/background.h"
+#include "heap/registry.h"
 #include "heap/thread.h"
+#include "os/fatal.h"
 #include "os/tls.h"
 
-#define SPARE_SLICES ((size_t)8) /* in all */
-
-_Static_assert((PM_SPARES + 1) * (PM_POOL_SIZE_MAX / PM_SLICE + 1) > SPARE_SLICES,
-               "so many slices have a place");
+enum {
+    KEPT_MIN = 8,   /* slices that a heap may keep whatever the process uses, */
+    KEPT_SHARE = 4, /* what all heaps may keep of it, */
+    KEPT_MAX = 256, /* and one at most, where so many blocks were sought of late */
+    GIVEN = 16,     /* back at a time */
+    LONG = 8,       /* slices of a block that need not fit: one more is an eighth */
+};
 
 static bool may_keep(const struct pm_large *large)
 {
-    return large->span.slices <= SPARE_SLICES && !large->span.arena->dedicated &&
+    return large->span.slices <= PM_SPARE_LENGTHS && !large->span.arena->dedicated &&
            pm_purge_decay() != 0 && !pm_background_is_wanted();
 }
 
-/* With others it would be too much: the others go. */
-static void make_place(struct pm_heap *heap, size_t slices)
+/* A thread that sleeps keeps what it has: so only who asks for many such blocks has many, and all
+ * together no more than a share of what the process uses. */
+static bool has_room(const struct pm_heap *heap, size_t slices)
 {
-    for (size_t i = 0; i < PM_SPARES; i++)
-        slices += heap->spare[i] != NULL ? heap->spare[i]->span.slices : 0;
-    if (slices > SPARE_SLICES)
-        pm_spare_flush(heap);
+    size_t wanted = heap->spare_slices + slices, heaps = pm_registry_count();
+    if (wanted <= KEPT_MIN)
+        return true;
+    size_t share = pm_arena_used() / KEPT_SHARE >> PM_SLICE_SHIFT;
+    return wanted - KEPT_MIN <= heap->spare_missed && wanted <= KEPT_MAX &&
+           (wanted - KEPT_MIN) * heaps <= share;
+}
+
+static struct pm_large **list_of(struct pm_heap *heap, size_t slices)
+{
+    return &heap->spare[slices - 1];
+}
+
+static struct pm_large *pop(struct pm_heap *heap, struct pm_large **list)
+{
+    struct pm_large *large = *list;
+    if (large != NULL) {
+        *list = large->next;
+        heap->spare_slices -= large->span.slices;
+    }
+    return large;
+}
+
+/* Some at a time: each time takes a lock. */
+static void give_back(struct pm_heap *heap, struct pm_large **list)
+{
+    struct pm_span *spans[GIVEN];
+    while (*list != NULL) {
+        size_t count = 0;
+        while (*list != NULL && count < GIVEN)
+            spans[count++] = &pop(heap, list)->span;
+        pm_spans_give_all(spans, count);
+        for (size_t i = 0; i < count; i++)
+            pm_large_forget(pm_large_of_span(spans[i]));
+    }
+}
+
+static bool keep(struct pm_heap *heap, struct pm_large *large)
+{
+    size_t slices = large->span.slices;
+    struct pm_large **list = list_of(heap, slices);
+    if (!has_room(heap, slices)) {
+        give_back(heap, list); /* of this length there are enough */
+        if (!has_room(heap, slices))
+            return false;
+    }
+    large->next = *list;
+    *list = large;
+    heap->spare_slices += slices;
+    return true;
 }
 
 bool pm_spare_keep(struct pm_large *large)
@@ -35,37 +89,44 @@ bool pm_spare_keep(struct pm_large *large)
     if (!may_keep(large))
         return false;
     struct pm_heap *heap = pm_tls_heap == &pm_heap_none ? pm_thread_begin() : pm_tls_heap;
-    if (heap == NULL || heap == &pm_heap_ended)
-        return false;
-    make_place(heap, large->span.slices);
-    for (size_t i = 0; i < PM_SPARES; i++) {
-        if (heap->spare[i] == NULL) {
-            heap->spare[i] = large;
-            return true;
-        }
-    }
-    return false; /* a replaced provider, called meanwhile, has freed some */
+    return heap != NULL && heap != &pm_heap_ended && keep(heap, large);
 }
 
 struct pm_large *pm_spare_take(struct pm_heap *heap, size_t slices)
 {
-    for (size_t i = 0; i < PM_SPARES; i++) {
-        struct pm_large *large = heap->spare[i];
-        if (large != NULL && large->span.slices == slices) {
-            heap->spare[i] = NULL;
-            return large;
-        }
-    }
-    return NULL;
+    if (slices > PM_SPARE_LENGTHS)
+        return NULL;
+    struct pm_large *large = pop(heap, list_of(heap, slices));
+    if (large == NULL && slices >= LONG && slices < PM_SPARE_LENGTHS)
+        large = pop(heap, list_of(heap, slices + 1));
+    heap->spare_missed += large == NULL;
+    return large;
+}
+
+void pm_spare_make_room(struct pm_heap *heap, size_t slices)
+{
+    if (pm_arena_used() + (slices << PM_SLICE_SHIFT) > pm_arena_peak_used())
+        pm_spare_flush(heap);
 }
 
 void pm_spare_flush(struct pm_heap *heap)
 {
-    for (size_t i = 0; i < PM_SPARES; i++) {
-        struct pm_large *large = heap->spare[i];
-        if (large == NULL)
-            continue;
-        heap->spare[i] = NULL;
-        pm_large_give(large);
+    for (size_t slices = 1; heap->spare_slices != 0 && slices <= PM_SPARE_LENGTHS; slices++)
+        give_back(heap, list_of(heap, slices));
+}
+
+void pm_spare_check(const struct pm_heap *heap)
+{
+    size_t counted = 0;
+    for (size_t i = 0; i < PM_SPARE_LENGTHS; i++) {
+        for (struct pm_large *large = heap->spare[i]; large != NULL; large = large->next) {
+            counted += large->span.slices;
+            if (large->span.slices != i + 1)
+                pm_fatal_broken("a spare block is as long as its list says", large);
+            if (pm_ownermap_get((void *)large->span.start) == &large->span)
+                pm_fatal_broken("a spare block is in no owner map", large);
+        }
     }
+    if (counted != heap->spare_slices)
+        pm_fatal_broken("as many slices are spare as are counted", heap);
 }

@@ -1,9 +1,10 @@
 /*
  * spare.h - the large blocks that a heap has freed last and keeps for its next ones: so threads
- * that take and free buffers of 32 to 128 KiB all the time, as those of servers do, need no lock.
+ * that take and free buffers of 32 to 256 KiB all the time, as those of servers do, need no lock.
  *
- * They are little, and they go before the heap asks the arenas for anything, so a process does
- * not grow for their sake.  A spare block is in no owner map; its slices are taken.
+ * They are a small part of what is in use, and they go before the process would use more at one
+ * time than it ever did, so its peak is not theirs; all go each decay time.  A spare block is in no
+ * owner map; its slices are taken.
  */
 #ifndef PM_HEAP_SPARE_H
 #define PM_HEAP_SPARE_H
@@ -15,10 +16,21 @@
  * if it has none; false when the block is to be given back. */
 bool pm_spare_keep(struct pm_large *large);
 
-/* A spare block of just so many slices; NULL when there is none. */
+/* A spare block of so many slices, or a few more; NULL when there is none, and an arena is to be
+ * asked. */
 struct pm_large *pm_spare_take(struct pm_heap *heap, size_t slices);
+
+/* So many slices more are to be used: gives all back if that makes a record. */
+void pm_spare_make_room(struct pm_heap *heap, size_t slices);
 
 /* Gives all back. */
 void pm_spare_flush(struct pm_heap *heap);
+
+/*
+ * The invariants, asserted by the owner:
+ *   a spare block is as long as its list says, and in no owner map
+ *   as many slices are spare as are counted
+ */
+void pm_spare_check(const struct pm_heap *heap);
 
 #endif /* PM_HEAP_SPARE_H */

@@ -35,10 +35,13 @@ END_TEST
 /* What has aged inside pools goes back in a program that only uses large blocks by now, too. */
 START_TEST(frees_of_large_blocks_look_at_the_clock)
 {
-    void *small = pm_alloc(100), *large = pm_alloc(100000);
+    void *small = pm_alloc(100), *large[4]; /* one of so many does */
+    for (size_t i = 0; i < UNIT_COUNT_OF(large); i++)
+        large[i] = pm_alloc(100000);
     pm_tls_heap->look_ms = 1;
     pm_tls_heap->tick_ms = 0;
-    pm_free(large, "free");
+    for (size_t i = 0; i < UNIT_COUNT_OF(large); i++)
+        pm_free(large[i], "free");
     ck_assert_uint_gt(pm_tls_heap->look_ms, 1);
     ck_assert_uint_eq(pm_tls_heap->tick_ms, pm_tls_heap->look_ms);
     pm_free(small, "free");

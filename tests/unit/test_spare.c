@@ -11,8 +11,8 @@
 #include "heap/misuse.h"
 #include "heap/spare.h"
 
-/* Slices in all that may be kept, as in spare.c. */
-enum { KEPT = 8 };
+/* As in spare.c: slices that may be kept at any rate, and at most. */
+enum { KEPT_MIN = 8, KEPT_MAX = 256 };
 
 static void setup(void)
 {
@@ -23,9 +23,17 @@ static void setup(void)
 static size_t spares(void)
 {
     size_t count = 0;
-    for (size_t i = 0; i < PM_SPARES; i++)
-        count += pm_tls_heap->spare[i] != NULL;
+    for (size_t i = 0; i < PM_SPARE_LENGTHS; i++) {
+        for (struct pm_large *large = pm_tls_heap->spare[i]; large != NULL; large = large->next)
+            count++;
+    }
     return count;
+}
+
+/* From now on the process may use more without a record. */
+static void make_peak(size_t bytes)
+{
+    pm_free(unit_filled(bytes), "free");
 }
 
 START_TEST(a_block_serves_the_next_of_its_length)
@@ -46,8 +54,24 @@ START_TEST(a_block_serves_the_next_of_its_length)
 }
 END_TEST
 
-START_TEST(those_that_do_not_fit_go_first)
+START_TEST(a_long_block_may_be_a_little_longer)
 {
+    char *block = unit_filled(9 * PM_SLICE);
+    pm_tls_heap->spare_missed = 100;
+    make_peak(80 * PM_MIB);
+    unit_filled(64 * PM_MIB); /* they are to be a small part of it */
+    pm_free(block, "free");
+    ck_assert_ptr_ne(pm_alloc(7 * PM_SLICE), block);
+    ck_assert_ptr_eq(pm_alloc(8 * PM_SLICE), block);
+    pm_free(block, "free");
+    ck_assert_ptr_eq(pm_alloc(9 * PM_SLICE), block);
+    ck_assert(pm_check_heap());
+}
+END_TEST
+
+START_TEST(they_go_before_a_record)
+{
+    unit_filled(40000);
     char *block = unit_filled(40000);
     pm_free(block, "free");
     ck_assert_ptr_eq(pm_alloc(60000), block); /* its slices and one more */
@@ -55,7 +79,17 @@ START_TEST(those_that_do_not_fit_go_first)
 }
 END_TEST
 
-START_TEST(they_go_before_a_pool_is_made)
+START_TEST(and_stay_where_there_is_none)
+{
+    make_peak(PM_MIB);
+    char *block = unit_filled(40000);
+    pm_free(block, "free");
+    ck_assert_ptr_ne(pm_alloc(60000), block);
+    ck_assert_uint_eq(spares(), 1);
+}
+END_TEST
+
+START_TEST(they_go_before_a_pool_that_makes_one)
 {
     unit_filled(40000);
     pm_free(unit_filled(40000), "free");
@@ -67,25 +101,62 @@ START_TEST(they_go_before_a_pool_is_made)
 }
 END_TEST
 
-START_TEST(no_more_are_kept_than_a_few)
+enum { MANY = 200 };
+
+/* Of how many blocks that are freed the heap keeps what. */
+static size_t kept_of_many(void)
 {
-    char *blocks[10];
-    for (size_t i = 0; i < UNIT_COUNT_OF(blocks); i++)
+    static char *blocks[MANY];
+    for (size_t i = 0; i < MANY; i++)
         blocks[i] = unit_filled(40000 + i % 3 * PM_SLICE);
-    for (size_t i = 0; i < UNIT_COUNT_OF(blocks); i++) {
+    size_t most = 0;
+    for (size_t i = 0; i < MANY; i++) {
         pm_free(blocks[i], "free");
-        size_t slices = 0;
-        for (size_t j = 0; j < PM_SPARES; j++)
-            slices += pm_tls_heap->spare[j] != NULL ? pm_tls_heap->spare[j]->span.slices : 0;
-        ck_assert(slices > 0 && slices <= KEPT);
+        if (pm_tls_heap->spare_slices > most)
+            most = pm_tls_heap->spare_slices;
     }
     ck_assert(pm_check_heap());
+    return most;
+}
+
+START_TEST(few_are_kept_unless_many_were_sought)
+{
+    unit_filled(100 * PM_MIB);
+    pm_heap_gather(pm_tls_heap);
+    make_peak(40000);
+    pm_tls_heap->spare_missed = 0;
+    static char *blocks[MANY];
+    for (size_t i = 0; i < MANY; i++)
+        blocks[i] = unit_filled(40000);
+    pm_tls_heap->spare_missed = 0; /* they are all there is */
+    for (size_t i = 0; i < MANY; i++) {
+        pm_free(blocks[i], "free");
+        ck_assert_uint_le(pm_tls_heap->spare_slices, KEPT_MIN);
+    }
+    size_t kept = kept_of_many();
+    ck_assert_uint_gt(kept, KEPT_MIN);
+    ck_assert_uint_le(kept, KEPT_MAX);
+    pm_heap_gather(pm_tls_heap);
+    ck_assert_uint_eq(pm_tls_heap->spare_missed, 0);
+}
+END_TEST
+
+START_TEST(nor_more_than_a_share_of_all)
+{
+    char *blocks[40];
+    for (size_t i = 0; i < UNIT_COUNT_OF(blocks); i++)
+        blocks[i] = unit_filled(40000);
+    size_t share = pm_arena_used() / 4;
+    for (size_t i = 0; i < UNIT_COUNT_OF(blocks); i++) {
+        pm_free(blocks[i], "free");
+        ck_assert_uint_le(pm_tls_heap->spare_slices, KEPT_MIN + share / PM_SLICE);
+    }
 }
 END_TEST
 
 START_TEST(others_are_given_back_at_once)
 {
-    pm_free(unit_filled(KEPT * PM_SLICE + 1), "free");
+    pm_free(unit_filled((PM_SPARE_LENGTHS + 1) * PM_SLICE), "free");
     ck_assert_uint_eq(spares(), 0);
     pm_free(unit_filled(PM_DEDICATED_MIN), "free");
     ck_assert_uint_eq(spares(), 0);
@@ -135,9 +206,12 @@ static void add(TCase *tests)
 {
     tcase_add_checked_fixture(tests, setup, NULL);
     tcase_add_test(tests, a_block_serves_the_next_of_its_length);
-    tcase_add_test(tests, those_that_do_not_fit_go_first);
-    tcase_add_test(tests, they_go_before_a_pool_is_made);
-    tcase_add_test(tests, no_more_are_kept_than_a_few);
+    tcase_add_test(tests, a_long_block_may_be_a_little_longer);
+    tcase_add_test(tests, they_go_before_a_record);
+    tcase_add_test(tests, and_stay_where_there_is_none);
+    tcase_add_test(tests, they_go_before_a_pool_that_makes_one);
+    tcase_add_test(tests, few_are_kept_unless_many_were_sought);
+    tcase_add_test(tests, nor_more_than_a_share_of_all);
     tcase_add_test(tests, others_are_given_back_at_once);
     tcase_add_test(tests, they_go_with_all_that_is_idle);
     tcase_add_test(tests, they_go_with_their_thread);
