@@ -13,12 +13,15 @@ struct pm_lock pm_arena_lock = PM_LOCK_INIT;
 struct pm_arena *pm_arena_list;
 
 /* Bytes, written under pm_arena_lock. */
-static size_t total_mapped, total_taken, total_dirty, total_dedicated, peak_taken;
+static size_t total_mapped, total_taken, total_dedicated, peak_taken;
 static size_t total_arenas;
 
 /* Bytes of taken slices that are resident, as far as we know: in pools by the page, long spans and
  * dedicated arenas in full, touched or not.  Relaxed, as nothing hangs on it. */
 static _Atomic size_t total_used, peak_used;
+
+/* Written under the lock, read without. */
+static _Atomic size_t total_dirty;
 
 size_t pm_arena_pages(size_t slices)
 {
@@ -55,9 +58,14 @@ size_t pm_arena_used(void)
     return atomic_load_explicit(&total_used, memory_order_relaxed);
 }
 
-size_t pm_arena_dirty_locked(void)
+size_t pm_arena_dirty(void)
 {
-    return total_dirty;
+    return atomic_load_explicit(&total_dirty, memory_order_relaxed);
+}
+
+static void add_to_dirty(size_t bytes)
+{
+    atomic_store_explicit(&total_dirty, pm_arena_dirty() + bytes, memory_order_relaxed);
 }
 
 size_t pm_arena_dedicated_locked(void)
@@ -100,13 +108,13 @@ static size_t purgeable(const struct pm_arena *arena, size_t pages)
 static void count_dirty(struct pm_arena *arena, size_t pages)
 {
     arena->dirty_count += pages;
-    total_dirty += purgeable(arena, pages);
+    add_to_dirty(purgeable(arena, pages));
 }
 
 static void count_clean(struct pm_arena *arena, size_t pages)
 {
     arena->dirty_count -= pages;
-    total_dirty -= purgeable(arena, pages);
+    add_to_dirty(-purgeable(arena, pages));
 }
 
 /* A dedicated arena ends with a page, not with a slice. */
@@ -258,7 +266,8 @@ static bool is_for(const struct pm_arena *arena, enum pm_span_kind kind)
 
 static bool may_be(enum pm_arena_choice choice, size_t slices)
 {
-    return choice != PM_ARENA_RESIDENT_ONLY || total_dirty >= (slices << PM_SLICE_SHIFT) / 4 * 3;
+    return choice != PM_ARENA_RESIDENT_ONLY ||
+           pm_arena_dirty() >= (slices << PM_SLICE_SHIFT) / 4 * 3;
 }
 
 bool pm_arena_take_locked(struct pm_span *span, size_t slices, size_t align,
@@ -413,7 +422,7 @@ struct pm_arena_totals pm_arena_totals_locked(void)
         .arenas = total_arenas + pm_kept_count_locked(),
         .mapped = total_mapped + pm_kept_bytes(),
         .taken = total_taken,
-        .dirty = total_dirty + pm_kept_bytes(),
+        .dirty = pm_arena_dirty() + pm_kept_bytes(),
         .peak_taken = peak_taken,
     };
 }

@@ -95,7 +95,6 @@ enum pm_arena_choice {
  * free:    taken slices become free, and their pages dirty but for those in `clean`.
  * clean:   the pages of free slices are known to read as zero.
  * lose:    free slices have been unmapped, so many bytes in all.
- * dirty:   bytes of free pages that can be purged.
  * dedicated: bytes of dedicated arenas.
  * unlink_empty: takes the last arena without a span off the list when there are
  *          more than `keep` bytes of such; NULL otherwise.
@@ -108,7 +107,6 @@ bool pm_arena_extend_locked(struct pm_span *span, size_t slices);
 void pm_arena_free_locked(struct pm_arena *arena, size_t first, size_t slices, uint64_t clean);
 void pm_arena_clean_locked(struct pm_arena *arena, size_t first, size_t slices);
 void pm_arena_lose_locked(struct pm_arena *arena, size_t first, size_t slices, size_t bytes);
-size_t pm_arena_dirty_locked(void);
 size_t pm_arena_dedicated_locked(void);
 struct pm_arena *pm_arena_unlink_empty_locked(size_t keep);
 
@@ -187,6 +185,9 @@ void pm_arena_unuse(struct pm_span *span, uint64_t pages);
 /* The bytes that spans use now, and the most they have ever used at one time; no lock. */
 size_t pm_arena_used(void);
 size_t pm_arena_peak_used(void);
+
+/* The bytes of free pages that can be purged; no lock. */
+size_t pm_arena_dirty(void);
 
 /* Is `address` inside any arena?  For messages only: takes the lock and walks. */
 bool pm_arena_contains(const void *address);

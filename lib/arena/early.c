@@ -48,7 +48,7 @@ static size_t allowed(void)
 
 static size_t look_at_resident(void)
 {
-    size_t resident = pm_arena_used() + pm_arena_dirty_locked();
+    size_t resident = pm_arena_used() + pm_arena_dirty();
     if (most_resident < resident)
         most_resident = resident;
     return resident;
@@ -96,7 +96,7 @@ static bool may_wait(size_t dirty, size_t resident)
  */
 static size_t left_by_pools(void)
 {
-    size_t dirty = pm_arena_dirty_locked(), resident = look_at_resident();
+    size_t dirty = pm_arena_dirty(), resident = look_at_resident();
     if (PM_LIKELY(dirty <= allowed()) || may_wait(dirty, resident))
         return 0;
     size_t bytes = at_most(dirty, paid_for(PM_EARLY_POOLS));

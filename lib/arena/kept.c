@@ -26,7 +26,7 @@ static void count(size_t bytes)
  * most. */
 void pm_kept_record_locked(void)
 {
-    size_t now = pm_arena_used() + pm_arena_dirty_locked();
+    size_t now = pm_arena_used() + pm_arena_dirty();
     if (record >= now)
         return;
     size_t peak = pm_os_memory.peak();
@@ -47,7 +47,7 @@ static bool others_have_grown(void)
 
 static size_t limit(void)
 {
-    size_t used = pm_arena_used(), now = used + pm_arena_dirty_locked();
+    size_t used = pm_arena_used(), now = used + pm_arena_dirty();
     if (others_have_grown())
         return 0;
     size_t most = used > ALLOWED_MIN ? used : ALLOWED_MIN;

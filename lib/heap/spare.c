@@ -19,6 +19,7 @@ enum {
     KEPT_SHARE = 4, /* what all heaps may keep of it, */
     KEPT_MAX = 256, /* and one at most, where so many blocks were sought of late */
     GIVEN = 16,     /* back at a time */
+    ENOUGH = 4,     /* times what is wanted lies free elsewhere: a place will be found */
     LONG = 8,       /* slices of a block that need not fit: one more is an eighth */
 };
 
@@ -105,7 +106,10 @@ struct pm_large *pm_spare_take(struct pm_heap *heap, size_t slices)
 
 void pm_spare_make_room(struct pm_heap *heap, size_t slices)
 {
-    if (pm_arena_used() + (slices << PM_SLICE_SHIFT) > pm_arena_peak_used())
+    if (heap->spare_slices == 0)
+        return;
+    size_t bytes = slices << PM_SLICE_SHIFT;
+    if (pm_arena_dirty() < ENOUGH * bytes || pm_arena_used() + bytes > pm_arena_peak_used())
         pm_spare_flush(heap);
 }
 

@@ -20,7 +20,8 @@ bool pm_spare_keep(struct pm_large *large);
  * asked. */
 struct pm_large *pm_spare_take(struct pm_heap *heap, size_t slices);
 
-/* So many slices more are to be used: gives all back if that makes a record. */
+/* So many slices more are to be used: gives all back if that makes a record, or fresh memory would
+ * be taken for them. */
 void pm_spare_make_room(struct pm_heap *heap, size_t slices);
 
 /* Gives all back. */
