@@ -58,8 +58,8 @@ START_TEST(a_long_block_may_be_a_little_longer)
 {
     char *block = unit_filled(9 * PM_SLICE);
     pm_tls_heap->spare_missed = 100;
-    make_peak(80 * PM_MIB);
     unit_filled(64 * PM_MIB); /* they are to be a small part of it */
+    make_peak(20 * PM_MIB);
     pm_free(block, "free");
     ck_assert_ptr_ne(pm_alloc(7 * PM_SLICE), block);
     ck_assert_ptr_eq(pm_alloc(8 * PM_SLICE), block);
@@ -79,7 +79,17 @@ START_TEST(they_go_before_a_record)
 }
 END_TEST
 
-START_TEST(and_stay_where_there_is_none)
+START_TEST(and_before_fresh_memory)
+{
+    make_peak(PM_MIB);
+    pm_purge_all();
+    char *block = unit_filled(40000);
+    pm_free(block, "free");
+    ck_assert_ptr_eq(pm_alloc(60000), block);
+}
+END_TEST
+
+START_TEST(and_stay_where_there_is_neither)
 {
     make_peak(PM_MIB);
     char *block = unit_filled(40000);
@@ -208,7 +218,8 @@ static void add(TCase *tests)
     tcase_add_test(tests, a_block_serves_the_next_of_its_length);
     tcase_add_test(tests, a_long_block_may_be_a_little_longer);
     tcase_add_test(tests, they_go_before_a_record);
-    tcase_add_test(tests, and_stay_where_there_is_none);
+    tcase_add_test(tests, and_before_fresh_memory);
+    tcase_add_test(tests, and_stay_where_there_is_neither);
     tcase_add_test(tests, they_go_before_a_pool_that_makes_one);
     tcase_add_test(tests, few_are_kept_unless_many_were_sought);
     tcase_add_test(tests, nor_more_than_a_share_of_all);
