@@ -35,7 +35,7 @@ size_t pm_arena_slice_of_page(size_t page)
 
 static void count_used(size_t bytes)
 {
-    if (bytes == 0) /* mostly, where memory is reused */
+    if (bytes == 0)
         return;
     size_t used = pm_count_up(&total_used, bytes);
     if (used > pm_arena_peak_used())
@@ -87,6 +87,8 @@ static size_t bytes_in(uint64_t pages)
 /* All of a long span, or of an arena of its own, was counted when it was taken. */
 void pm_arena_use(struct pm_span *span, uint64_t pages)
 {
+    if ((span->clean & pages) == 0) /* mostly, where memory is reused */
+        return;
     size_t count = pm_arena_pages(span->slices);
     if (count <= PM_SPAN_PAGES && !span->arena->dedicated)
         count_used(bytes_in(span->clean & pages & existing(count)));
