@@ -104,22 +104,24 @@ static void *cut(size_t size)
     return piece;
 }
 
+/* The piece is zero already where none was used before. */
+static void *take_locked(size_t lines, bool *is_used)
+{
+    struct piece *used = lines <= LISTED_LINES ? unlist(lines) : NULL;
+    if (used == NULL && lines * PM_CACHE_LINE > chunk_left)
+        used = split(lines);
+    *is_used = used != NULL;
+    return used != NULL ? used : cut(lines * PM_CACHE_LINE);
+}
+
 void *pm_meta_alloc(size_t size)
 {
     size_t lines = pm_div_up(size, PM_CACHE_LINE);
-    struct piece *used = NULL;
-    void *fresh = NULL;
-
+    bool is_used;
     pm_lock(&pm_meta_lock);
-    if (lines <= LISTED_LINES)
-        used = unlist(lines);
-    if (used == NULL && lines * PM_CACHE_LINE > chunk_left)
-        used = split(lines);
-    if (used == NULL)
-        fresh = cut(lines * PM_CACHE_LINE);
+    void *piece = take_locked(lines, &is_used);
     pm_unlock(&pm_meta_lock);
-
-    return used != NULL ? memset(used, 0, lines * PM_CACHE_LINE) : fresh;
+    return is_used ? memset(piece, 0, lines * PM_CACHE_LINE) : piece;
 }
 
 void pm_meta_free(void *piece, size_t size)
@@ -131,5 +133,26 @@ void pm_meta_free(void *piece, size_t size)
     }
     pm_lock(&pm_meta_lock);
     list(piece, lines);
+    pm_unlock(&pm_meta_lock);
+}
+
+size_t pm_meta_alloc_lines(void **pieces, size_t count)
+{
+    bool is_used;
+    pm_lock(&pm_meta_lock);
+    for (size_t i = 0; i < count; i++) {
+        pieces[i] = take_locked(1, &is_used);
+        if (pieces[i] == NULL)
+            count = i;
+    }
+    pm_unlock(&pm_meta_lock);
+    return count;
+}
+
+void pm_meta_free_lines(void *const *pieces, size_t count)
+{
+    pm_lock(&pm_meta_lock);
+    for (size_t i = 0; i < count; i++)
+        list(pieces[i], 1);
     pm_unlock(&pm_meta_lock);
 }

@@ -19,6 +19,13 @@ void *pm_meta_alloc(size_t size);
 /* `size` as it was asked for. */
 void pm_meta_free(void *piece, size_t size);
 
+/* Up to `count` pieces of a cache line each, whatever is in them, under one lock; returns how many
+ * there are. */
+size_t pm_meta_alloc_lines(void **pieces, size_t count);
+
+/* Pieces of a cache line each. */
+void pm_meta_free_lines(void *const *pieces, size_t count);
+
 /* Bytes mapped for metadata so far, the owner map's included. */
 size_t pm_meta_mapped(void);
 

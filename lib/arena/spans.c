@@ -143,6 +143,21 @@ bool pm_spans_take_hole(struct pm_span *span, size_t slices, size_t align)
     return taken;
 }
 
+size_t pm_spans_take_alike(struct pm_span *const *spans, size_t count, size_t slices)
+{
+    size_t taken = 0;
+    pm_lock(&pm_arena_lock);
+    for (; taken < count; taken++) {
+        spans[taken]->kind = PM_SPAN_LARGE;
+        if (!pm_arena_take_locked(spans[taken], slices, PM_SLICE, PM_ARENA_FIRST))
+            break;
+    }
+    size_t excess = taken != 0 ? pm_early_excess_locked(PM_EARLY_GROWTH) : 0;
+    pm_unlock(&pm_arena_lock);
+    make_room(excess);
+    return taken;
+}
+
 /* One that a block has left does, unless zeros are wanted: only fresh pages are, untouched. */
 static struct pm_arena *dedicated_arena(size_t bytes, size_t align, bool zero, uint64_t *clean)
 {

@@ -28,6 +28,10 @@ bool pm_spans_take_resident_only(struct pm_span *span, size_t slices);
 /* As pm_spans_take(), for a large block of any length, but nothing is mapped for it. */
 bool pm_spans_take_hole(struct pm_span *span, size_t slices, size_t align);
 
+/* As pm_spans_take(), for large blocks of the same length, under one lock, as far as nothing is
+ * mapped for it; returns how many there are. */
+size_t pm_spans_take_alike(struct pm_span *const *spans, size_t count, size_t slices);
+
 /*
  * As pm_spans_take(), for a large block, in an arena of its own of just `bytes` (whole pages);
  * `align` may be less than the slice.  Where `zero` is wanted the arena is new, so its pages

@@ -12,6 +12,7 @@
 #include "arena/spans.h"
 #include "heap/background.h"
 #include "heap/floating.h"
+#include "heap/large.h"
 #include "heap/registry.h"
 #include "heap/remote.h"
 #include "heap/spare.h"
@@ -152,6 +153,7 @@ static void return_heaps(void)
         if (heap->in_use && heap != pm_tls_heap) {
             forget_batches(heap);
             pm_spare_flush(heap);
+            pm_large_lose(heap);
             pm_heap_clear(heap);
             pm_registry_return(heap);
         }

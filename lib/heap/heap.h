@@ -64,7 +64,8 @@ struct pm_heap {
     size_t spare_slices;                      /* on them, */
     uint32_t spare_missed;                    /* and how many were sought in vain */
     uint32_t larges_freed;                    /* so far; for what is done every so many of them */
-    struct pm_large *descriptor;              /* for the next large block, or NULL */
+    struct pm_large *descriptor;              /* for large blocks to come, a list, */
+    uint32_t descriptors;                     /* and how many are on it */
 
     uint32_t refills;    /* so far; for what is done every so many of them */
     uint32_t sends;      /* the same for remote frees that went to their pools */

@@ -30,6 +30,10 @@
  */
 #define REMAP_MIN (1 * PM_MIB)
 
+_Static_assert(sizeof(struct pm_large) <= PM_CACHE_LINE, "a descriptor is a line of metadata");
+
+enum { AT_A_TIME = 8 }; /* descriptors under one lock */
+
 /* What a replaced provider allocates here is probably the arena we have asked it for: if that
  * had neighbours, we would make an arena for them that is the system's. */
 static bool is_for_arena(size_t usable)
@@ -63,36 +67,76 @@ static void enter(struct pm_large *large)
     pm_ownermap_set(large->span.start, 1, &large->span);
 }
 
-/* A heap keeps one descriptor at hand, as one block often goes before the next comes. */
-static struct pm_large *new_descriptor(void)
+static void put_descriptor(struct pm_heap *heap, struct pm_large *large)
+{
+    large->next = heap->descriptor;
+    heap->descriptor = large;
+    heap->descriptors++;
+}
+
+static struct pm_large *take_descriptor(struct pm_heap *heap)
+{
+    struct pm_large *large = heap->descriptor;
+    if (large != NULL) {
+        heap->descriptor = large->next;
+        heap->descriptors--;
+    }
+    return large;
+}
+
+/* A heap has some descriptors at hand: with other threads about, each of which has its lock, as
+ * many as one lock brings. */
+struct pm_large *pm_large_new(void)
 {
     struct pm_heap *heap = own_heap();
-    struct pm_large *large = heap != NULL ? heap->descriptor : NULL;
-    if (large == NULL)
-        return pm_meta_alloc(sizeof *large);
-    heap->descriptor = NULL;
-    return large;
+    if (heap == NULL)
+        return pm_meta_alloc(sizeof(struct pm_large));
+    if (heap->descriptor == NULL) {
+        void *pieces[AT_A_TIME];
+        size_t count = pm_meta_alloc_lines(pieces, pm_alone() ? 1 : AT_A_TIME);
+        for (size_t i = 0; i < count; i++)
+            put_descriptor(heap, pieces[i]);
+    }
+    return take_descriptor(heap);
+}
+
+static void free_some(struct pm_heap *heap)
+{
+    void *pieces[AT_A_TIME];
+    size_t count = 0;
+    while (count < AT_A_TIME && heap->descriptor != NULL)
+        pieces[count++] = take_descriptor(heap);
+    pm_meta_free_lines(pieces, count);
 }
 
 void pm_large_forget(struct pm_large *large)
 {
     struct pm_heap *heap = own_heap();
-    if (heap != NULL && heap->descriptor == NULL)
-        heap->descriptor = large;
-    else
+    if (heap == NULL) {
         pm_meta_free(large, sizeof *large);
+        return;
+    }
+    if (heap->descriptors >= 2 * AT_A_TIME)
+        free_some(heap);
+    put_descriptor(heap, large);
+}
+
+void pm_large_lose(struct pm_heap *heap)
+{
+    heap->descriptor = NULL;
+    heap->descriptors = 0;
 }
 
 static struct pm_large *take_new(size_t usable, size_t align, bool zero)
 {
-    struct pm_large *large = new_descriptor();
+    struct pm_large *large = pm_large_new();
     if (large == NULL || take(&large->span, usable, align, zero))
         return large;
     pm_large_forget(large);
     return NULL;
 }
 
-/* One that this thread has freed; if none will do they make room. */
+/* One that this thread has freed, or asks for with some more; if none will do they make room. */
 static struct pm_large *take_spare(size_t usable, size_t align)
 {
     struct pm_heap *heap = own_heap();
@@ -100,9 +144,10 @@ static struct pm_large *take_spare(size_t usable, size_t align)
         return NULL;
     size_t slices = pm_spans_slices(usable);
     struct pm_large *large = align <= PM_SLICE ? pm_spare_take(heap, slices) : NULL;
-    if (large == NULL)
-        pm_spare_make_room(heap, slices);
-    return large;
+    if (large != NULL)
+        return large;
+    pm_spare_make_room(heap, slices);
+    return align <= PM_SLICE && pm_spare_fetch(heap, slices) ? pm_spare_take(heap, slices) : NULL;
 }
 
 void *pm_large_alloc(size_t size, size_t align, bool zero)
@@ -184,7 +229,7 @@ void *pm_large_resize(struct pm_large *large, size_t size, size_t align)
         return shrink(large, usable, align);
     size_t slices = pm_spans_slices(usable);
     bool shared = !large->span.arena->dedicated;
-    if (shared && (slices == large->span.slices || pm_spans_extend(&large->span, slices))) {
+    if (shared && (slices <= large->span.slices || pm_spans_extend(&large->span, slices))) {
         large->usable = usable;
         return (void *)large->span.start;
     }

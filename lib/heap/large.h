@@ -9,6 +9,8 @@
 #include "arena/span.h"
 #include "os/compiler.h"
 
+struct pm_heap;
+
 struct pm_large {
     struct pm_span span;
     size_t usable;         /* bytes the program may use; at most the span's */
@@ -27,8 +29,15 @@ void *pm_large_alloc(size_t size, size_t align, bool zero);
  * thread free it as well. */
 void pm_large_free(struct pm_large *large, void *address, const char *call);
 
+/* A descriptor to be filled in; NULL: no memory. */
+struct pm_large *pm_large_new(void);
+
 /* Frees the descriptor of a block whose slices have been given back. */
 void pm_large_forget(struct pm_large *large);
+
+/* For the child of a fork: the descriptors that the heap has at hand are lost, as its thread may
+ * have been changing their list. */
+void pm_large_lose(struct pm_heap *heap);
 
 /*
  * Resizes without copying: in place, or by moving pages, which may go wherever

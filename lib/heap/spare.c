@@ -11,16 +11,19 @@
 #include "heap/background.h"
 #include "heap/registry.h"
 #include "heap/thread.h"
+#include "os/alone.h"
 #include "os/fatal.h"
 #include "os/tls.h"
 
 enum {
-    KEPT_MIN = 8,   /* slices that a heap may keep whatever the process uses, */
-    KEPT_SHARE = 4, /* what all heaps may keep of it, */
-    KEPT_MAX = 256, /* and one at most, where so many blocks were sought of late */
-    GIVEN = 16,     /* back at a time */
-    ENOUGH = 4,     /* times what is wanted lies free elsewhere: a place will be found */
-    LONG = 8,       /* slices of a block that need not fit: one more is an eighth */
+    KEPT_MIN = 8,     /* slices that a heap may keep whatever the process uses, */
+    KEPT_SHARE = 4,   /* what all heaps may keep of it, */
+    KEPT_MAX = 256,   /* and one at most, where so many blocks were sought of late */
+    GIVEN = 16,       /* back at a time */
+    FETCHED = 4,      /* blocks under one lock, */
+    FETCH_AFTER = 32, /* where so many were sought in vain */
+    ENOUGH = 4,       /* times what is wanted lies free elsewhere: a place will be found */
+    LONG = 8,         /* slices of a block that need not fit: one more is an eighth */
 };
 
 static bool may_keep(const struct pm_large *large)
@@ -44,6 +47,14 @@ static bool has_room(const struct pm_heap *heap, size_t slices)
 static struct pm_large **list_of(struct pm_heap *heap, size_t slices)
 {
     return &heap->spare[slices - 1];
+}
+
+static void push(struct pm_heap *heap, struct pm_large *large)
+{
+    struct pm_large **list = list_of(heap, large->span.slices);
+    large->next = *list;
+    *list = large;
+    heap->spare_slices += large->span.slices;
 }
 
 static struct pm_large *pop(struct pm_heap *heap, struct pm_large **list)
@@ -79,9 +90,7 @@ static bool keep(struct pm_heap *heap, struct pm_large *large)
         if (!has_room(heap, slices))
             return false;
     }
-    large->next = *list;
-    *list = large;
-    heap->spare_slices += slices;
+    push(heap, large);
     return true;
 }
 
@@ -102,6 +111,29 @@ struct pm_large *pm_spare_take(struct pm_heap *heap, size_t slices)
         large = pop(heap, list_of(heap, slices + 1));
     heap->spare_missed += large == NULL;
     return large;
+}
+
+/* (In a process with one thread there is no lock to save.) */
+static bool may_fetch(const struct pm_heap *heap, size_t slices)
+{
+    return !pm_alone() && slices <= PM_SPARE_LENGTHS && heap->spare_missed >= FETCH_AFTER &&
+           has_room(heap, FETCHED * slices) && pm_purge_decay() != 0 && !pm_background_is_wanted();
+}
+
+bool pm_spare_fetch(struct pm_heap *heap, size_t slices)
+{
+    struct pm_span *spans[FETCHED];
+    if (!may_fetch(heap, slices))
+        return false;
+    size_t count = 0, taken;
+    for (struct pm_large *large; count < FETCHED && (large = pm_large_new()) != NULL; count++)
+        spans[count] = &large->span;
+    taken = pm_spans_take_alike(spans, count, slices);
+    for (size_t i = 0; i < taken; i++)
+        push(heap, pm_large_of_span(spans[i]));
+    for (size_t i = taken; i < count; i++)
+        pm_large_forget(pm_large_of_span(spans[i]));
+    return taken != 0;
 }
 
 void pm_spare_make_room(struct pm_heap *heap, size_t slices)

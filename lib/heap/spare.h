@@ -20,6 +20,12 @@ bool pm_spare_keep(struct pm_large *large);
  * asked. */
 struct pm_large *pm_spare_take(struct pm_heap *heap, size_t slices);
 
+/*
+ * Of a length that is sought in vain time and again, takes some blocks from the arenas at once, as
+ * when others free what this thread takes; false: none were had, or it would be too early.
+ */
+bool pm_spare_fetch(struct pm_heap *heap, size_t slices);
+
 /* So many slices more are to be used: gives all back if that makes a record, or fresh memory would
  * be taken for them. */
 void pm_spare_make_room(struct pm_heap *heap, size_t slices);

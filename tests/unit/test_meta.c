@@ -131,10 +131,45 @@ START_TEST(threads_share_it)
 }
 END_TEST
 
+START_TEST(lines_come_and_go_together)
+{
+    enum { LINES = 8 };
+    void *pieces[LINES], *again[LINES];
+    ck_assert_uint_eq(pm_meta_alloc_lines(pieces, LINES), LINES);
+    for (size_t i = 0; i < LINES; i++) {
+        ck_assert_uint_eq((uintptr_t)pieces[i] % PM_CACHE_LINE, 0);
+        unit_fill(pieces[i], PM_CACHE_LINE, (unsigned)i);
+    }
+    for (size_t i = 0; i < LINES; i++)
+        ck_assert(unit_intact(pieces[i], PM_CACHE_LINE, (unsigned)i));
+    pm_meta_free_lines(pieces, LINES);
+    ck_assert_uint_eq(pm_meta_alloc_lines(again, LINES), LINES);
+    for (size_t i = 0; i < LINES; i++)
+        ck_assert_ptr_eq(again[i], pieces[LINES - 1 - i]); /* the last freed first */
+}
+END_TEST
+
+START_TEST(as_many_lines_as_there_is_memory_for)
+{
+    void *pieces[8];
+    unit_os_install();
+    unit_os_fail(UNIT_BIT(UNIT_MAP), 1, true);
+    size_t count, all = 0;
+    while ((count = pm_meta_alloc_lines(pieces, UNIT_COUNT_OF(pieces))) == UNIT_COUNT_OF(pieces))
+        all += count;
+    ck_assert_uint_eq(pm_meta_alloc_lines(pieces, 1), 0);
+    unit_os_heal();
+    ck_assert_uint_eq(pm_meta_alloc_lines(pieces, 1), 1);
+    ck_assert_uint_lt(all + count, (size_t)256 * 1024 / PM_CACHE_LINE + 1);
+}
+END_TEST
+
 static void add(TCase *tests)
 {
     tcase_add_test(tests, pieces_are_zeroed_and_apart);
     tcase_add_test(tests, a_freed_piece_serves_its_size_again);
+    tcase_add_test(tests, lines_come_and_go_together);
+    tcase_add_test(tests, as_many_lines_as_there_is_memory_for);
     tcase_add_test(tests, no_piece_is_lost);
     tcase_add_test(tests, the_rest_of_a_chunk_is_used);
     tcase_add_test(tests, a_large_piece_keeps_the_chunk);

@@ -10,6 +10,7 @@
 #include "arena/purge.h"
 #include "heap/misuse.h"
 #include "heap/spare.h"
+#include "os/alone.h"
 
 /* As in spare.c: slices that may be kept at any rate, and at most. */
 enum { KEPT_MIN = 8, KEPT_MAX = 256 };
@@ -62,7 +63,8 @@ START_TEST(a_long_block_may_be_a_little_longer)
     make_peak(20 * PM_MIB);
     pm_free(block, "free");
     ck_assert_ptr_ne(pm_alloc(7 * PM_SLICE), block);
-    ck_assert_ptr_eq(pm_alloc(8 * PM_SLICE), block);
+    ck_assert_ptr_eq(pm_alloc(7 * PM_SLICE + 1), block);
+    ck_assert_ptr_eq(pm_realloc(block, 8 * PM_SLICE, "realloc"), block); /* in place: it is there */
     pm_free(block, "free");
     ck_assert_ptr_eq(pm_alloc(9 * PM_SLICE), block);
     ck_assert(pm_check_heap());
@@ -164,6 +166,49 @@ START_TEST(nor_more_than_a_share_of_all)
 }
 END_TEST
 
+static void *idle(void *unused)
+{
+    return unused;
+}
+
+/* From now on the process is not alone: locks cost something. */
+static void have_company(void)
+{
+    unit_in_thread(idle, NULL);
+    ck_assert(!pm_alone());
+}
+
+START_TEST(what_others_free_comes_several_at_a_time)
+{
+    unit_filled(16 * PM_MIB); /* they are to be a small part of it */
+    make_peak(8 * PM_MIB);
+    have_company();
+    static char *blocks[64];
+    size_t most = 0;
+    for (size_t i = 0; i < UNIT_COUNT_OF(blocks); i++) {
+        blocks[i] = unit_filled(40000);
+        if (spares() > most)
+            most = spares();
+        ck_assert(pm_check_heap());
+    }
+    ck_assert_uint_eq(most, 3);
+    for (size_t i = 0; i < UNIT_COUNT_OF(blocks); i++)
+        ck_assert(unit_intact(blocks[i], 40000, 1));
+}
+END_TEST
+
+START_TEST(but_each_alone_where_few_are_sought)
+{
+    unit_filled(16 * PM_MIB);
+    make_peak(8 * PM_MIB);
+    have_company();
+    for (size_t i = 0; i < 10; i++) {
+        unit_filled(40000);
+        ck_assert_uint_eq(spares(), 0);
+    }
+}
+END_TEST
+
 START_TEST(others_are_given_back_at_once)
 {
     pm_free(unit_filled((PM_SPARE_LENGTHS + 1) * PM_SLICE), "free");
@@ -223,6 +268,8 @@ static void add(TCase *tests)
     tcase_add_test(tests, they_go_before_a_pool_that_makes_one);
     tcase_add_test(tests, few_are_kept_unless_many_were_sought);
     tcase_add_test(tests, nor_more_than_a_share_of_all);
+    tcase_add_test(tests, what_others_free_comes_several_at_a_time);
+    tcase_add_test(tests, but_each_alone_where_few_are_sought);
     tcase_add_test(tests, others_are_given_back_at_once);
     tcase_add_test(tests, they_go_with_all_that_is_idle);
     tcase_add_test(tests, they_go_with_their_thread);
