@@ -21,7 +21,8 @@ static size_t find_run(struct pm_arena *arena, size_t slices, size_t align)
 {
     size_t align_slices = align >> PM_SLICE_SHIFT, base_slice = arena->base >> PM_SLICE_SHIFT;
     size_t length, at = pm_bitmap_gap(arena->taken, arena->search_from, arena->slices, &length);
-    size_t best = SIZE_MAX, best_rank = SIZE_MAX, clean_rank = arena->slices;
+    size_t best = SIZE_MAX, best_rank = SIZE_MAX;
+    size_t clean_rank = arena->dirty_count != 0 ? arena->slices : 0;
     arena->search_from = at;
     while (at + slices <= arena->slices && best_rank > slices) {
         size_t aligned = pm_align_up(base_slice + at, align_slices) - base_slice;

@@ -1,6 +1,7 @@
 /*
- * choose.h - which free slices of an arena a span is to have: what is resident before what is not,
- * and of that the shortest run, so that long ones stay whole.
+ * choose.h - which free slices of an arena a span is to have: those of a run that is resident where
+ * they begin, before others, and of such the shortest, so that long ones stay whole.  A single
+ * slice is the lowest.
  */
 #ifndef PM_ARENA_CHOOSE_H
 #define PM_ARENA_CHOOSE_H

@@ -193,9 +193,9 @@ static void free_large(struct pm_span *span, void *address, size_t size, const c
 {
     if (PM_UNLIKELY(size > pm_large_of_span(span)->usable))
         refuse_size(address, size, call);
-    pm_large_free(pm_large_of_span(span), address, call);
+    bool kept = pm_large_free(pm_large_of_span(span), address, call);
     if (pm_thread_has_heap(pm_tls_heap)) /* for a program that mostly uses such blocks */
-        pm_heap_freed_large(pm_tls_heap);
+        pm_heap_freed_large(pm_tls_heap, kept);
 }
 
 /* No pool lies there. */

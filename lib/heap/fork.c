@@ -152,7 +152,7 @@ static void return_heaps(void)
     for (struct pm_heap *heap = pm_registry_last_locked(); heap != NULL; heap = heap->next) {
         if (heap->in_use && heap != pm_tls_heap) {
             forget_batches(heap);
-            pm_spare_flush(heap);
+            pm_spare_inherit(heap);
             pm_large_lose(heap);
             pm_heap_clear(heap);
             pm_registry_return(heap);

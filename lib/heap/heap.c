@@ -22,8 +22,7 @@ enum {
     PARTIAL_LOOKED = 8,        /* partial pools asked for a block before fresh memory is used */
     FULL_KEPT = 16,            /* full pools of a class that stay with the heap, */
     FULL_KEPT_REMOTE = 4,      /* when it is others who free into them, */
-    FULL_KEPT_MOST = 1024,     /* and when it is the heap itself, in more than were kept */
-    FULL_LOOKED = 32,          /* of these asked for a block before fresh memory is used */
+    FULL_KEPT_BYTES = 2 << 20, /* and when it is the heap itself, into more than were kept */
     POOL_SLICES = 4,           /* of a new pool, about */
     IDLE_STEP = 128 << 10,     /* bytes of pools made between two looks at the idle ones */
     IDLE_MAX = 256 << 10,      /* bytes of idle pools that stay, even if they are most of all */
@@ -146,13 +145,19 @@ PM_INLINE void adopt(struct pm_heap *heap, struct pm_bin *bin, struct pm_pool *p
     pm_list_append(&bin->partial, pool);
 }
 
+/* Too few are kept.  (More than FULL_KEPT_BYTES would be much for a thread that sleeps.) */
+static void keep_more(struct pm_bin *bin, const struct pm_pool *pool)
+{
+    if (bin->full_kept < FULL_KEPT)
+        bin->full_kept = bin->full_kept * 2 < FULL_KEPT ? bin->full_kept * 2 : FULL_KEPT;
+    else if (bin->full_kept * pm_span_bytes(&pool->span) < FULL_KEPT_BYTES)
+        bin->full_kept++;
+}
+
 void pm_heap_take_back(struct pm_heap *heap, struct pm_pool *pool)
 {
     struct pm_bin *bin = &heap->bin[pool->class];
-    if (bin->full_kept < FULL_KEPT)
-        bin->full_kept *= 2;
-    else if (bin->full_kept < FULL_KEPT_MOST)
-        bin->full_kept++;
+    keep_more(bin, pool);
     adopt(heap, bin, pool);
 }
 
@@ -184,13 +189,12 @@ static void full_to_floating(struct pm_heap *heap, struct pm_bin *bin, struct pm
 /*
  * Full pools are kept for a next free of the heap's own, which then is fast.  Where it is others
  * who free into them, they had better float: then every thread of the class may take what comes
- * back, and less memory circulates.  Too few are kept when the heap itself frees into one that
- * floats: pm_heap_take_back().
+ * back, and less memory circulates.
  */
 static void keep_fewer(struct pm_bin *bin)
 {
-    if (bin->full_kept > FULL_KEPT_REMOTE)
-        bin->full_kept /= 2;
+    uint16_t half = bin->full_kept / 2;
+    bin->full_kept = half > FULL_KEPT_REMOTE ? half : FULL_KEPT_REMOTE;
 }
 
 static void let_surplus_float(struct pm_heap *heap, struct pm_bin *bin)
@@ -233,12 +237,12 @@ PM_INLINE struct pm_pool *take_partial(struct pm_bin *bin)
     return NULL;
 }
 
-/* A full pool into which other threads have freed, of those that have been full for longest. */
+/* A full pool into which other threads have freed. */
 static struct pm_pool *take_full(struct pm_bin *bin)
 {
     struct pm_pool *pool = pm_remote_is_seen() ? pm_list_first(&bin->full) : NULL;
-    for (int looked = 0; pool != NULL && !pm_pool_has_remote(pool); looked++)
-        pool = looked < FULL_LOOKED ? pm_list_next(&bin->full, pool) : NULL;
+    while (pool != NULL && !pm_pool_has_remote(pool))
+        pool = pm_list_next(&bin->full, pool);
     if (pool != NULL) {
         unlist_full(bin, pool, 0);
         pm_pool_collect(pool);
@@ -459,7 +463,6 @@ void pm_heap_gather(struct pm_heap *heap)
 {
     pm_remote_flush(heap);
     pm_spare_flush(heap);
-    heap->spare_missed = 0;
     age_all(heap, true);
     for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1) {
         struct pm_bin *bin = &heap->bin[class];

@@ -63,7 +63,7 @@ struct pm_heap {
     struct pm_large *spare[PM_SPARE_LENGTHS]; /* spare.c's lists, by slices; */
     size_t spare_slices;                      /* on them, */
     uint32_t spare_missed;                    /* and how many were sought in vain */
-    uint32_t larges_freed;                    /* so far; for what is done every so many of them */
+    uint32_t larges_kept;                     /* so far; for what is done every so many of them */
     struct pm_large *descriptor;              /* for large blocks to come, a list, */
     uint32_t descriptors;                     /* and how many are on it */
 
@@ -171,8 +171,9 @@ void pm_heap_tidy(struct pm_heap *heap);
  * the clock, and does what is due. */
 void pm_heap_look(struct pm_heap *heap);
 
-/* The thread has freed a large block: looks at the clock now and then. */
-void pm_heap_freed_large(struct pm_heap *heap);
+/* The thread has freed a large block, which it keeps or not: looks at the clock, now and then when
+ * that was short. */
+void pm_heap_freed_large(struct pm_heap *heap, bool kept);
 
 /* Some time has passed: does what the decay time asks for. */
 void pm_heap_tick(struct pm_heap *heap, uint64_t now);

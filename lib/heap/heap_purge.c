@@ -30,7 +30,7 @@ enum {
     FLOATING_AT_ONCE = 64,
     FLOATING_SHARE = 32,
     CLAIMED_AT_ONCE = 256,
-    LOOK_LARGES = 4, /* frees of large blocks between two looks at the clock */
+    LOOK_LARGES = 4, /* large blocks kept between two looks at the clock */
 };
 
 static bool has_rested(struct pm_pool *pool, uint32_t used)
@@ -241,8 +241,8 @@ void pm_heap_look(struct pm_heap *heap)
     pm_heap_tick(heap, now);
 }
 
-void pm_heap_freed_large(struct pm_heap *heap)
+void pm_heap_freed_large(struct pm_heap *heap, bool kept)
 {
-    if (++heap->larges_freed % LOOK_LARGES == 0)
+    if (!kept || ++heap->larges_kept % LOOK_LARGES == 0)
         pm_heap_look(heap);
 }

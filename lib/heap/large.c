@@ -169,15 +169,16 @@ void *pm_large_alloc(size_t size, size_t align, bool zero)
     return block;
 }
 
-void pm_large_free(struct pm_large *large, void *address, const char *call)
+bool pm_large_free(struct pm_large *large, void *address, const char *call)
 {
     /* Only then is the descriptor ours to look at. */
     if (pm_ownermap_take((uintptr_t)address) != &large->span)
         pm_fatal_free(call, address);
     if (pm_spare_keep(large))
-        return;
+        return true;
     pm_spans_give(&large->span);
     pm_large_forget(large);
+    return false;
 }
 
 /* Moves the pages to a mapping of their own, which grows without ever copying. */

@@ -19,7 +19,7 @@ enum {
     KEPT_MIN = 8,     /* slices that a heap may keep whatever the process uses, */
     KEPT_SHARE = 4,   /* what all heaps may keep of it, */
     KEPT_MAX = 256,   /* and one at most, where so many blocks were sought of late */
-    GIVEN = 16,       /* back at a time */
+    GIVEN = 8,        /* back at a time */
     FETCHED = 4,      /* blocks under one lock, */
     FETCH_AFTER = 32, /* where so many were sought in vain */
     ENOUGH = 4,       /* times what is wanted lies free elsewhere: a place will be found */
@@ -53,6 +53,7 @@ static void push(struct pm_heap *heap, struct pm_large *large)
 {
     struct pm_large **list = list_of(heap, large->span.slices);
     large->next = *list;
+    atomic_thread_fence(memory_order_release); /* the child of a fork that finds it goes on */
     *list = large;
     heap->spare_slices += large->span.slices;
 }
@@ -136,19 +137,33 @@ bool pm_spare_fetch(struct pm_heap *heap, size_t slices)
     return taken != 0;
 }
 
+static void flush(struct pm_heap *heap)
+{
+    for (size_t slices = 1; heap->spare_slices != 0 && slices <= PM_SPARE_LENGTHS; slices++)
+        give_back(heap, list_of(heap, slices));
+}
+
 void pm_spare_make_room(struct pm_heap *heap, size_t slices)
 {
     if (heap->spare_slices == 0)
         return;
     size_t bytes = slices << PM_SLICE_SHIFT;
     if (pm_arena_dirty() < ENOUGH * bytes || pm_arena_used() + bytes > pm_arena_peak_used())
-        pm_spare_flush(heap);
+        flush(heap);
 }
 
 void pm_spare_flush(struct pm_heap *heap)
 {
-    for (size_t slices = 1; heap->spare_slices != 0 && slices <= PM_SPARE_LENGTHS; slices++)
+    flush(heap);
+    heap->spare_missed = 0;
+}
+
+void pm_spare_inherit(struct pm_heap *heap)
+{
+    for (size_t slices = 1; slices <= PM_SPARE_LENGTHS; slices++)
         give_back(heap, list_of(heap, slices));
+    heap->spare_slices = 0;
+    heap->spare_missed = 0;
 }
 
 void pm_spare_check(const struct pm_heap *heap)

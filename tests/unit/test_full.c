@@ -195,6 +195,29 @@ START_TEST(a_cache_keeps_as_many_as_it_frees_into)
 }
 END_TEST
 
+START_TEST(but_no_more_than_a_sleeping_thread_may_keep)
+{
+    enum { KEPT_BYTES = 2 * 1024 * 1024 };
+    size_t pool_bytes = pm_span_bytes(&fill_one()->span);
+    for (size_t i = 0; i < KEPT_BYTES / pool_bytes + 10; i++)
+        take_one_back();
+    ck_assert_uint_eq(bin()->full_kept, KEPT_BYTES / pool_bytes);
+    pm_heap_check(&heap);
+}
+END_TEST
+
+START_TEST(as_few_as_ever_where_others_free)
+{
+    for (int i = 0; i < 5; i++)
+        take_one_back();
+    for (int i = 0; i < FULL_KEPT; i++)
+        fill_one();
+    for (int i = 0; i < 6; i++)
+        have_one_back();
+    ck_assert_uint_eq(bin()->full_kept, FULL_KEPT_REMOTE);
+}
+END_TEST
+
 START_TEST(and_fewer_again_when_it_rests)
 {
     for (int i = 0; i < 20; i++)
@@ -220,6 +243,8 @@ static void add(TCase *tests)
     tcase_add_test(tests, fewer_are_kept_where_others_free);
     tcase_add_test(tests, and_more_where_the_heap_frees_into_those_that_float);
     tcase_add_test(tests, a_cache_keeps_as_many_as_it_frees_into);
+    tcase_add_test(tests, but_no_more_than_a_sleeping_thread_may_keep);
+    tcase_add_test(tests, as_few_as_ever_where_others_free);
     tcase_add_test(tests, and_fewer_again_when_it_rests);
 }
 
