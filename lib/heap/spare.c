@@ -53,7 +53,8 @@ static void push(struct pm_heap *heap, struct pm_large *large)
 {
     struct pm_large **list = list_of(heap, large->span.slices);
     large->next = *list;
-    atomic_thread_fence(memory_order_release); /* the child of a fork that finds it goes on */
+    /* release pairs with the forking thread's look at all memory: the list goes on behind it */
+    atomic_thread_fence(memory_order_release);
     *list = large;
     heap->spare_slices += large->span.slices;
 }

@@ -274,44 +274,6 @@ START_TEST(a_block_without_a_batch_arrives)
 }
 END_TEST
 
-enum { SPARES = 2, LENGTH = 3 };
-
-/* Has spare blocks, and is just about to count them. */
-static void *keep_spares(void *unused)
-{
-    void *blocks[SPARES];
-    for (size_t i = 0; i < SPARES; i++)
-        blocks[i] = pm_alloc(LENGTH * PM_SLICE);
-    for (size_t i = 0; i < SPARES; i++)
-        pm_free(blocks[i], "free");
-    UNIT_CHECK(pm_tls_heap->spare_slices == SPARES * LENGTH);
-    pm_tls_heap->spare_slices = 0;
-    return hold(unused);
-}
-
-static void check_no_spares(void)
-{
-    for (struct pm_heap *heap = pm_registry_last_locked(); heap != NULL; heap = heap->next) {
-        UNIT_CHECK(heap->spare_slices == 0 && heap->spare[LENGTH - 1] == NULL);
-        UNIT_CHECK(heap->descriptor == NULL);
-    }
-}
-
-START_TEST(spare_blocks_of_others_go_back)
-{
-    start_holder(keep_spares);
-    size_t taken = pm_arena_totals().taken;
-    pid_t child = fork();
-    if (child == 0) {
-        UNIT_CHECK(pm_arena_totals().taken == taken - SPARES * LENGTH * PM_SLICE);
-        check_no_spares();
-        UNIT_CHECK(pm_check_heap());
-        _exit(EXIT_SUCCESS);
-    }
-    wait_for(child);
-}
-END_TEST
-
 /* Where the lock is, a signal may have come: its handler forks. */
 START_TEST(a_signal_handler_may_fork)
 {
@@ -505,7 +467,6 @@ static void add(TCase *tests)
     tcase_add_test(tests, what_other_threads_held_can_be_freed);
     tcase_add_test(tests, also_in_a_child_without_a_heap);
     tcase_add_loop_test(tests, what_was_on_its_way_to_this_thread_arrives, 0, 2);
-    tcase_add_test(tests, spare_blocks_of_others_go_back);
     tcase_add_test(tests, a_signal_handler_may_fork);
     tcase_add_test(tests, a_block_without_a_batch_arrives);
     tcase_add_test(tests, what_was_on_its_way_to_a_floating_pool_arrives);

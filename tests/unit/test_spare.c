@@ -258,6 +258,47 @@ START_TEST(they_go_with_all_that_is_idle)
 }
 END_TEST
 
+enum { SPARES = 2, LENGTH = 3 };
+
+static atomic_bool ready;
+
+/* Has spare blocks, and is just about to count them. */
+static void *keep_spares(void *unused)
+{
+    void *blocks[SPARES];
+    for (size_t i = 0; i < SPARES; i++)
+        blocks[i] = pm_alloc(LENGTH * PM_SLICE);
+    for (size_t i = 0; i < SPARES; i++)
+        pm_free(blocks[i], "free");
+    UNIT_CHECK(pm_tls_heap->spare_slices == SPARES * LENGTH);
+    pm_tls_heap->spare_slices = 0;
+    atomic_store(&ready, true);
+    for (;;)
+        pause();
+    return unused;
+}
+
+static void check_that_they_went(void *taken)
+{
+    UNIT_CHECK(pm_arena_totals().taken == *(size_t *)taken - SPARES * LENGTH * PM_SLICE);
+    for (struct pm_heap *heap = pm_registry_last_locked(); heap != NULL; heap = heap->next) {
+        UNIT_CHECK(heap->spare_slices == 0 && heap->spare[LENGTH - 1] == NULL);
+        UNIT_CHECK(heap == pm_tls_heap || heap->descriptor == NULL);
+    }
+    UNIT_CHECK(pm_check_heap());
+}
+
+START_TEST(those_of_others_go_in_the_child_of_a_fork)
+{
+    pthread_t thread;
+    ck_assert_int_eq(pthread_create(&thread, NULL, keep_spares, NULL), 0);
+    while (!atomic_load(&ready))
+        unit_sleep_ms(1);
+    size_t taken = pm_arena_totals().taken;
+    unit_child_passes(check_that_they_went, &taken);
+}
+END_TEST
+
 static void *free_it(void *block)
 {
     pm_free(block, "free"); /* gets a heap by that */
@@ -297,6 +338,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, but_each_alone_where_few_are_sought);
     tcase_add_test(tests, others_are_given_back_at_once);
     tcase_add_test(tests, they_go_with_all_that_is_idle);
+    tcase_add_test(tests, those_of_others_go_in_the_child_of_a_fork);
     tcase_add_test(tests, they_go_with_their_thread);
     tcase_add_test_raise_signal(tests, a_second_free_is_told, SIGABRT);
 }
