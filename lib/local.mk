@@ -28,7 +28,7 @@ pm_core_sources = \
 	lib/heap/floating.h lib/heap/floating.c \
 	lib/heap/background.h lib/heap/background.c \
 	lib/heap/remote.h lib/heap/remote.c \
-	lib/heap/large.h lib/heap/large.c lib/heap/spare.h lib/heap/spare.c \
+	lib/heap/idle.h lib/heap/idle.c lib/heap/large.h lib/heap/large.c lib/heap/spare.h lib/heap/spare.c \
 	lib/heap/registry.h lib/heap/registry.c \
 	lib/heap/thread.h lib/heap/thread.c \
 	lib/heap/fork.h lib/heap/fork.c \

@@ -29,6 +29,7 @@ unit_tests = \
 	tests/unit/test_heap_check \
 	tests/unit/test_heap_purge \
 	tests/unit/test_hugepages \
+	tests/unit/test_idle \
 	tests/unit/test_kept \
 	tests/unit/test_large \
 	tests/unit/test_limit \
@@ -114,6 +115,8 @@ tests_unit_test_heap_check_CFLAGS = $(unit_cflags)
 tests_unit_test_heap_check_LDADD = $(unit_libs)
 tests_unit_test_heap_purge_CFLAGS = $(unit_cflags)
 tests_unit_test_heap_purge_LDADD = $(unit_libs)
+tests_unit_test_idle_CFLAGS = $(unit_cflags)
+tests_unit_test_idle_LDADD = $(unit_libs)
 tests_unit_test_hugepages_CFLAGS = $(unit_cflags)
 tests_unit_test_hugepages_LDADD = $(unit_libs)
 tests_unit_test_large_CFLAGS = $(unit_cflags)

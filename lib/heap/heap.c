@@ -8,6 +8,7 @@
 #include "arena/purge.h"
 #include "heap/background.h"
 #include "heap/floating.h"
+#include "heap/idle.h"
 #include "heap/remote.h"
 #include "heap/spare.h"
 #include "os/fatal.h"
@@ -24,11 +25,6 @@ enum {
     FULL_KEPT_REMOTE = 4,      /* when it is others who free into them, */
     FULL_KEPT_BYTES = 2 << 20, /* and when it is the heap itself, into more than were kept */
     POOL_SLICES = 4,           /* of a new pool, about */
-    IDLE_STEP = 128 << 10,     /* bytes of pools made between two looks at the idle ones */
-    IDLE_MAX = 256 << 10,      /* bytes of idle pools that stay, even if they are most of all */
-    GROWTH_STEPS = 256,        /* of the peak, between two times idle ones go because it grows, */
-    GROWTH_MIN = 64 << 10,     /* and as many bytes */
-    TIDY_STEP = 256 << 10, /* bytes of growth, at least, between two times all pools are purged */
 };
 
 /* Filled in by the compiler, because the first call may come before any code of ours. */
@@ -114,7 +110,6 @@ PM_INLINE void set_current(struct pm_heap *heap, struct pm_bin *bin, struct pm_p
 PM_INLINE void to_current(struct pm_heap *heap, struct pm_bin *bin, struct pm_pool *pool)
 {
     pm_pool_set_current(pool);
-    pm_pool_set_owner(pool, heap);
     set_current(heap, bin, pool);
 }
 
@@ -138,10 +133,9 @@ static void pool_gone(struct pm_heap *heap, struct pm_pool *pool)
     pm_pool_destroy(pool);
 }
 
-PM_INLINE void adopt(struct pm_heap *heap, struct pm_bin *bin, struct pm_pool *pool)
+PM_INLINE void to_partial(struct pm_bin *bin, struct pm_pool *pool)
 {
     pool->state = PM_POOL_PARTIAL;
-    pm_pool_set_owner(pool, heap);
     pm_list_append(&bin->partial, pool);
 }
 
@@ -158,7 +152,15 @@ void pm_heap_take_back(struct pm_heap *heap, struct pm_pool *pool)
 {
     struct pm_bin *bin = &heap->bin[pool->class];
     keep_more(bin, pool);
-    adopt(heap, bin, pool);
+    pm_pool_set_owner(pool, heap);
+    to_partial(bin, pool);
+}
+
+void pm_heap_drop_current(struct pm_heap *heap, struct pm_bin *bin)
+{
+    struct pm_pool *pool = bin->current;
+    from_current(heap, bin, pool);
+    pool_gone(heap, pool);
 }
 
 static void let_float(struct pm_heap *heap, struct pm_pool *pool)
@@ -175,15 +177,17 @@ PM_INLINE void keep_or_go(struct pm_heap *heap, struct pm_bin *bin, struct pm_po
     else if (PM_UNLIKELY(pm_background_is_wanted()))
         let_float(heap, pool);
     else
-        adopt(heap, bin, pool);
+        to_partial(bin, pool);
 }
 
 static void full_to_floating(struct pm_heap *heap, struct pm_bin *bin, struct pm_pool *pool)
 {
     unlist_full(bin, pool, 0);
     tlb_forget(heap, pool);
-    if (!pm_floating_release(pool, false, true)) /* blocks came back just now */
+    if (!pm_floating_release(pool, false, true)) { /* blocks came back just now */
+        pm_pool_set_owner(pool, heap);
         keep_or_go(heap, bin, pool);
+    }
 }
 
 /*
@@ -213,10 +217,16 @@ static void add_full(struct pm_heap *heap, struct pm_bin *bin, struct pm_pool *p
     let_surplus_float(heap, bin);
 }
 
+/* Unless others free into pools of heaps at all, the lines of theirs are left alone. */
+PM_INLINE bool has_remote(const struct pm_pool *pool)
+{
+    return pm_remote_is_seen() && pm_pool_has_remote(pool);
+}
+
 /* A block that was used before: memory that is resident already. */
 PM_INLINE bool has_used_block(struct pm_pool *pool)
 {
-    return pool->free != PM_LINK_NONE || (pm_pool_has_remote(pool) && pm_pool_collect(pool));
+    return pool->free != PM_LINK_NONE || (has_remote(pool) && pm_pool_collect(pool));
 }
 
 /*
@@ -272,70 +282,15 @@ static void on_refill(struct pm_heap *heap)
 }
 
 /* Where blocks are to be had that cost no fresh memory. */
-static struct pm_pool *take_used(struct pm_bin *bin, unsigned class)
+static struct pm_pool *take_used(struct pm_heap *heap, struct pm_bin *bin, unsigned class)
 {
     struct pm_pool *pool = take_partial(bin);
-    return pool != NULL ? pool : pm_floating_take(class);
-}
-
-/*
- * Lets a current pool go in which nothing is live: at once, or when that was so the last
- * time too and no block came back since.  Returns the bytes of one that stays for now.
- */
-static size_t age_current(struct pm_heap *heap, struct pm_bin *bin, bool at_once)
-{
-    struct pm_pool *pool = bin->current;
-    pm_pool_collect(pool);
-    bool touched = pool->used != pool->used_current, was_idle = pool->rested == 0;
-    if (!touched && !was_idle) /* as many are live as the last time, or more */
-        return 0;
-    bool idle = !pm_pool_has_live(pool) && pm_pool_used(pool) == 0;
-    if (idle && (at_once || !touched)) {
-        from_current(heap, bin, pool);
-        pool_gone(heap, pool);
-        return 0;
+    if (pool == NULL) {
+        pool = pm_floating_take(class);
+        if (pool != NULL)
+            pm_pool_set_owner(pool, heap);
     }
-    pm_pool_set_current(pool);
-    if (!idle)
-        return 0;
-    pm_pool_rest(pool, 0);
-    return pm_span_bytes(&pool->span);
-}
-
-static size_t age_all(struct pm_heap *heap, bool at_once)
-{
-    size_t idle = 0;
-    for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1) {
-        if (heap->bin[class].current != &pm_pool_none)
-            idle += age_current(heap, &heap->bin[class], at_once);
-    }
-    return idle;
-}
-
-/*
- * A current pool in which nothing is live is kept for the next block of its class.
- * While the process grows, it goes: others may use its pages before they ask for
- * more.  (A steady program does not grow, so there no pool comes and goes with every call.)
- * When classes without a pool have made theirs, IDLE_STEP in all, it goes if nobody
- * used it meanwhile: a buffer that grows through all classes would leave an empty pool in
- * each.  All idle ones go when they are the larger part of what the process uses.
- */
-static void let_idle_go(struct pm_heap *heap)
-{
-    size_t peak = pm_arena_peak_used();
-    bool grows = peak > heap->idle_below;
-    if (!grows && heap->made_bytes < IDLE_STEP)
-        return;
-    size_t step = peak / GROWTH_STEPS;
-    heap->idle_below = peak + (step > GROWTH_MIN ? step : GROWTH_MIN);
-    heap->made_bytes = 0;
-    if (peak > heap->tidy_below && pm_purge_decay() >= 0) {
-        heap->tidy_below = peak + peak / 8 + TIDY_STEP;
-        pm_heap_tidy(heap);
-    }
-    size_t idle = age_all(heap, grows);
-    if (idle > IDLE_MAX && idle > pm_arena_used() / 2)
-        age_all(heap, true);
+    return pool;
 }
 
 static struct pm_pool *take_fresh(struct pm_heap *heap, struct pm_bin *bin, unsigned class)
@@ -345,7 +300,7 @@ static struct pm_pool *take_fresh(struct pm_heap *heap, struct pm_bin *bin, unsi
         pool = take_full(bin);
     if (pool != NULL)
         return pool;
-    let_idle_go(heap);
+    pm_idle_look(heap);
     pm_spare_make_room(heap, POOL_SLICES);
     bool is_only = bin->current == &pm_pool_none && pm_list_is_empty(&bin->full);
     pool = pm_pool_create(class, is_only ? PM_POOL_SMALL : PM_POOL_REGULAR, heap);
@@ -357,7 +312,7 @@ static struct pm_pool *take_fresh(struct pm_heap *heap, struct pm_bin *bin, unsi
 /* A pool that was current and is in no list now. */
 PM_INLINE void set_aside(struct pm_heap *heap, struct pm_bin *bin, struct pm_pool *pool)
 {
-    if (PM_LIKELY(pm_pool_is_exhausted(pool))) {
+    if (PM_LIKELY(pm_pool_is_exhausted(pool) && !has_remote(pool))) {
         add_full(heap, bin, pool);
     } else {
         pm_pool_unset_current(pool);
@@ -372,7 +327,7 @@ struct pm_pool *pm_heap_refill(struct pm_heap *heap, unsigned class)
     on_refill(heap);
     if (has_used_block(bin->current))
         return bin->current;
-    struct pm_pool *next = take_used(bin, class);
+    struct pm_pool *next = take_used(heap, bin, class);
     if (next == NULL && pm_pool_carve(bin->current))
         return bin->current;
     if (next == NULL)
@@ -463,7 +418,7 @@ void pm_heap_gather(struct pm_heap *heap)
 {
     pm_remote_flush(heap);
     pm_spare_flush(heap);
-    age_all(heap, true);
+    pm_idle_drop(heap);
     for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1) {
         struct pm_bin *bin = &heap->bin[class];
         take_in_full(heap, bin);

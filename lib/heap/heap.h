@@ -142,6 +142,9 @@ PM_INLINE struct pm_pool **pm_heap_tlb_slot(struct pm_heap *heap, const void *ad
     return &heap->tlb[((uintptr_t)address >> PM_SLICE_SHIFT) % PM_TLB_SLOTS];
 }
 
+/* A current pool in which nothing is live goes. */
+void pm_heap_drop_current(struct pm_heap *heap, struct pm_bin *bin);
+
 /* Sends what is on its way to other owners, takes in remote frees, and lets go of pools that hold
  * nothing: all but partial pools, which may be many; */
 void pm_heap_gather(struct pm_heap *heap);

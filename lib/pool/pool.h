@@ -293,11 +293,10 @@ PM_INLINE bool pm_pool_has_remote(const struct pm_pool *pool)
     return PM_REMOTE_COUNT(atomic_load_explicit(&pool->remote, memory_order_relaxed)) != 0;
 }
 
-/* Has the owner no block left to take, nor to carve? */
+/* Has the owner no block left to take, nor to carve, unless others have freed some? */
 PM_INLINE bool pm_pool_is_exhausted(const struct pm_pool *pool)
 {
-    return pool->free == PM_LINK_NONE && pool->carved == pool->limit && pool->withheld == 0 &&
-           !pm_pool_has_remote(pool);
+    return pool->free == PM_LINK_NONE && pool->carved == pool->limit && pool->withheld == 0;
 }
 
 /* Whether the pool has been purged since its use changed; read without a claim, too. */

@@ -12,8 +12,7 @@
 #include "heap/census.h"
 #include "heap/remote.h"
 
-/* The last three as in heap.c. */
-enum { CLASS = 20, BLOCKS = 2000, IDLE_STEP = 128 << 10, IDLE_MAX = 256 << 10 };
+enum { CLASS = 20, BLOCKS = 2000 };
 
 UNIT_HEAP(heap);
 UNIT_HEAP(other);
@@ -57,71 +56,6 @@ START_TEST(refill_makes_a_pool_current)
 }
 END_TEST
 
-START_TEST(an_idle_pool_goes_when_the_process_grows)
-{
-    struct pm_pool *idle = pm_heap_refill(&heap, CLASS);
-    pm_pool_pop(idle);
-    ck_assert_ptr_nonnull(unit_pop(&heap, CLASS + 1));
-    ck_assert_ptr_eq(heap.bin[CLASS].current, idle);
-    ck_assert(!pm_pool_push(idle, idle->shape.first));
-    ck_assert_ptr_nonnull(unit_pop(&heap, CLASS + 2));
-    ck_assert_ptr_eq(heap.bin[CLASS].current, idle); /* not for a few pages */
-    struct pm_span growth;
-    ck_assert(pm_spans_take(&growth, PM_SPAN_LARGE, 5, PM_SLICE));
-    pm_arena_use(&growth, PM_SPAN_CLEAN);
-    ck_assert_ptr_nonnull(unit_pop(&heap, CLASS + 3));
-    ck_assert_ptr_eq(heap.bin[CLASS].current, &pm_pool_none);
-    pm_heap_check(&heap);
-}
-END_TEST
-
-/* Takes and frees a block of the class, in a process that does not grow; returns its pool. */
-static struct pm_pool *use(unsigned class)
-{
-    heap.idle_below = SIZE_MAX;
-    char *block = unit_pop(&heap, class);
-    ck_assert_ptr_nonnull(block);
-    struct pm_pool *pool = unit_pool_of(block);
-    if (pm_pool_push(pool, pm_pool_block_at(pool, block)))
-        pm_heap_pushed(&heap, pool);
-    return pool;
-}
-
-static size_t current_bytes(void)
-{
-    size_t bytes = 0;
-    for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1)
-        bytes += pm_span_bytes(&heap.bin[class].current->span);
-    return bytes;
-}
-
-START_TEST(an_idle_pool_goes_when_others_are_made_in_its_place)
-{
-    struct pm_pool *in_use = use(CLASS);
-    for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1) { /* as a buffer that grows */
-        use(class);
-        ck_assert_ptr_eq(use(CLASS), in_use);
-        /* those made between three looks, each of which may be late by one pool */
-        ck_assert_uint_le(current_bytes(), 3 * (IDLE_STEP + 2 * PM_POOL_SIZE_MAX));
-        pm_heap_check(&heap);
-    }
-    pm_heap_abandon(&heap);
-}
-END_TEST
-
-START_TEST(idle_pools_go_when_they_are_most_of_what_is_used)
-{
-    for (unsigned last = 0; last < PM_CLASS_COUNT; last += 1) {
-        for (unsigned class = 0; class <= last; class += 1) { /* so that none rests */
-            use(class);
-            ck_assert_uint_le(current_bytes(), IDLE_MAX + 2 * IDLE_STEP + 4 * PM_POOL_SIZE_MAX);
-        }
-        pm_heap_check(&heap);
-    }
-    pm_heap_abandon(&heap);
-}
-END_TEST
-
 START_TEST(the_only_pool_of_a_class_is_small)
 {
     enum { LARGE_CLASS = PM_CLASS_OBJECTS - 1 };
@@ -129,20 +63,6 @@ START_TEST(the_only_pool_of_a_class_is_small)
     for (int i = 0; i < 3; i++)
         ck_assert_ptr_nonnull(unit_pop(&heap, LARGE_CLASS));
     ck_assert_uint_eq(pm_pool_blocks(heap.bin[LARGE_CLASS].current), 8);
-    pm_heap_abandon(&heap);
-}
-END_TEST
-
-START_TEST(idle_pools_are_looked_at_now_and_then)
-{
-    struct pm_pool *idle = use(CLASS);
-    for (unsigned class = 0; heap.made_bytes + PM_SLICE <= IDLE_STEP; class += 1) {
-        size_t before = heap.made_bytes;
-        use(class);
-        ck_assert_uint_gt(heap.made_bytes, before);
-    }
-    ck_assert_uint_eq(unit_pools(), IDLE_STEP / PM_SLICE); /* none has gone */
-    ck_assert_ptr_eq(heap.bin[CLASS].current, idle);
     pm_heap_abandon(&heap);
 }
 END_TEST
@@ -364,11 +284,7 @@ static void add(TCase *tests)
     tcase_add_checked_fixture(tests, setup, NULL);
     tcase_add_test(tests, an_empty_heap_holds);
     tcase_add_test(tests, refill_makes_a_pool_current);
-    tcase_add_test(tests, an_idle_pool_goes_when_the_process_grows);
-    tcase_add_test(tests, an_idle_pool_goes_when_others_are_made_in_its_place);
-    tcase_add_test(tests, idle_pools_go_when_they_are_most_of_what_is_used);
     tcase_add_test(tests, the_only_pool_of_a_class_is_small);
-    tcase_add_test(tests, idle_pools_are_looked_at_now_and_then);
     tcase_add_test(tests, partial_pools_serve_what_was_used_before);
     tcase_add_test(tests, an_empty_partial_pool_goes);
     tcase_add_test(tests, nothing_is_in_the_tlb_of_a_heap_that_was_left_or_cleared);
