@@ -10,6 +10,7 @@ bench_programs = \
 	bench/pair_mixed \
 	bench/prodcons \
 	bench/realloc_growth \
+	bench/replace \
 	bench/short_threads \
 	bench/sparse \
 	bench/strings \
@@ -48,6 +49,9 @@ bench_prodcons_LDFLAGS =
 bench_realloc_growth_SOURCES = bench/realloc_growth.c
 bench_realloc_growth_CFLAGS = $(bench_cflags)
 bench_realloc_growth_LDFLAGS =
+bench_replace_SOURCES = bench/replace.c
+bench_replace_CFLAGS = $(bench_cflags)
+bench_replace_LDFLAGS =
 bench_short_threads_SOURCES = bench/short_threads.c
 bench_short_threads_CFLAGS = $(bench_cflags)
 bench_short_threads_LDFLAGS =
