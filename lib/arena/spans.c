@@ -200,20 +200,12 @@ static void give_dedicated(struct pm_arena *arena)
     pm_kept_trim();
 }
 
-void pm_spans_give(struct pm_span *span)
+static void give_pool(const struct pm_span *span)
 {
-    struct pm_arena *arena = span->arena;
-    pm_ownermap_set(span->start, span->kind == PM_SPAN_POOL ? span->slices : 1, NULL);
-    if (arena->dedicated) {
-        give_dedicated(arena);
-        return;
-    }
-    if (span->kind == PM_SPAN_LARGE)
-        pm_hugepages_renew(span);
     pm_purge_before_free();
     pm_lock(&pm_arena_lock);
-    pm_arena_free_locked(arena, pm_arena_slice_of(span), span->slices, span->clean);
-    size_t excess = span->kind == PM_SPAN_POOL ? pm_early_excess_locked(PM_EARLY_POOLS) : 0;
+    pm_arena_free_locked(span->arena, pm_arena_slice_of(span), span->slices, span->clean);
+    size_t excess = pm_early_excess_locked(PM_EARLY_POOLS);
     pm_unlock(&pm_arena_lock);
     purge_early(PM_EARLY_POOLS, excess);
     pm_purge_after_free();
@@ -230,6 +222,17 @@ void pm_spans_give_all(struct pm_span *const *spans, size_t count)
                              spans[i]->clean);
     pm_unlock(&pm_arena_lock);
     pm_purge_after_free();
+}
+
+void pm_spans_give(struct pm_span *span)
+{
+    pm_ownermap_set(span->start, span->kind == PM_SPAN_POOL ? span->slices : 1, NULL);
+    if (span->arena->dedicated)
+        give_dedicated(span->arena);
+    else if (span->kind == PM_SPAN_LARGE)
+        pm_spans_give_all(&span, 1);
+    else
+        give_pool(span);
 }
 
 bool pm_spans_extend(struct pm_span *span, size_t slices)

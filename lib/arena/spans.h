@@ -42,7 +42,7 @@ bool pm_spans_take_dedicated(struct pm_span *span, size_t bytes, size_t align, b
 /* Takes the span out of the owner map and frees its slices. */
 void pm_spans_give(struct pm_span *span);
 
-/* Frees the slices of spans that are in no owner map and no arena of their own; the spans stay. */
+/* Frees the slices of large blocks' spans that are in no owner map and no arena of their own. */
 void pm_spans_give_all(struct pm_span *const *spans, size_t count);
 
 /* Makes `span` longer where it is; false when the slices after it are not free. */

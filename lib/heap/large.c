@@ -136,18 +136,17 @@ static struct pm_large *take_new(size_t usable, size_t align, bool zero)
     return NULL;
 }
 
-/* One that this thread has freed, or asks for with some more; if none will do they make room. */
+/* One that the thread has at hand; else those make room. */
 static struct pm_large *take_spare(size_t usable, size_t align)
 {
     struct pm_heap *heap = own_heap();
     if (heap == NULL)
         return NULL;
     size_t slices = pm_spans_slices(usable);
-    struct pm_large *large = align <= PM_SLICE ? pm_spare_take(heap, slices) : NULL;
-    if (large != NULL)
-        return large;
+    if (align <= PM_SLICE)
+        return pm_spare_take(heap, slices);
     pm_spare_make_room(heap, slices);
-    return align <= PM_SLICE && pm_spare_fetch(heap, slices) ? pm_spare_take(heap, slices) : NULL;
+    return NULL;
 }
 
 void *pm_large_alloc(size_t size, size_t align, bool zero)

@@ -26,10 +26,9 @@ enum {
     LONG = 8,         /* slices of a block that need not fit: one more is an eighth */
 };
 
-static bool may_keep(const struct pm_large *large)
+static bool may_be_spare(size_t slices)
 {
-    return large->span.slices <= PM_SPARE_LENGTHS && !large->span.arena->dedicated &&
-           pm_purge_decay() != 0 && !pm_background_is_wanted();
+    return slices <= PM_SPARE_LENGTHS && pm_purge_decay() != 0 && !pm_background_is_wanted();
 }
 
 /* A thread that sleeps keeps what it has: so only who asks for many such blocks has many, and all
@@ -98,50 +97,28 @@ static bool keep(struct pm_heap *heap, struct pm_large *large)
 
 bool pm_spare_keep(struct pm_large *large)
 {
-    if (!may_keep(large))
+    if (!may_be_spare(large->span.slices) || large->span.arena->dedicated)
         return false;
     struct pm_heap *heap = pm_tls_heap == &pm_heap_none ? pm_thread_begin() : pm_tls_heap;
     return heap != NULL && heap != &pm_heap_ended && keep(heap, large);
 }
 
-struct pm_large *pm_spare_take(struct pm_heap *heap, size_t slices)
-{
-    if (slices > PM_SPARE_LENGTHS)
-        return NULL;
-    struct pm_large *large = pop(heap, list_of(heap, slices));
-    if (large == NULL && slices >= LONG && slices < PM_SPARE_LENGTHS)
-        large = pop(heap, list_of(heap, slices + 1));
-    heap->spare_missed += large == NULL;
-    return large;
-}
-
-/* (In a process with one thread there is no lock to save.) */
-static bool may_fetch(const struct pm_heap *heap, size_t slices)
-{
-    return !pm_alone() && slices <= PM_SPARE_LENGTHS && heap->spare_missed >= FETCH_AFTER &&
-           has_room(heap, FETCHED * slices) && pm_purge_decay() != 0 && !pm_background_is_wanted();
-}
-
-bool pm_spare_fetch(struct pm_heap *heap, size_t slices)
-{
-    struct pm_span *spans[FETCHED];
-    if (!may_fetch(heap, slices))
-        return false;
-    size_t count = 0, taken;
-    for (struct pm_large *large; count < FETCHED && (large = pm_large_new()) != NULL; count++)
-        spans[count] = &large->span;
-    taken = pm_spans_take_alike(spans, count, slices);
-    for (size_t i = 0; i < taken; i++)
-        push(heap, pm_large_of_span(spans[i]));
-    for (size_t i = taken; i < count; i++)
-        pm_large_forget(pm_large_of_span(spans[i]));
-    return taken != 0;
-}
-
 static void flush(struct pm_heap *heap)
 {
-    for (size_t slices = 1; heap->spare_slices != 0 && slices <= PM_SPARE_LENGTHS; slices++)
+    for (size_t slices = 1; slices <= PM_SPARE_LENGTHS; slices++)
         give_back(heap, list_of(heap, slices));
+}
+
+void pm_spare_flush(struct pm_heap *heap)
+{
+    flush(heap);
+    heap->spare_missed = 0;
+}
+
+void pm_spare_inherit(struct pm_heap *heap)
+{
+    pm_spare_flush(heap);
+    heap->spare_slices = 0;
 }
 
 void pm_spare_make_room(struct pm_heap *heap, size_t slices)
@@ -153,18 +130,44 @@ void pm_spare_make_room(struct pm_heap *heap, size_t slices)
         flush(heap);
 }
 
-void pm_spare_flush(struct pm_heap *heap)
+/* (In a process with one thread there is no lock to save.) */
+static bool may_fetch(const struct pm_heap *heap, size_t slices)
 {
-    flush(heap);
-    heap->spare_missed = 0;
+    return !pm_alone() && heap->spare_missed >= FETCH_AFTER && has_room(heap, FETCHED * slices) &&
+           may_be_spare(slices);
 }
 
-void pm_spare_inherit(struct pm_heap *heap)
+/* Where a length is sought in vain time and again, as when others free what this thread takes, some
+ * blocks come from the arenas at once. */
+static void fetch(struct pm_heap *heap, size_t slices)
 {
-    for (size_t slices = 1; slices <= PM_SPARE_LENGTHS; slices++)
-        give_back(heap, list_of(heap, slices));
-    heap->spare_slices = 0;
-    heap->spare_missed = 0;
+    struct pm_span *spans[FETCHED];
+    size_t count = 0, taken;
+    for (struct pm_large *large; count < FETCHED && (large = pm_large_new()) != NULL; count++)
+        spans[count] = &large->span;
+    taken = pm_spans_take_alike(spans, count, slices);
+    for (size_t i = 0; i < taken; i++)
+        push(heap, pm_large_of_span(spans[i]));
+    for (size_t i = taken; i < count; i++)
+        pm_large_forget(pm_large_of_span(spans[i]));
+}
+
+struct pm_large *pm_spare_take(struct pm_heap *heap, size_t slices)
+{
+    struct pm_large *large = NULL;
+    if (slices <= PM_SPARE_LENGTHS) {
+        large = pop(heap, list_of(heap, slices));
+        if (large == NULL && slices >= LONG && slices < PM_SPARE_LENGTHS)
+            large = pop(heap, list_of(heap, slices + 1));
+        heap->spare_missed += large == NULL;
+    }
+    if (large != NULL)
+        return large;
+    pm_spare_make_room(heap, slices);
+    if (!may_fetch(heap, slices))
+        return NULL;
+    fetch(heap, slices);
+    return pop(heap, list_of(heap, slices));
 }
 
 void pm_spare_check(const struct pm_heap *heap)

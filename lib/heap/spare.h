@@ -16,15 +16,12 @@
  * if it has none; false when the block is to be given back. */
 bool pm_spare_keep(struct pm_large *large);
 
-/* A spare block of so many slices, or a few more; NULL when there is none, and an arena is to be
- * asked. */
-struct pm_large *pm_spare_take(struct pm_heap *heap, size_t slices);
-
 /*
- * Of a length that is sought in vain time and again, takes some blocks from the arenas at once, as
- * when others free what this thread takes; false: none were had, or it would be too early.
+ * A spare block of so many slices, or a few more; one that comes from the arenas with some others,
+ * where there are other threads and the length is sought in vain time and again; or NULL, and an
+ * arena is to be asked: then those that are spare have made room.
  */
-bool pm_spare_fetch(struct pm_heap *heap, size_t slices);
+struct pm_large *pm_spare_take(struct pm_heap *heap, size_t slices);
 
 /* So many slices more are to be used: gives all back if that makes a record, or fresh memory would
  * be taken for them. */
