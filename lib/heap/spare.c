@@ -23,7 +23,7 @@ enum {
     FETCHED = 4,      /* blocks under one lock, */
     FETCH_AFTER = 32, /* where so many were sought in vain */
     ENOUGH = 4,       /* times what is wanted lies free elsewhere: a place will be found */
-    LONG = 8,         /* slices of a block that need not fit: one more is an eighth */
+    SLACK = 4,        /* a block may be longer than it need be, by a quarter */
 };
 
 static bool may_be_spare(size_t slices)
@@ -152,13 +152,23 @@ static void fetch(struct pm_heap *heap, size_t slices)
         pm_large_forget(pm_large_of_span(spans[i]));
 }
 
+/* The shortest that will do.  A longer one is resident as it is. */
+static struct pm_large *pop_fitting(struct pm_heap *heap, size_t slices)
+{
+    struct pm_large *large = NULL;
+    size_t longest = slices + slices / SLACK;
+    if (longest > PM_SPARE_LENGTHS)
+        longest = PM_SPARE_LENGTHS;
+    for (size_t length = slices; large == NULL && length <= longest; length++)
+        large = pop(heap, list_of(heap, length));
+    return large;
+}
+
 struct pm_large *pm_spare_take(struct pm_heap *heap, size_t slices)
 {
     struct pm_large *large = NULL;
     if (slices <= PM_SPARE_LENGTHS) {
-        large = pop(heap, list_of(heap, slices));
-        if (large == NULL && slices >= LONG && slices < PM_SPARE_LENGTHS)
-            large = pop(heap, list_of(heap, slices + 1));
+        large = pop_fitting(heap, slices);
         heap->spare_missed += large == NULL;
     }
     if (large != NULL)
