@@ -17,9 +17,9 @@
 bool pm_spare_keep(struct pm_large *large);
 
 /*
- * A spare block of so many slices, or a few more; one that comes from the arenas with some others,
- * where there are other threads and the length is sought in vain time and again; or NULL, and an
- * arena is to be asked: then those that are spare have made room.
+ * A spare block of so many slices, or up to a quarter more; one that comes from the arenas with
+ * some others, where there are other threads and the length is sought in vain time and again; or
+ * NULL, and an arena is to be asked: then those that are spare have made room.
  */
 struct pm_large *pm_spare_take(struct pm_heap *heap, size_t slices);
 
