@@ -85,10 +85,8 @@ static size_t bytes_in(uint64_t pages)
 }
 
 /* All of a long span, or of an arena of its own, was counted when it was taken. */
-void pm_arena_use(struct pm_span *span, uint64_t pages)
+void pm_arena_use_clean(struct pm_span *span, uint64_t pages)
 {
-    if ((span->clean & pages) == 0) /* mostly, where memory is reused */
-        return;
     size_t count = pm_arena_pages(span->slices);
     if (count <= PM_SPAN_PAGES && !span->arena->dedicated)
         count_used(bytes_in(span->clean & pages & existing(count)));

@@ -178,8 +178,17 @@ void pm_arena_unlock_run(struct pm_arena *arena, const struct pm_arena_run *run,
 size_t pm_arena_pages(size_t slices);
 size_t pm_arena_slice_of_page(size_t page);
 
-/* For the owner of a span: these of its pages are used from now on, or are clean; no lock. */
-void pm_arena_use(struct pm_span *span, uint64_t pages);
+/* For the owner of a span: these of its clean pages are used from now on; no lock. */
+void pm_arena_use_clean(struct pm_span *span, uint64_t pages);
+
+/* The same of pages that may be used already, as most are where memory is reused; */
+PM_INLINE void pm_arena_use(struct pm_span *span, uint64_t pages)
+{
+    if ((span->clean & pages) != 0)
+        pm_arena_use_clean(span, pages);
+}
+
+/* or they are clean from now on. */
 void pm_arena_unuse(struct pm_span *span, uint64_t pages);
 
 /* The bytes that spans use now, and the most they have ever used at one time; no lock. */

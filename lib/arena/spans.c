@@ -10,19 +10,6 @@
 #include "arena/mapping.h"
 #include "arena/ownermap.h"
 #include "arena/purge.h"
-#include "os/os.h"
-
-/* Slices come in packets of these, so that every span is whole pages. */
-static size_t unit(void)
-{
-    size_t page = pm_os_page_size();
-    return page < PM_SLICE ? PM_SLICE : page;
-}
-
-size_t pm_spans_slices(size_t bytes)
-{
-    return pm_align_up(bytes, unit()) >> PM_SLICE_SHIFT;
-}
 
 /* A thread that purges at this moment has booked what it purges; this is not to go twice. */
 static PM_COLD void purge_booked(enum pm_early reason, size_t bytes)
@@ -98,8 +85,8 @@ static struct pm_arena *new_arena(enum pm_span_kind kind, size_t slices, size_t 
 static bool take_or_map(struct pm_span *span, enum pm_span_kind kind, struct wanted want)
 {
     span->kind = (uint8_t)kind;
-    if (PM_UNLIKELY(want.align != PM_SLICE) && want.align < unit())
-        want.align = unit();
+    if (PM_UNLIKELY(want.align != PM_SLICE) && want.align < pm_spans_unit())
+        want.align = pm_spans_unit();
     size_t excess;
     bool taken = take(span, want, NULL, &excess);
     if (PM_UNLIKELY(!taken)) {
@@ -136,8 +123,8 @@ bool pm_spans_take_hole(struct pm_span *span, size_t slices, size_t align)
 {
     size_t excess;
     span->kind = PM_SPAN_LARGE;
-    if (align < unit())
-        align = unit();
+    if (align < pm_spans_unit())
+        align = pm_spans_unit();
     bool taken = take(span, (struct wanted){slices, align, PM_ARENA_FIRST}, NULL, &excess);
     make_room(excess);
     return taken;

@@ -7,9 +7,20 @@
 #define PM_ARENA_SPANS_H
 
 #include "arena/span.h"
+#include "os/os.h"
 
-/* The slices of a span for `bytes`: whole slices, and whole pages where those are larger. */
-size_t pm_spans_slices(size_t bytes);
+/* Slices come in packets of so many bytes, so that every span is whole pages. */
+PM_INLINE size_t pm_spans_unit(void)
+{
+    size_t page = pm_os_page_size();
+    return page < PM_SLICE ? PM_SLICE : page;
+}
+
+/* The slices of a span for `bytes`. */
+PM_INLINE size_t pm_spans_slices(size_t bytes)
+{
+    return pm_align_up(bytes, pm_spans_unit()) >> PM_SLICE_SHIFT;
+}
 
 /*
  * Fills `span` with `slices` slices (of pm_spans_slices()) whose first address is a multiple of

@@ -189,28 +189,25 @@ static bool may_be_foreign(const struct pm_span *span, const void *address)
     return span == NULL || (span->kind == PM_SPAN_LARGE && span->start > (uintptr_t)address);
 }
 
-static void free_large(struct pm_span *span, void *address, size_t size, const char *call)
-{
-    if (PM_UNLIKELY(size > pm_large_of_span(span)->usable))
-        refuse_size(address, size, call);
-    bool kept = pm_large_free(pm_large_of_span(span), address, call);
-    if (pm_thread_has_heap(pm_tls_heap)) /* for a program that mostly uses such blocks */
-        pm_heap_freed_large(pm_tls_heap, kept);
-}
-
-/* No pool lies there. */
-static PM_NOINLINE void free_elsewhere(struct pm_span *span, void *address, size_t size,
-                                       const char *call)
+/* Nothing of ours begins there. */
+static PM_NOINLINE void free_elsewhere(const struct pm_span *span, void *address, const char *call)
 {
     if (address == NULL)
         return;
-    if (span != NULL && span->kind == PM_SPAN_LARGE && span->start == (uintptr_t)address) {
-        free_large(span, address, size, call);
-        return;
-    }
     if (may_be_foreign(span, address) && pm_foreign.free != NULL && pm_foreign.free(address))
         return;
     pm_misuse(address, call);
+}
+
+static void free_large(struct pm_span *span, void *address, size_t size, const char *call)
+{
+    struct pm_large *large = pm_large_of_span(span);
+    if (PM_UNLIKELY(span->start != (uintptr_t)address))
+        free_elsewhere(span, address, call);
+    else if (PM_UNLIKELY(size > large->usable))
+        refuse_size(address, size, call);
+    else
+        pm_large_free(large, address, call);
 }
 
 /* Of a pool that is not in the table, a large block, or none.  Each case is a jump: what is
@@ -219,8 +216,12 @@ static PM_NOINLINE void free_by_ownermap(struct pm_heap *heap, void *address, si
                                          const char *call)
 {
     struct pm_span *span = pm_ownermap_get(address);
-    if (PM_UNLIKELY(span == NULL) || PM_UNLIKELY(span->kind != PM_SPAN_POOL)) {
-        free_elsewhere(span, address, size, call);
+    if (PM_UNLIKELY(span == NULL)) {
+        free_elsewhere(span, address, call);
+        return;
+    }
+    if (span->kind == PM_SPAN_LARGE) {
+        free_large(span, address, size, call);
         return;
     }
     struct pm_pool *pool = pm_pool_of_span(span);

@@ -60,12 +60,14 @@ struct pm_heap {
     bool has_batches;                        /* some may have begun since all were sent */
     struct pm_pool *sending; /* that gets a block without a batch just now, or NULL */
 
-    struct pm_large *spare[PM_SPARE_LENGTHS]; /* spare.c's lists, by slices; */
-    size_t spare_slices;                      /* on them, */
-    uint32_t spare_missed;                    /* and how many were sought in vain */
-    uint32_t larges_kept;                     /* so far; for what is done every so many of them */
-    struct pm_large *descriptor;              /* for large blocks to come, a list, */
-    uint32_t descriptors;                     /* and how many are on it */
+    struct pm_large *spare[PM_SPARE_LENGTHS + 1]; /* spare.c's lists, by slices; */
+    uint32_t spare_lengths;                       /* which of them are not empty, as bits, */
+    uint32_t spare_missed;                        /* how many blocks were sought in vain, */
+    size_t spare_slices;                          /* on the lists, */
+    size_t spare_room;                            /* and how many there may be */
+    uint32_t larges_kept;                         /* so far; for what is done every so many */
+    uint32_t descriptors;                         /* for large blocks to come, */
+    struct pm_large *descriptor;                  /* and their list */
 
     uint32_t refills;    /* so far; for what is done every so many of them */
     uint32_t sends;      /* the same for remote frees that went to their pools */

@@ -127,25 +127,21 @@ void pm_large_lose(struct pm_heap *heap)
     heap->descriptors = 0;
 }
 
-static struct pm_large *take_new(size_t usable, size_t align, bool zero)
+/* From an arena, after those that the thread has at hand have made room. */
+static PM_NOINLINE struct pm_large *take_new(size_t usable, size_t align, bool zero)
 {
-    struct pm_large *large = pm_large_new();
+    struct pm_heap *heap = own_heap();
+    struct pm_large *large = NULL;
+    if (heap != NULL && align <= PM_SLICE)
+        large = pm_spare_seek(heap, pm_spans_slices(usable));
+    else if (heap != NULL)
+        pm_spare_make_room(heap, pm_spans_slices(usable));
+    if (large != NULL)
+        return large;
+    large = pm_large_new();
     if (large == NULL || take(&large->span, usable, align, zero))
         return large;
     pm_large_forget(large);
-    return NULL;
-}
-
-/* One that the thread has at hand; else those make room. */
-static struct pm_large *take_spare(size_t usable, size_t align)
-{
-    struct pm_heap *heap = own_heap();
-    if (heap == NULL)
-        return NULL;
-    size_t slices = pm_spans_slices(usable);
-    if (align <= PM_SLICE)
-        return pm_spare_take(heap, slices);
-    pm_spare_make_room(heap, slices);
     return NULL;
 }
 
@@ -154,7 +150,9 @@ void *pm_large_alloc(size_t size, size_t align, bool zero)
     if (size > PTRDIFF_MAX - PM_SLICE || align > PTRDIFF_MAX / 2)
         return NULL;
     size_t usable = pm_align_up(size, UNIT);
-    struct pm_large *large = take_spare(usable, align);
+    struct pm_large *large = NULL;
+    if (align <= PM_SLICE) /* (who has no heap has no spare blocks, either) */
+        large = pm_spare_take(pm_tls_heap, pm_spans_slices(usable));
     if (large == NULL)
         large = take_new(usable, align, zero);
     if (large == NULL)
@@ -168,16 +166,18 @@ void *pm_large_alloc(size_t size, size_t align, bool zero)
     return block;
 }
 
-bool pm_large_free(struct pm_large *large, void *address, const char *call)
+void pm_large_free(struct pm_large *large, void *address, const char *call)
 {
     /* Only then is the descriptor ours to look at. */
     if (pm_ownermap_take((uintptr_t)address) != &large->span)
         pm_fatal_free(call, address);
-    if (pm_spare_keep(large))
-        return true;
-    pm_spans_give(&large->span);
-    pm_large_forget(large);
-    return false;
+    bool kept = pm_spare_keep(large);
+    if (!kept) {
+        pm_spans_give(&large->span);
+        pm_large_forget(large);
+    }
+    if (pm_thread_has_heap(pm_tls_heap)) /* for a program that mostly uses such blocks */
+        pm_heap_freed_large(pm_tls_heap, kept);
 }
 
 /* Moves the pages to a mapping of their own, which grows without ever copying. */

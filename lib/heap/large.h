@@ -26,8 +26,8 @@ PM_INLINE struct pm_large *pm_large_of_span(struct pm_span *span)
 void *pm_large_alloc(size_t size, size_t align, bool zero);
 
 /* Frees the block at `address`; `call` names the public function should another
- * thread free it as well.  True when the thread keeps it for its next. */
-bool pm_large_free(struct pm_large *large, void *address, const char *call);
+ * thread free it as well. */
+void pm_large_free(struct pm_large *large, void *address, const char *call);
 
 /* A descriptor to be filled in; NULL: no memory. */
 struct pm_large *pm_large_new(void);

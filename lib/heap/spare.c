@@ -17,13 +17,12 @@
 
 enum {
     KEPT_MIN = 8,     /* slices that a heap may keep whatever the process uses, */
-    KEPT_SHARE = 4,   /* what all heaps may keep of it, */
+    KEPT_SHARE = 3,   /* what all heaps may keep of it, */
     KEPT_MAX = 256,   /* and one at most, where so many blocks were sought of late */
     GIVEN = 8,        /* back at a time */
     FETCHED = 4,      /* blocks under one lock, */
     FETCH_AFTER = 32, /* where so many were sought in vain */
     ENOUGH = 4,       /* times what is wanted lies free elsewhere: a place will be found */
-    SLACK = 4,        /* a block may be longer than it need be, by a quarter */
 };
 
 static bool may_be_spare(size_t slices)
@@ -33,64 +32,76 @@ static bool may_be_spare(size_t slices)
 
 /* A thread that sleeps keeps what it has: so only who asks for many such blocks has many, and all
  * together no more than a share of what the process uses. */
-static bool has_room(const struct pm_heap *heap, size_t slices)
+static size_t room_now(const struct pm_heap *heap)
 {
-    size_t wanted = heap->spare_slices + slices, heaps = pm_registry_count();
-    if (wanted <= KEPT_MIN)
-        return true;
-    size_t share = pm_arena_used() / KEPT_SHARE >> PM_SLICE_SHIFT;
-    return wanted - KEPT_MIN <= heap->spare_missed && wanted <= KEPT_MAX &&
-           (wanted - KEPT_MIN) * heaps <= share;
+    size_t share = pm_arena_used() / KEPT_SHARE >> PM_SLICE_SHIFT, heaps = pm_registry_count();
+    size_t room = heaps > 1 ? share / heaps : share;
+    if (room > heap->spare_missed)
+        room = heap->spare_missed;
+    return KEPT_MIN + room < KEPT_MAX ? KEPT_MIN + room : KEPT_MAX;
 }
 
-static struct pm_large **list_of(struct pm_heap *heap, size_t slices)
+/* What was true the last time will do until the next flush. */
+PM_INLINE bool has_room(struct pm_heap *heap, size_t slices)
 {
-    return &heap->spare[slices - 1];
+    size_t wanted = heap->spare_slices + slices;
+    if (PM_UNLIKELY(wanted > heap->spare_room))
+        heap->spare_room = room_now(heap);
+    return wanted <= heap->spare_room;
 }
 
-static void push(struct pm_heap *heap, struct pm_large *large)
+PM_INLINE void push(struct pm_heap *heap, struct pm_large *large)
 {
-    struct pm_large **list = list_of(heap, large->span.slices);
+    struct pm_large **list = &heap->spare[large->span.slices];
     large->next = *list;
     /* release pairs with the forking thread's look at all memory: the list goes on behind it */
     atomic_thread_fence(memory_order_release);
     *list = large;
+    heap->spare_lengths |= 1u << large->span.slices;
     heap->spare_slices += large->span.slices;
 }
 
-static struct pm_large *pop(struct pm_heap *heap, struct pm_large **list)
+/* Some at a time: each time takes a lock. */
+static void give(struct pm_span *const *spans, size_t count)
 {
-    struct pm_large *large = *list;
-    if (large != NULL) {
-        *list = large->next;
-        heap->spare_slices -= large->span.slices;
-    }
-    return large;
+    pm_spans_give_all(spans, count);
+    for (size_t i = 0; i < count; i++)
+        pm_large_forget(pm_large_of_span(spans[i]));
 }
 
-/* Some at a time: each time takes a lock. */
-static void give_back(struct pm_heap *heap, struct pm_large **list)
+static void give_back(struct pm_heap *heap, size_t slices)
 {
     struct pm_span *spans[GIVEN];
-    while (*list != NULL) {
+    while (heap->spare[slices] != NULL) {
         size_t count = 0;
-        while (*list != NULL && count < GIVEN)
-            spans[count++] = &pop(heap, list)->span;
-        pm_spans_give_all(spans, count);
-        for (size_t i = 0; i < count; i++)
-            pm_large_forget(pm_large_of_span(spans[i]));
+        while (heap->spare[slices] != NULL && count < GIVEN)
+            spans[count++] = &pm_spare_pop(heap, slices)->span;
+        give(spans, count);
     }
 }
 
-static bool keep(struct pm_heap *heap, struct pm_large *large)
+/* So many slices at least, if there are as many.  The longest go: where one of them was there may
+ * be room for what they make way for. */
+static void give_back_longest(struct pm_heap *heap, size_t least)
 {
-    size_t slices = large->span.slices;
-    struct pm_large **list = list_of(heap, slices);
-    if (!has_room(heap, slices)) {
-        give_back(heap, list); /* of this length there are enough */
-        if (!has_room(heap, slices))
-            return false;
+    struct pm_span *spans[GIVEN];
+    for (size_t given = 0; given < least && heap->spare_lengths != 0;) {
+        size_t count = 0;
+        while (given < least && heap->spare_lengths != 0 && count < GIVEN) {
+            size_t longest = 31 - (size_t)__builtin_clz(heap->spare_lengths);
+            spans[count++] = &pm_spare_pop(heap, longest)->span;
+            given += longest;
+        }
+        give(spans, count);
     }
+}
+
+/* No room for it: of its length there are enough. */
+static PM_NOINLINE bool keep_after_others(struct pm_heap *heap, struct pm_large *large)
+{
+    give_back(heap, large->span.slices);
+    if (!has_room(heap, large->span.slices))
+        return false;
     push(heap, large);
     return true;
 }
@@ -100,25 +111,32 @@ bool pm_spare_keep(struct pm_large *large)
     if (!may_be_spare(large->span.slices) || large->span.arena->dedicated)
         return false;
     struct pm_heap *heap = pm_tls_heap == &pm_heap_none ? pm_thread_begin() : pm_tls_heap;
-    return heap != NULL && heap != &pm_heap_ended && keep(heap, large);
+    if (PM_UNLIKELY(heap == NULL) || PM_UNLIKELY(heap == &pm_heap_ended))
+        return false;
+    if (PM_UNLIKELY(!has_room(heap, large->span.slices)))
+        return keep_after_others(heap, large);
+    push(heap, large);
+    return true;
 }
 
 static void flush(struct pm_heap *heap)
 {
     for (size_t slices = 1; slices <= PM_SPARE_LENGTHS; slices++)
-        give_back(heap, list_of(heap, slices));
+        give_back(heap, slices);
 }
 
 void pm_spare_flush(struct pm_heap *heap)
 {
     flush(heap);
     heap->spare_missed = 0;
+    heap->spare_room = 0;
 }
 
 void pm_spare_inherit(struct pm_heap *heap)
 {
     pm_spare_flush(heap);
     heap->spare_slices = 0;
+    heap->spare_lengths = 0;
 }
 
 void pm_spare_make_room(struct pm_heap *heap, size_t slices)
@@ -126,12 +144,15 @@ void pm_spare_make_room(struct pm_heap *heap, size_t slices)
     if (heap->spare_slices == 0)
         return;
     size_t bytes = slices << PM_SLICE_SHIFT;
-    if (pm_arena_dirty() < ENOUGH * bytes || pm_arena_used() + bytes > pm_arena_peak_used())
+    size_t used = pm_arena_used() + bytes, peak = pm_arena_peak_used();
+    if (pm_arena_dirty() < ENOUGH * bytes)
         flush(heap);
+    else if (used > peak)
+        give_back_longest(heap, pm_div_up(used - peak, PM_SLICE));
 }
 
 /* (In a process with one thread there is no lock to save.) */
-static bool may_fetch(const struct pm_heap *heap, size_t slices)
+static bool may_fetch(struct pm_heap *heap, size_t slices)
 {
     return !pm_alone() && heap->spare_missed >= FETCH_AFTER && has_room(heap, FETCHED * slices) &&
            may_be_spare(slices);
@@ -152,41 +173,25 @@ static void fetch(struct pm_heap *heap, size_t slices)
         pm_large_forget(pm_large_of_span(spans[i]));
 }
 
-/* The shortest that will do.  A longer one is resident as it is. */
-static struct pm_large *pop_fitting(struct pm_heap *heap, size_t slices)
+struct pm_large *pm_spare_seek(struct pm_heap *heap, size_t slices)
 {
-    struct pm_large *large = NULL;
-    size_t longest = slices + slices / SLACK;
-    if (longest > PM_SPARE_LENGTHS)
-        longest = PM_SPARE_LENGTHS;
-    for (size_t length = slices; large == NULL && length <= longest; length++)
-        large = pop(heap, list_of(heap, length));
-    return large;
-}
-
-struct pm_large *pm_spare_take(struct pm_heap *heap, size_t slices)
-{
-    struct pm_large *large = NULL;
-    if (slices <= PM_SPARE_LENGTHS) {
-        large = pop_fitting(heap, slices);
-        heap->spare_missed += large == NULL;
-    }
-    if (large != NULL)
-        return large;
+    heap->spare_missed += slices <= PM_SPARE_LENGTHS;
     pm_spare_make_room(heap, slices);
     if (!may_fetch(heap, slices))
         return NULL;
     fetch(heap, slices);
-    return pop(heap, list_of(heap, slices));
+    return pm_spare_take(heap, slices);
 }
 
 void pm_spare_check(const struct pm_heap *heap)
 {
     size_t counted = 0;
-    for (size_t i = 0; i < PM_SPARE_LENGTHS; i++) {
-        for (struct pm_large *large = heap->spare[i]; large != NULL; large = large->next) {
+    for (size_t slices = 0; slices <= PM_SPARE_LENGTHS; slices++) {
+        if ((heap->spare[slices] != NULL) != (heap->spare_lengths >> slices & 1))
+            pm_fatal_broken("the lengths of spare blocks are known", heap);
+        for (struct pm_large *large = heap->spare[slices]; large != NULL; large = large->next) {
             counted += large->span.slices;
-            if (large->span.slices != i + 1)
+            if (large->span.slices != slices)
                 pm_fatal_broken("a spare block is as long as its list says", large);
             if (pm_ownermap_get((void *)large->span.start) == &large->span)
                 pm_fatal_broken("a spare block is in no owner map", large);

@@ -114,6 +114,24 @@ START_TEST(however_much_lies_free)
 }
 END_TEST
 
+START_TEST(but_no_more_than_it_takes)
+{
+    enum { LONGEST = 5, OTHER = 3, OUT = 17, IN = 20 }; /* slices: it takes three more */
+    char *longest = unit_filled(LONGEST * PM_SLICE), *other = unit_filled(OTHER * PM_SLICE);
+    char *out = unit_filled(OUT * PM_SLICE);
+    pm_free(unit_filled(2 * PM_MIB), "free"); /* there is no want of places */
+    pm_alloc(PM_DEDICATED_MIN);               /* this is a record */
+    pm_free(longest, "free");
+    pm_free(other, "free");
+    pm_free(out, "free");
+    ck_assert_uint_eq(spares(), 2);
+    pm_alloc(IN * PM_SLICE);
+    ck_assert_uint_eq(spares(), 1);
+    ck_assert(pm_check_heap());
+    ck_assert_ptr_eq(pm_alloc(OTHER * PM_SLICE), other);
+}
+END_TEST
+
 START_TEST(and_before_fresh_memory)
 {
     make_peak(PM_MIB);
@@ -172,7 +190,7 @@ START_TEST(few_are_kept_unless_many_were_sought)
     static char *blocks[MANY];
     for (size_t i = 0; i < MANY; i++)
         blocks[i] = unit_filled(40000);
-    pm_tls_heap->spare_missed = 0; /* they are all there is */
+    pm_spare_flush(pm_tls_heap); /* from now on they are all there is, and none was sought */
     for (size_t i = 0; i < MANY; i++) {
         pm_free(blocks[i], "free");
         ck_assert_uint_le(pm_tls_heap->spare_slices, KEPT_MIN);
@@ -197,7 +215,7 @@ START_TEST(nor_more_than_a_share_of_all)
     for (size_t i = 0; i < UNIT_COUNT_OF(blocks); i++)
         blocks[i] = unit_filled(40000);
     pm_tls_heap->spare_missed = 10000;
-    size_t share = pm_arena_used() / 4 / HEAPS, most = 0;
+    size_t share = pm_arena_used() / 3 / HEAPS, most = 0;
     for (size_t i = 0; i < UNIT_COUNT_OF(blocks); i++) {
         pm_free(blocks[i], "free");
         if (pm_tls_heap->spare_slices > most)
@@ -348,6 +366,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, a_longer_block_is_what_it_is);
     tcase_add_test(tests, they_go_before_a_record);
     tcase_add_test(tests, however_much_lies_free);
+    tcase_add_test(tests, but_no_more_than_it_takes);
     tcase_add_test(tests, and_before_fresh_memory);
     tcase_add_test(tests, and_stay_where_there_is_neither);
     tcase_add_test(tests, they_go_before_a_pool_that_makes_one);
