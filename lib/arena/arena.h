@@ -66,7 +66,7 @@ struct pm_arena {
     size_t gone_count;  /* the same */
     size_t dirty_count; /* pages */
     size_t search_from; /* no slice below it is free */
-    size_t no_run;      /* no run of this many free slices exists; SIZE_MAX: not known */
+    size_t no_run;      /* no run of this many free slices exists */
     uint64_t *taken;    /* by slice, with those that have gone */
     uint64_t *gone;
     uint64_t *dirty; /* by page, as the next */
@@ -205,6 +205,7 @@ bool pm_arena_contains(const void *address);
  * The invariants of all arenas, asserted (aborts with a message):
  *   taken_count, gone_count and dirty_count are what the bitmaps say
  *   a dirty page's slice is free, an aged page dirty; no slice below search_from is free
+ *   no run of free slices is as long as no_run
  *   shared arenas come before dedicated ones, linked both ways
  *   a span that the owner map names lies in its arena, on taken slices
  */

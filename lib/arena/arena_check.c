@@ -28,6 +28,11 @@ static void check_bitmaps(struct pm_arena *arena)
     }
     if (pm_bitmap_next(arena->taken, 0, arena->slices, false) < arena->search_from)
         pm_fatal_broken("no slice below search_from is free", arena);
+    size_t run, at = pm_bitmap_gap(arena->taken, 0, arena->slices, &run);
+    for (; run != 0; at = pm_bitmap_gap(arena->taken, at + run, arena->slices, &run)) {
+        if (run >= arena->no_run)
+            pm_fatal_broken("no run of free slices is as long as no_run", arena);
+    }
 }
 
 static void check_spans(struct pm_arena *arena)

@@ -106,6 +106,17 @@ PM_INLINE size_t pm_bitmap_next(const uint64_t *map, size_t first, size_t end, b
     return end;
 }
 
+/* Behind the last bit of [0, end) that is in the set; 0 when there is none. */
+PM_INLINE size_t pm_bitmap_behind(const uint64_t *map, size_t end)
+{
+    for (size_t word = PM_BITMAP_WORDS(end); word-- > 0;) {
+        uint64_t bits = map[word] & pm_bitmap_mask(word, 0, end);
+        if (bits != 0)
+            return word * 64 + 64 - (size_t)__builtin_clzll(bits);
+    }
+    return 0;
+}
+
 /* Where the first run of bits that are not in the set begins, at or behind `first`, and `*length`;
  * `end` and 0 when there is none. */
 PM_INLINE size_t pm_bitmap_gap(const uint64_t *map, size_t first, size_t end, size_t *length)

@@ -111,12 +111,12 @@ static struct pm_arena *new_arena(size_t bytes, size_t align, enum pm_hugepages 
     arena->dedicated = dedicated;
     atomic_init(&arena->hugepages, hugepages);
     arena->slices = slices;
-    arena->no_run = SIZE_MAX;
     if (!obtain(arena, bytes, align)) {
         pm_meta_free(arena, size);
         return NULL;
     }
     pm_hugepages_begin(arena);
+    arena->no_run = arena->slices + 1;
     if (!dedicated) {
         arena->taken = (uint64_t *)(arena + 1);
         arena->gone = arena->taken + PM_BITMAP_WORDS(slices);

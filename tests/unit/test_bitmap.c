@@ -102,6 +102,24 @@ START_TEST(next_finds_the_first_of_its_kind)
 }
 END_TEST
 
+START_TEST(behind_is_where_the_last_one_ends)
+{
+    uint64_t state = unit_seed();
+    randomize(&state);
+    for (size_t from = 0; from < BITS; from += 7) { /* ever longer without a bit at the end */
+        for (size_t end = 0; end <= BITS; end++) {
+            size_t last = end;
+            while (last > 0 && !model[last - 1])
+                last--;
+            ck_assert_uint_eq(pm_bitmap_behind(map, end), last);
+        }
+        memset(model + BITS - from, 0, from);
+        if (from != 0)
+            pm_bitmap_clear(map, BITS - from, from);
+    }
+}
+END_TEST
+
 START_TEST(remove_takes_bits_out)
 {
     uint64_t state = unit_seed();
@@ -175,6 +193,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, read_and_add_move_words);
     tcase_add_test(tests, count_counts_its_range);
     tcase_add_test(tests, next_finds_the_first_of_its_kind);
+    tcase_add_test(tests, behind_is_where_the_last_one_ends);
     tcase_add_test(tests, remove_takes_bits_out);
     tcase_add_test(tests, gap_finds_runs_that_are_not_in_the_set);
     tcase_add_test(tests, tail_holds_what_is_asked_for);
