@@ -237,12 +237,7 @@ static size_t mark_dirty(struct pm_arena *arena, size_t page, size_t pages, uint
 static void mark_free(struct pm_arena *arena, size_t first, size_t slices)
 {
     pm_bitmap_clear(arena->taken, first, slices);
-    size_t begin = pm_bitmap_behind(arena->taken, first);
-    size_t end = pm_bitmap_next(arena->taken, first + slices, arena->slices, true);
-    if (end - begin >= arena->no_run)
-        arena->no_run = end - begin + 1;
-    if (first < arena->search_from)
-        arena->search_from = first;
+    pm_choose_freed_locked(arena, first, slices);
 }
 
 void pm_arena_free_locked(struct pm_arena *arena, size_t first, size_t slices, uint64_t clean)

@@ -34,6 +34,9 @@
 #include "arena/span.h"
 #include "os/lock.h"
 
+/* So many lengths of free runs are looked for from where the first of them may be. */
+#define PM_ARENA_LENGTHS ((size_t)16)
+
 /* A block from this size on has an arena to itself. */
 #define PM_DEDICATED_MIN (32 * PM_MIB)
 
@@ -62,12 +65,13 @@ struct pm_arena {
     struct pm_provider provider;
 
     /* Under pm_arena_lock. */
-    size_t taken_count; /* slices */
-    size_t gone_count;  /* the same */
-    size_t dirty_count; /* pages */
-    size_t search_from; /* no slice below it is free */
-    size_t no_run;      /* no run of this many free slices exists */
-    uint64_t *taken;    /* by slice, with those that have gone */
+    size_t taken_count;                     /* slices */
+    size_t gone_count;                      /* the same */
+    size_t dirty_count;                     /* pages */
+    uint32_t search_from[PM_ARENA_LENGTHS]; /* choose.c's: [n - 1]: no run of so many free slices
+                                             * begins below it, */
+    size_t no_run;                          /* and none of this many exists */
+    uint64_t *taken;                        /* by slice, with those that have gone */
     uint64_t *gone;
     uint64_t *dirty; /* by page, as the next */
     uint64_t *aged;
@@ -204,7 +208,7 @@ bool pm_arena_contains(const void *address);
 /*
  * The invariants of all arenas, asserted (aborts with a message):
  *   taken_count, gone_count and dirty_count are what the bitmaps say
- *   a dirty page's slice is free, an aged page dirty; no slice below search_from is free
+ *   a dirty page's slice is free, an aged page dirty; no run begins below its search_from
  *   no run of free slices is as long as no_run
  *   shared arenas come before dedicated ones, linked both ways
  *   a span that the owner map names lies in its arena, on taken slices

@@ -8,6 +8,19 @@
 #include "os/fatal.h"
 #include "os/os.h"
 
+static void check_runs(struct pm_arena *arena)
+{
+    size_t run, at = pm_bitmap_gap(arena->taken, 0, arena->slices, 1, &run);
+    for (; run != 0; at = pm_bitmap_gap(arena->taken, at + run, arena->slices, 1, &run)) {
+        if (run >= arena->no_run)
+            pm_fatal_broken("no run of free slices is as long as no_run", arena);
+        for (size_t length = 1; length <= run && length <= PM_ARENA_LENGTHS; length++) {
+            if (at < arena->search_from[length - 1])
+                pm_fatal_broken("no run begins below its search_from", arena);
+        }
+    }
+}
+
 static void check_bitmaps(struct pm_arena *arena)
 {
     size_t gone = pm_bitmap_count(arena->gone, 0, arena->slices);
@@ -26,13 +39,7 @@ static void check_bitmaps(struct pm_arena *arena)
         if ((arena->aged[word] & ~arena->dirty[word]) != 0)
             pm_fatal_broken("an aged page is dirty", arena);
     }
-    if (pm_bitmap_next(arena->taken, 0, arena->slices, false) < arena->search_from)
-        pm_fatal_broken("no slice below search_from is free", arena);
-    size_t run, at = pm_bitmap_gap(arena->taken, 0, arena->slices, &run);
-    for (; run != 0; at = pm_bitmap_gap(arena->taken, at + run, arena->slices, &run)) {
-        if (run >= arena->no_run)
-            pm_fatal_broken("no run of free slices is as long as no_run", arena);
-    }
+    check_runs(arena);
 }
 
 static void check_spans(struct pm_arena *arena)

@@ -117,29 +117,38 @@ PM_INLINE size_t pm_bitmap_behind(const uint64_t *map, size_t end)
     return 0;
 }
 
-/* Where the first run of bits that are not in the set begins, at or behind `first`, and `*length`;
- * `end` and 0 when there is none. */
-PM_INLINE size_t pm_bitmap_gap(const uint64_t *map, size_t first, size_t end, size_t *length)
+/* Of the bits in `word`, those from which on `count`, at most 64, are in it and `behind`, the next.
+ */
+PM_INLINE uint64_t pm_bitmap_run_begins(uint64_t word, uint64_t behind, unsigned count)
+{
+    for (unsigned have = 1, step; have < count; have += step) {
+        step = have < count - have ? have : count - have;
+        word &= word >> step | behind << (64 - step);
+        behind &= behind >> step; /* (what its end lacks no bit of `word` asks for) */
+    }
+    return word;
+}
+
+/* Where the first run of at least `least` bits, at most 64, that are not in the set begins, at or
+ * behind `first`, and `*length`; `end` and 0 when there is none. */
+PM_INLINE size_t pm_bitmap_gap(const uint64_t *map, size_t first, size_t end, unsigned least,
+                               size_t *length)
 {
     *length = 0;
-    if (first >= end)
-        return end;
-    size_t word = first / 64;
-    uint64_t free = ~map[word] >> (first % 64) << (first % 64);
-    while (free == 0) {
-        if (++word * 64 >= end)
-            return end;
-        free = ~map[word];
+    size_t word = first / 64, words = PM_BITMAP_WORDS(end);
+    uint64_t absent = word < words ? ~map[word] >> (first % 64) << (first % 64) : 0, behind;
+    for (; word < words; word++, absent = behind) {
+        behind = word + 1 < words ? ~map[word + 1] : 0;
+        uint64_t begins = pm_bitmap_run_begins(absent, behind, least);
+        if (begins == 0)
+            continue;
+        size_t begin = word * 64 + (size_t)__builtin_ctzll(begins);
+        if (begin + least > end)
+            break;
+        *length = pm_bitmap_next(map, begin + least, end, true) - begin;
+        return begin;
     }
-    size_t begins = word * 64 + (size_t)__builtin_ctzll(free);
-    uint64_t behind = ~(free | (free - 1)); /* of the bits from there on, those in the set */
-    while (behind == 0 && ++word * 64 < end)
-        behind = map[word];
-    size_t ends = behind != 0 ? word * 64 + (size_t)__builtin_ctzll(behind) : end;
-    if (begins >= end)
-        return end;
-    *length = (ends < end ? ends : end) - begins;
-    return begins;
+    return end;
 }
 
 /* Where the last `count` bits of [0, end) that are in the set begin, or a little before: a

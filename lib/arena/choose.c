@@ -5,11 +5,38 @@
 
 #include "arena/bitmap.h"
 
-enum { DIRTY_LOOKED = 32 }; /* places where a long span may begin */
+enum {
+    RUNS_WITHIN = 1024, /* slices from the first run that will do */
+    DIRTY_LOOKED = 32,  /* places where a long span may begin */
+};
 
 static bool is_dirty_at(const struct pm_arena *arena, size_t slice)
 {
     return pm_bitmap_test(arena->dirty, pm_arena_pages(slice));
+}
+
+static size_t search_from(const struct pm_arena *arena, size_t slices)
+{
+    return arena->search_from[(slices < PM_ARENA_LENGTHS ? slices : PM_ARENA_LENGTHS) - 1];
+}
+
+/* No run of so many, or more, begins below `from`. */
+static void set_search_from(struct pm_arena *arena, size_t slices, size_t from)
+{
+    for (size_t i = slices - 1; i < PM_ARENA_LENGTHS && arena->search_from[i] < from; i++)
+        arena->search_from[i] = (uint32_t)from;
+}
+
+void pm_choose_freed_locked(struct pm_arena *arena, size_t first, size_t slices)
+{
+    size_t begin = pm_bitmap_behind(arena->taken, first);
+    size_t end = pm_bitmap_next(arena->taken, first + slices, arena->slices, true);
+    if (end - begin >= arena->no_run)
+        arena->no_run = end - begin + 1;
+    for (size_t i = 0; i < PM_ARENA_LENGTHS && i < end - begin; i++) {
+        if (arena->search_from[i] > begin)
+            arena->search_from[i] = (uint32_t)begin;
+    }
 }
 
 /*
@@ -20,13 +47,17 @@ static bool is_dirty_at(const struct pm_arena *arena, size_t slice)
 static size_t find_run(struct pm_arena *arena, size_t slices, size_t align)
 {
     size_t align_slices = align >> PM_SLICE_SHIFT, base_slice = arena->base >> PM_SLICE_SHIFT;
-    size_t length, at = pm_bitmap_gap(arena->taken, arena->search_from, arena->slices, &length);
+    unsigned least = slices < 64 ? (unsigned)slices : 64;
+    size_t length, end = arena->slices;
+    size_t at = pm_bitmap_gap(arena->taken, search_from(arena, slices), end, least, &length);
     size_t best = SIZE_MAX, best_rank = SIZE_MAX;
     size_t clean_rank = arena->dirty_count != 0 ? arena->slices : 0;
-    arena->search_from = at;
-    while (at + slices <= arena->slices && best_rank > slices) {
+    set_search_from(arena, slices, at);
+    while (length != 0 && best_rank > slices) {
         size_t aligned = pm_align_up(base_slice + at, align_slices) - base_slice;
         if (aligned + slices <= at + length) {
+            if (best == SIZE_MAX && end - at > RUNS_WITHIN)
+                end = at + RUNS_WITHIN;
             size_t rank = length + (is_dirty_at(arena, aligned) ? 0 : clean_rank);
             if (rank < best_rank) {
                 best = aligned;
@@ -35,7 +66,7 @@ static size_t find_run(struct pm_arena *arena, size_t slices, size_t align)
             if (slices == 1)
                 break; /* any hole serves, and the lowest packs best */
         }
-        at = pm_bitmap_gap(arena->taken, at + length, arena->slices, &length);
+        at = pm_bitmap_gap(arena->taken, at + length, end, least, &length);
     }
     return best;
 }

@@ -1,7 +1,7 @@
 /*
  * choose.h - which free slices of an arena a span is to have: those of a run that is resident where
- * they begin, before others, and of such the shortest, so that long ones stay whole.  A single
- * slice is the lowest.
+ * they begin, before others, and of such the shortest, so that long ones stay whole; but those far
+ * behind the first one that will do are not looked at.  A single slice is the lowest.
  */
 #ifndef PM_ARENA_CHOOSE_H
 #define PM_ARENA_CHOOSE_H
@@ -12,5 +12,8 @@
  * SIZE_MAX when there are none.  Under pm_arena_lock. */
 size_t pm_arena_choose_locked(struct pm_arena *arena, size_t slices, size_t align,
                               enum pm_arena_choice choice);
+
+/* The slices have become free.  The same. */
+void pm_choose_freed_locked(struct pm_arena *arena, size_t first, size_t slices);
 
 #endif /* PM_ARENA_CHOOSE_H */
