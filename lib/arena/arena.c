@@ -275,7 +275,7 @@ bool pm_arena_take_locked(struct pm_span *span, size_t slices, size_t align,
         return false;
     for (struct pm_arena *arena = pm_arena_list; arena != NULL && !arena->dedicated;
          arena = arena->next) {
-        if (!is_for(arena, span->kind))
+        if (!pm_choose_may_find(arena, slices) || !is_for(arena, span->kind))
             continue;
         size_t first = pm_arena_choose_locked(arena, slices, align, choice);
         if (first == SIZE_MAX)

@@ -71,11 +71,9 @@ static size_t find_run(struct pm_arena *arena, size_t slices, size_t align)
     return best;
 }
 
-/* As find_run(), but asks once only for what is not there. */
+/* As find_run(), and keeps in mind what is not there. */
 static size_t find(struct pm_arena *arena, size_t slices, size_t align)
 {
-    if (arena->slices - arena->taken_count < slices || slices >= arena->no_run)
-        return SIZE_MAX;
     size_t first = find_run(arena, slices, align);
     if (first == SIZE_MAX && align == PM_SLICE)
         arena->no_run = slices;

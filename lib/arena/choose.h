@@ -8,6 +8,12 @@
 
 #include "arena/arena.h"
 
+/* May it have a run of so many free slices?  Most arenas of a large process have none. */
+PM_INLINE bool pm_choose_may_find(const struct pm_arena *arena, size_t slices)
+{
+    return arena->slices - arena->taken_count >= slices && slices < arena->no_run;
+}
+
 /* The first of `slices` free slices that begin at an address aligned to `align`, as is chosen;
  * SIZE_MAX when there are none.  Under pm_arena_lock. */
 size_t pm_arena_choose_locked(struct pm_arena *arena, size_t slices, size_t align,
