@@ -6,7 +6,7 @@
 #include "arena/bitmap.h"
 
 enum {
-    RUNS_WITHIN = 1024, /* slices from the first run that will do */
+    RUNS_WITHIN = 1024, /* slices from the first run that will do, resident if any is */
     DIRTY_LOOKED = 32,  /* places where a long span may begin */
 };
 
@@ -56,9 +56,9 @@ static size_t find_run(struct pm_arena *arena, size_t slices, size_t align)
     while (length != 0 && best_rank > slices) {
         size_t aligned = pm_align_up(base_slice + at, align_slices) - base_slice;
         if (aligned + slices <= at + length) {
-            if (best == SIZE_MAX && end - at > RUNS_WITHIN)
-                end = at + RUNS_WITHIN;
             size_t rank = length + (is_dirty_at(arena, aligned) ? 0 : clean_rank);
+            if (rank <= arena->slices && end - at > RUNS_WITHIN)
+                end = at + RUNS_WITHIN; /* none of another kind comes before it */
             if (rank < best_rank) {
                 best = aligned;
                 best_rank = rank;

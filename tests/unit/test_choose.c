@@ -146,6 +146,34 @@ START_TEST(a_cycle_stays_where_it_was)
 }
 END_TEST
 
+/* A shorter hole so far behind a longer one, which is clean or not; and which of them serves. */
+static const struct {
+    size_t between;
+    bool clean, is_first;
+} distances[] = {{900, false, false}, {1100, false, true}, {1100, true, false}};
+
+START_TEST(a_run_far_behind_is_left_unless_it_is_resident_and_others_are_not)
+{
+    take(&spans[0], 1200); /* makes an arena that is long enough, */
+    take(&spans[5], 1);    /* and stays */
+    pm_spans_give(&spans[0]);
+    pm_purge_all();
+    take(&spans[0], 10);
+    take(&spans[1], distances[_i].between);
+    take(&spans[2], 5);
+    take(&spans[3], 1);
+    uintptr_t first = spans[0].start, behind = spans[2].start;
+    ck_assert_uint_eq(behind - first, (10 + distances[_i].between) * PM_SLICE);
+    pm_spans_give(&spans[0]);
+    if (distances[_i].clean)
+        pm_purge_all();
+    pm_spans_give(&spans[2]);
+    take(&spans[4], 5);
+    ck_assert_uint_eq(spans[4].start, distances[_i].is_first ? first : behind);
+    pm_arena_check();
+}
+END_TEST
+
 static void add(TCase *tests)
 {
     tcase_add_checked_fixture(tests, setup, NULL);
@@ -154,6 +182,8 @@ static void add(TCase *tests)
     tcase_add_test(tests, others_begin_where_the_run_does);
     tcase_add_loop_test(tests, the_shortest_resident_run_is_taken, 0, UNIT_COUNT_OF(choices));
     tcase_add_test(tests, a_cycle_stays_where_it_was);
+    tcase_add_loop_test(tests, a_run_far_behind_is_left_unless_it_is_resident_and_others_are_not, 0,
+                        UNIT_COUNT_OF(distances));
 }
 
 int main(void)
