@@ -8,15 +8,21 @@
 #ifndef PM_OS_OS_H
 #define PM_OS_OS_H
 
+#include <stdatomic.h>
+
 #include "os/compiler.h"
 
-/* Bytes in a page: 4 KiB to 64 KiB, a power of two.  Read from the system once. */
-extern size_t pm_os_page_bytes; /* 0: not yet */
+/*
+ * Bytes in a page: 4 KiB to 64 KiB, a power of two.  Read from the system by whichever
+ * threads come first: they write the same number, so it needs no order.
+ */
+extern _Atomic size_t pm_os_page_bytes; /* 0: not yet */
 size_t pm_os_read_page_size(void);
 
 PM_INLINE size_t pm_os_page_size(void)
 {
-    return PM_LIKELY(pm_os_page_bytes != 0) ? pm_os_page_bytes : pm_os_read_page_size();
+    size_t size = atomic_load_explicit(&pm_os_page_bytes, memory_order_relaxed);
+    return PM_LIKELY(size != 0) ? size : pm_os_read_page_size();
 }
 
 /* Its logarithm to the base of 2. */

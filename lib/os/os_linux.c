@@ -29,17 +29,18 @@
 #define MREMAP_DONTUNMAP 4
 #endif
 
-size_t pm_os_page_bytes;
+_Atomic size_t pm_os_page_bytes;
 
 size_t pm_os_read_page_size(void)
 {
-    pm_os_page_bytes = getauxval(AT_PAGESZ);
-    return pm_os_page_bytes;
+    size_t size = getauxval(AT_PAGESZ);
+    pm_os_set_page_size(size);
+    return size;
 }
 
 void pm_os_set_page_size(size_t size)
 {
-    pm_os_page_bytes = size;
+    atomic_store_explicit(&pm_os_page_bytes, size, memory_order_relaxed);
 }
 
 static void *map(size_t size)
