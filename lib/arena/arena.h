@@ -68,9 +68,9 @@ struct pm_arena {
     size_t taken_count;                     /* slices */
     size_t gone_count;                      /* the same */
     size_t dirty_count;                     /* pages */
-    uint32_t search_from[PM_ARENA_LENGTHS]; /* choose.c's: [n - 1]: no run of so many free slices
-                                             * begins below it, */
-    size_t no_run;                          /* and none of this many exists */
+    uint32_t search_from[PM_ARENA_LENGTHS]; /* choose.c's: no run of n free slices begins below
+                                             * [n - 1]; the last is for longer ones, too */
+    size_t no_run;                          /* the same: no run of so many exists */
     uint64_t *taken;                        /* by slice, with those that have gone */
     uint64_t *gone;
     uint64_t *dirty; /* by page, as the next */

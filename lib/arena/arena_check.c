@@ -10,8 +10,9 @@
 
 static void check_runs(struct pm_arena *arena)
 {
-    size_t run, at = pm_bitmap_gap(arena->taken, 0, arena->slices, 1, &run);
-    for (; run != 0; at = pm_bitmap_gap(arena->taken, at + run, arena->slices, 1, &run)) {
+    size_t run, slices = arena->slices, at = pm_bitmap_next(arena->taken, 0, slices, false);
+    for (; at < slices; at = pm_bitmap_next(arena->taken, at + run, slices, false)) {
+        run = pm_bitmap_next(arena->taken, at, slices, true) - at;
         if (run >= arena->no_run)
             pm_fatal_broken("no run of free slices is as long as no_run", arena);
         for (size_t length = 1; length <= run && length <= PM_ARENA_LENGTHS; length++) {

@@ -89,52 +89,56 @@ PM_INLINE size_t pm_bitmap_count(const uint64_t *map, size_t first, size_t count
     uint64_t bits = pm_bitmap_in_word(first, count);
     if (PM_LIKELY(bits != 0))
         return pm_count_bits(map[first / 64] & bits);
-    size_t end = first + count, found = 0;
-    for (size_t word = first / 64; word * 64 < end; word++)
-        found += pm_count_bits(map[word] & pm_bitmap_mask(word, first, end));
+    size_t end = first + count, word = first / 64, found = 0;
+    uint64_t mask = ~(uint64_t)0 << (first % 64);
+    for (; word < end / 64; word++, mask = ~(uint64_t)0)
+        found += pm_count_bits(map[word] & mask);
+    if (end % 64 != 0)
+        found += pm_count_bits(map[word] & mask & pm_bitmap_mask(word, 0, end));
     return found;
 }
 
 /* The first bit in [first, end) that is in the set (`set`) or not in it; else `end`. */
 PM_INLINE size_t pm_bitmap_next(const uint64_t *map, size_t first, size_t end, bool set)
 {
-    for (size_t word = first / 64; word * 64 < end; word++) {
-        uint64_t bits = (set ? map[word] : ~map[word]) & pm_bitmap_mask(word, first, end);
-        if (bits != 0)
-            return word * 64 + (size_t)__builtin_ctzll(bits);
+    uint64_t mask = ~(uint64_t)0 << (first % 64);
+    for (size_t word = first / 64; word * 64 < end; word++, mask = ~(uint64_t)0) {
+        uint64_t bits = (set ? map[word] : ~map[word]) & mask;
+        if (bits == 0)
+            continue;
+        size_t found = word * 64 + (size_t)__builtin_ctzll(bits);
+        return found < end ? found : end;
     }
     return end;
 }
 
-/* Behind the last bit of [0, end) that is in the set; 0 when there is none. */
-PM_INLINE size_t pm_bitmap_behind(const uint64_t *map, size_t end)
+/* Behind the last bit of [first, end) that is in the set; `first` when there is none. */
+PM_INLINE size_t pm_bitmap_behind(const uint64_t *map, size_t first, size_t end)
 {
-    for (size_t word = PM_BITMAP_WORDS(end); word-- > 0;) {
-        uint64_t bits = map[word] & pm_bitmap_mask(word, 0, end);
+    for (size_t word = PM_BITMAP_WORDS(end); word-- > first / 64;) {
+        uint64_t bits = map[word] & pm_bitmap_mask(word, first, end);
         if (bits != 0)
             return word * 64 + 64 - (size_t)__builtin_clzll(bits);
     }
-    return 0;
+    return first;
 }
 
 /* Of the bits in `word`, those from which on `count`, at most 64, are in it and `behind`, the next.
  */
 PM_INLINE uint64_t pm_bitmap_run_begins(uint64_t word, uint64_t behind, unsigned count)
 {
-    for (unsigned have = 1, step; have < count; have += step) {
+    for (unsigned have = 1, step; have < count && word != 0; have += step) {
         step = have < count - have ? have : count - have;
         word &= word >> step | behind << (64 - step);
-        behind &= behind >> step; /* (what its end lacks no bit of `word` asks for) */
+        behind &= behind >> step; /* (its upper bits go wrong: too far behind to be asked for) */
     }
     return word;
 }
 
-/* Where the first run of at least `least` bits, at most 64, that are not in the set begins, at or
- * behind `first`, and `*length`; `end` and 0 when there is none. */
-PM_INLINE size_t pm_bitmap_gap(const uint64_t *map, size_t first, size_t end, unsigned least,
-                               size_t *length)
+/* Where the first run of at least `least` bits in [first, end), at most 64, that are not in the set
+ * begins; `end` when there is none. */
+PM_INLINE size_t pm_bitmap_gap(const uint64_t *map, size_t first, size_t end, unsigned least)
 {
-    *length = 0;
     size_t word = first / 64, words = PM_BITMAP_WORDS(end);
     uint64_t absent = word < words ? ~map[word] >> (first % 64) << (first % 64) : 0, behind;
     for (; word < words; word++, absent = behind) {
@@ -143,10 +147,7 @@ PM_INLINE size_t pm_bitmap_gap(const uint64_t *map, size_t first, size_t end, un
         if (begins == 0)
             continue;
         size_t begin = word * 64 + (size_t)__builtin_ctzll(begins);
-        if (begin + least > end)
-            break;
-        *length = pm_bitmap_next(map, begin + least, end, true) - begin;
-        return begin;
+        return begin + least <= end ? begin : end;
     }
     return end;
 }

@@ -14,7 +14,7 @@ struct pm_heap;
 struct pm_large {
     struct pm_span span;
     size_t usable;         /* bytes the program may use; at most the span's */
-    struct pm_large *next; /* spare.c's */
+    struct pm_large *next; /* of spare blocks, or of descriptors at hand */
 };
 
 PM_INLINE struct pm_large *pm_large_of_span(struct pm_span *span)

@@ -25,6 +25,8 @@ enum {
     ENOUGH = 4,       /* times what is wanted lies free elsewhere: a place will be found */
 };
 
+_Static_assert(PM_SPARE_LENGTHS < 32, "each length has a bit in spare_lengths");
+
 static bool may_be_spare(size_t slices)
 {
     return slices <= PM_SPARE_LENGTHS && pm_purge_decay() != 0 && !pm_background_is_wanted();
@@ -41,7 +43,7 @@ static size_t room_now(const struct pm_heap *heap)
     return KEPT_MIN + room < KEPT_MAX ? KEPT_MIN + room : KEPT_MAX;
 }
 
-/* What was true the last time will do until the next flush. */
+/* What was true the last time will do until the heap next ages. */
 PM_INLINE bool has_room(struct pm_heap *heap, size_t slices)
 {
     size_t wanted = heap->spare_slices + slices;
@@ -119,7 +121,7 @@ bool pm_spare_keep(struct pm_large *large)
     return true;
 }
 
-static void flush(struct pm_heap *heap)
+static void give_back_all(struct pm_heap *heap)
 {
     for (size_t slices = 1; slices <= PM_SPARE_LENGTHS; slices++)
         give_back(heap, slices);
@@ -127,7 +129,7 @@ static void flush(struct pm_heap *heap)
 
 void pm_spare_flush(struct pm_heap *heap)
 {
-    flush(heap);
+    give_back_all(heap);
     heap->spare_missed = 0;
     heap->spare_room = 0;
 }
@@ -146,7 +148,7 @@ void pm_spare_make_room(struct pm_heap *heap, size_t slices)
     size_t bytes = slices << PM_SLICE_SHIFT;
     size_t used = pm_arena_used() + bytes, peak = pm_arena_peak_used();
     if (pm_arena_dirty() < ENOUGH * bytes)
-        flush(heap);
+        give_back_all(heap);
     else if (used > peak)
         give_back_longest(heap, pm_div_up(used - peak, PM_SLICE));
 }
@@ -154,8 +156,8 @@ void pm_spare_make_room(struct pm_heap *heap, size_t slices)
 /* (In a process with one thread there is no lock to save.) */
 static bool may_fetch(struct pm_heap *heap, size_t slices)
 {
-    return !pm_alone() && heap->spare_missed >= FETCH_AFTER && has_room(heap, FETCHED * slices) &&
-           may_be_spare(slices);
+    return !pm_alone() && heap->spare_missed >= FETCH_AFTER && may_be_spare(slices) &&
+           has_room(heap, FETCHED * slices);
 }
 
 /* Where a length is sought in vain time and again, as when others free what this thread takes, some

@@ -2,9 +2,10 @@
  * spare.h - the large blocks that a heap has freed last and keeps for its next ones: so threads
  * that take and free buffers of 32 to 256 KiB all the time, as those of servers do, need no lock.
  *
- * They are a part of what is in use.  A heap lets its own go before the process uses more at one
- * time than it ever did, or takes fresh memory, so with one thread its peak is not theirs; all go
- * each decay time.  A spare block is in no owner map; its slices are taken.
+ * They are a part of what is in use.  Before the process uses more at one time than it ever did a
+ * heap lets as many of its own go as that is too much, and before it takes fresh memory all of
+ * them, so with one thread its peak is not theirs; all go each decay time.  A spare block is in no
+ * owner map; its slices are taken.
  */
 #ifndef PM_HEAP_SPARE_H
 #define PM_HEAP_SPARE_H
@@ -52,7 +53,7 @@ void pm_spare_make_room(struct pm_heap *heap, size_t slices);
 void pm_spare_flush(struct pm_heap *heap);
 
 /* The same in the child of a fork, for a heap whose thread was elsewhere: it may have been changing
- * a list, so the count may be wrong. */
+ * a list, so the count and the lengths may be wrong. */
 void pm_spare_inherit(struct pm_heap *heap);
 
 /*

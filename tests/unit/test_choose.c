@@ -146,21 +146,34 @@ START_TEST(a_cycle_stays_where_it_was)
 }
 END_TEST
 
-/* A shorter hole so far behind a longer one, which is clean or not; and which of them serves. */
+/* One with so many free slices at its start, and one behind them that is taken. */
+static void make_arena(size_t slices)
+{
+    static struct pm_span first, stays;
+    take(&first, slices);
+    take(&stays, 1);
+    pm_spans_give(&first);
+    pm_purge_all();
+}
+
+/* A hole of so many slices, so far behind one of 10 which is clean or not; and which of them serves
+ * a span of 5. */
 static const struct {
-    size_t between;
+    size_t between, behind;
     bool clean, is_first;
-} distances[] = {{900, false, false}, {1100, false, true}, {1100, true, false}};
+} distances[] = {
+    {900, 5, false, false},
+    {1100, 5, false, true},
+    {1100, 5, true, false},
+    {1024 - 10 - 5, 50, false, true}, /* it is as long as it is, not as far as is looked */
+};
 
 START_TEST(a_run_far_behind_is_left_unless_it_is_resident_and_others_are_not)
 {
-    take(&spans[0], 1200); /* makes an arena that is long enough, */
-    take(&spans[5], 1);    /* and stays */
-    pm_spans_give(&spans[0]);
-    pm_purge_all();
+    make_arena(1200);
     take(&spans[0], 10);
     take(&spans[1], distances[_i].between);
-    take(&spans[2], 5);
+    take(&spans[2], distances[_i].behind);
     take(&spans[3], 1);
     uintptr_t first = spans[0].start, behind = spans[2].start;
     ck_assert_uint_eq(behind - first, (10 + distances[_i].between) * PM_SLICE);
@@ -170,6 +183,43 @@ START_TEST(a_run_far_behind_is_left_unless_it_is_resident_and_others_are_not)
     pm_spans_give(&spans[2]);
     take(&spans[4], 5);
     ck_assert_uint_eq(spans[4].start, distances[_i].is_first ? first : behind);
+    pm_arena_check();
+}
+END_TEST
+
+/* As they are when an arena is filled: a search does not begin at its start each time. */
+START_TEST(what_is_longer_than_is_known_is_sought_from_where_it_may_be)
+{
+    static struct pm_span all[MOST];
+    enum { LENGTH = PM_ARENA_LENGTHS + 4 };
+    make_arena(LENGTH * MOST);
+    for (size_t i = 0; i < MOST; i++)
+        take(&all[i], LENGTH);
+    uint32_t from = all[0].arena->search_from[PM_ARENA_LENGTHS - 1];
+    ck_assert_uint_ge(from, LENGTH * (MOST - 1));
+    pm_spans_give(&all[1]);
+    ck_assert_uint_lt(all[0].arena->search_from[PM_ARENA_LENGTHS - 1], from);
+    take(&all[1], LENGTH);
+    pm_arena_check();
+}
+END_TEST
+
+/* A slice between two runs, one of which is longer than is looked. */
+START_TEST(slices_come_back_beside_a_long_run)
+{
+    enum { FAR = 1500 };
+    static struct pm_span before, one, behind;
+    make_arena(2 * FAR);
+    take(&before, FAR);
+    take(&one, 1);
+    take(&behind, FAR - 1);
+    struct pm_span *orders[][3] = {{&before, &one, &behind}, {&behind, &one, &before}};
+    for (size_t i = 0; i < 3; i++) {
+        pm_spans_give(orders[_i][i]);
+        pm_arena_check();
+    }
+    take(&before, 2 * FAR);
+    ck_assert_uint_eq(before.arena->taken_count, 2 * FAR + 1);
     pm_arena_check();
 }
 END_TEST
@@ -184,6 +234,8 @@ static void add(TCase *tests)
     tcase_add_test(tests, a_cycle_stays_where_it_was);
     tcase_add_loop_test(tests, a_run_far_behind_is_left_unless_it_is_resident_and_others_are_not, 0,
                         UNIT_COUNT_OF(distances));
+    tcase_add_test(tests, what_is_longer_than_is_known_is_sought_from_where_it_may_be);
+    tcase_add_loop_test(tests, slices_come_back_beside_a_long_run, 0, 2);
 }
 
 int main(void)
