@@ -2,17 +2,19 @@
  * replace: each thread has a set of live blocks and replaces random members of it, whose sizes
  * grow by a quarter meanwhile: many small ones are a cache, a few large ones a server's buffers.
  *
- * Usage: replace [THREADS [LIVE [COUNT [SMALLEST [LARGEST]]]]]
- *        LIVE blocks in each thread, COUNT replacements in each
+ * Usage: replace [THREADS [LIVE [COUNT [SMALLEST [LARGEST [WRITTEN]]]]]]
+ *        LIVE blocks in each thread, COUNT replacements in each; WRITTEN percent of a block are
+ *        written (and its last byte), or as good as nothing
  */
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { THREADS_MAX = 64 };
 
-static size_t live = 300000, count = 4000000, smallest = 32, largest = 320;
+static size_t live = 300000, count = 4000000, smallest = 32, largest = 320, written = 0;
 
 struct block {
     size_t size;
@@ -45,6 +47,8 @@ static struct block *block_new(struct worker *worker, size_t done)
     struct block *block = malloc(size);
     if (!block)
         fail("out of memory");
+    if (written != 0)
+        memset(block, (int)done, size * written / 100);
     block->size = size;
     ((unsigned char *)block)[size - 1] = (unsigned char)size; /* the last byte is none of `size` */
     return block;
@@ -91,9 +95,10 @@ int main(int argc, char **argv)
     count = number_arg(argc, argv, 3, count);
     smallest = number_arg(argc, argv, 4, smallest);
     largest = number_arg(argc, argv, 5, largest);
+    written = number_arg(argc, argv, 6, written);
     if (threads == 0 || threads > THREADS_MAX || live == 0 || count == 0 ||
-        smallest <= sizeof(struct block) || largest < smallest) {
-        fprintf(stderr, "usage: replace [THREADS [LIVE [COUNT [SMALLEST [LARGEST]]]]]\n");
+        smallest <= sizeof(struct block) || largest < smallest || written > 100) {
+        fprintf(stderr, "usage: replace [THREADS [LIVE [COUNT [SMALLEST [LARGEST [WRITTEN]]]]]]\n");
         return 2;
     }
     for (size_t i = 0; i < threads; i++) {
