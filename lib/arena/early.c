@@ -43,7 +43,7 @@ static size_t book(enum pm_early reason, size_t bytes)
 /* So much may lie free before any of it goes early. */
 static size_t allowed(void)
 {
-    return pm_arena_peak_used() / 16 + ALLOWED_MIN;
+    return pm_arena_peak_used() / 32 + ALLOWED_MIN;
 }
 
 static size_t look_at_resident(void)
