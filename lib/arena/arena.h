@@ -52,7 +52,8 @@ struct pm_arena {
     uintptr_t base;               /* of slice 0; a multiple of the slice unless dedicated */
     size_t slices;
     bool dedicated;
-    bool rested; /* kept.c's: was kept when a decay time ended */
+    bool rested;  /* kept.c's: was kept when a decay time ended */
+    bool watched; /* the same: it was taken fresh, for a block that is to be zero */
 
     /* hugepages.c's; relaxed: nothing hangs on them but speed. */
     _Atomic enum pm_hugepages hugepages;

@@ -10,10 +10,16 @@
 #define ALLOWED_MIN (2 * PM_DEDICATED_MIN)
 #define GROWTH_PARTS 4
 
+enum { ZEROS_A_LOOK = 16, SAMPLES = 8 };
+
 /* Under pm_arena_lock. */
 static struct pm_arena *newest; /* linked by `next` to the one kept longest */
 static size_t record;      /* the most bytes that were in use or dirty when a block was freed */
 static size_t shared_then; /* bytes in use in shared arenas when something was last put or taken */
+
+/* So many blocks that are to be zero may have what is kept before one is watched.  Relaxed: it is
+ * a guess what the next will do. */
+static _Atomic unsigned zeros_left;
 
 _Atomic size_t pm_kept_total;
 
@@ -32,6 +38,31 @@ void pm_kept_record_locked(void)
     size_t peak = pm_os_memory.peak();
     if (record < peak)
         record = now < peak ? now : peak;
+}
+
+/* From the block's start on. */
+static size_t size_of(const struct pm_arena *arena)
+{
+    return arena->map_start + arena->map_size - arena->base;
+}
+
+/* A page that was never touched costs who reads it a page fault. */
+static bool is_filled(const struct pm_arena *arena)
+{
+    size_t part = size_of(arena) / SAMPLES, before = pm_os_memory.faults();
+    for (size_t i = 0; i < SAMPLES; i++) {
+        (void)*(const volatile char *)(arena->base + i * part + part / 2);
+        if (pm_os_memory.faults() - before > SAMPLES / 4)
+            return false;
+    }
+    return before != 0;
+}
+
+void pm_kept_learn(const struct pm_arena *arena)
+{
+    if (arena->watched)
+        atomic_store_explicit(&zeros_left, is_filled(arena) ? ZEROS_A_LOOK : 0,
+                              memory_order_relaxed);
 }
 
 static size_t shared_now(void)
@@ -62,6 +93,7 @@ bool pm_kept_put_locked(struct pm_arena *arena)
         return false;
     shared_then = shared_now();
     arena->rested = false;
+    arena->watched = false;
     arena->next = newest;
     newest = arena;
     count(arena->map_size);
@@ -82,12 +114,6 @@ static struct pm_arena **oldest(void)
     while (*link != NULL && (*link)->next != NULL)
         link = &(*link)->next;
     return link;
-}
-
-/* From the block's start on. */
-static size_t size_of(const struct pm_arena *arena)
-{
-    return arena->map_start + arena->map_size - arena->base;
 }
 
 /* The shortest that is long enough, but not one that would be cut to less than half: its like may
@@ -120,14 +146,24 @@ static bool are_wanted(void)
     return pm_provider_is_system(&now) || pm_provider_am_inside();
 }
 
-struct pm_arena *pm_kept_take(size_t bytes)
+static struct pm_arena *unlink_for_locked(size_t bytes, bool zero)
+{
+    unsigned zeros = atomic_load_explicit(&zeros_left, memory_order_relaxed);
+    struct pm_arena *arena = zero && zeros == 0 ? NULL : unlink_best_locked(bytes);
+    if (arena == NULL)
+        return NULL;
+    shared_then = shared_now();
+    if (zero)
+        atomic_store_explicit(&zeros_left, zeros - 1, memory_order_relaxed);
+    return arena;
+}
+
+struct pm_arena *pm_kept_take(size_t bytes, bool zero)
 {
     if (pm_kept_bytes() == 0 || !are_wanted())
         return NULL;
     pm_lock(&pm_arena_lock);
-    struct pm_arena *arena = unlink_best_locked(bytes);
-    if (arena != NULL)
-        shared_then = shared_now();
+    struct pm_arena *arena = unlink_for_locked(bytes, zero);
     pm_unlock(&pm_arena_lock);
     if (arena == NULL || size_of(arena) == bytes || pm_mapping_resize(arena, bytes))
         return arena;

@@ -13,6 +13,11 @@
  * And all of it goes when the shared arenas have grown by a quarter of it since one was last kept
  * or taken: the program does something else now, and what it needs for that, code and stacks
  * too, is to find room.
+ *
+ * A block that is to be zero is of fresh pages, which cost nothing until they are touched, if ever;
+ * to clear what was kept takes a sixth of the time of touching all of them.  So it
+ * gets that when the last such block with fresh pages had been filled when it was freed, as a
+ * few of its pages tell.  One in a few gets fresh ones for all that, to see what is done with it.
  */
 #ifndef PM_ARENA_KEPT_H
 #define PM_ARENA_KEPT_H
@@ -34,8 +39,12 @@ bool pm_kept_put_locked(struct pm_arena *arena);
 size_t pm_kept_count_locked(void);
 
 /* An arena of just `bytes` (whole pages), at an address aligned to a page, whose contents are
- * not zero; it is in no list.  NULL when none is kept that can be cut to that size. */
-struct pm_arena *pm_kept_take(size_t bytes);
+ * not zero; it is in no list.  NULL when none is kept that can be cut to that size, or when fresh
+ * pages are better for a block that is to be `zero`. */
+struct pm_arena *pm_kept_take(size_t bytes, bool zero);
+
+/* Before an arena is no more in use: was it filled, if it is watched?  The lock is not held. */
+void pm_kept_learn(const struct pm_arena *arena);
 
 /* Unmaps what is above the limits, those first that were kept longest. */
 void pm_kept_trim_slow(void);

@@ -145,17 +145,18 @@ size_t pm_spans_take_alike(struct pm_span *const *spans, size_t count, size_t sl
     return taken;
 }
 
-/* One that a block has left does, unless zeros are wanted: only fresh pages are, untouched. */
 static struct pm_arena *dedicated_arena(size_t bytes, size_t align, bool zero, uint64_t *clean)
 {
     bool any_address = align <= pm_os_page_size();
-    struct pm_arena *arena = zero || !any_address ? NULL : pm_kept_take(bytes);
+    struct pm_arena *arena = any_address ? pm_kept_take(bytes, zero) : NULL;
     *clean = 0;
     if (arena != NULL)
         return arena;
     arena = pm_mapping_new_dedicated(bytes, align < PM_SLICE ? PM_SLICE : align);
-    if (arena != NULL && pm_provider_is_system(&arena->provider))
-        *clean = PM_SPAN_CLEAN;
+    if (arena == NULL || !pm_provider_is_system(&arena->provider))
+        return arena;
+    *clean = PM_SPAN_CLEAN;
+    arena->watched = zero;
     return arena;
 }
 
@@ -177,6 +178,7 @@ bool pm_spans_take_dedicated(struct pm_span *span, size_t bytes, size_t align, b
 static void give_dedicated(struct pm_arena *arena)
 {
     pm_purge_before_free();
+    pm_kept_learn(arena);
     pm_lock(&pm_arena_lock);
     pm_kept_record_locked();
     pm_arena_remove_locked(arena);

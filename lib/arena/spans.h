@@ -45,8 +45,8 @@ size_t pm_spans_take_alike(struct pm_span *const *spans, size_t count, size_t sl
 
 /*
  * As pm_spans_take(), for a large block, in an arena of its own of just `bytes` (whole pages);
- * `align` may be less than the slice.  Where `zero` is wanted the arena is new, so its pages
- * need not be touched; else it may be one that another block has left (kept.h).
+ * `align` may be less than the slice.  It may be one that another block has left (kept.h);
+ * where `zero` is wanted it is that only if all of its pages will probably be touched.
  */
 bool pm_spans_take_dedicated(struct pm_span *span, size_t bytes, size_t align, bool zero);
 

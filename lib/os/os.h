@@ -56,6 +56,8 @@ void pm_os_set_page_size(size_t size);
  * touch:  writes a 0 to fresh memory; the microseconds of processor time that took.
  * peak:   the most bytes that the process had resident at one time; more if its predecessor
  *         before exec() had more; 0 where the system does not say.
+ * faults: the page faults of the calling thread so far that nothing had to be read for; 0 where the
+ *         system does not say.
  */
 struct pm_os_memory {
     void *(*map)(size_t size);
@@ -67,6 +69,7 @@ struct pm_os_memory {
     void (*advise_huge)(void *start, size_t size, bool use);
     uint64_t (*touch)(void *page);
     size_t (*peak)(void);
+    size_t (*faults)(void);
 };
 
 extern struct pm_os_memory pm_os_memory;

@@ -119,17 +119,28 @@ static uint64_t touch(void *page)
     return took;
 }
 
-static size_t peak(void)
+/* All zero where the system does not say. */
+static struct rusage usage(int of)
 {
     int saved = errno;
-    struct rusage usage;
-    bool known = getrusage(RUSAGE_SELF, &usage) == 0;
+    struct rusage usage = {.ru_maxrss = 0};
+    (void)getrusage(of, &usage);
     errno = saved;
-    return known ? (size_t)usage.ru_maxrss * 1024 : 0;
+    return usage;
+}
+
+static size_t peak(void)
+{
+    return (size_t)usage(RUSAGE_SELF).ru_maxrss * 1024;
+}
+
+static size_t faults(void)
+{
+    return (size_t)usage(RUSAGE_THREAD).ru_minflt;
 }
 
 struct pm_os_memory pm_os_memory = {map,       unmap,       purge, resize, move,
-                                    move_back, advise_huge, touch, peak};
+                                    move_back, advise_huge, touch, peak,   faults};
 
 static atomic_bool nameless; /* relaxed: asking once more does no harm */
 

@@ -107,6 +107,60 @@ START_TEST(zeros_are_fresh)
 }
 END_TEST
 
+/* As the page faults of looking at it say. */
+static void take_zeroed_and_fill(size_t i, bool filled)
+{
+    take_zeroed(i, MIN);
+    unit_os.faults_each = filled ? 0 : 1;
+    give(i);
+    ck_assert_uint_eq(pm_kept_bytes(), MIN);
+}
+
+/* How many blocks that are to be zero have the pages of the one before. */
+static size_t zeroed_in_a_row(void)
+{
+    for (size_t count = 0;; count++) {
+        ck_assert_uint_lt(count, 1000);
+        ck_assert(pm_spans_take_dedicated(&spans[0], MIN, 16, true));
+        give(0);
+        if (spans[0].clean == PM_SPAN_CLEAN)
+            return count;
+    }
+}
+
+START_TEST(zeros_that_are_filled_have_what_is_kept)
+{
+    take_zeroed_and_fill(0, true);
+    ck_assert(pm_spans_take_dedicated(&spans[0], MIN, 16, true));
+    ck_assert_uint_eq(spans[0].clean, 0); /* whose bytes are to be cleared */
+    ck_assert_uint_eq(pm_kept_bytes(), 0);
+    pm_arena_check();
+    give(0);
+    size_t row = zeroed_in_a_row();
+    ck_assert_uint_ge(row, 4);
+    ck_assert_uint_eq(zeroed_in_a_row(), row + 1); /* one is looked at, and is filled again */
+    unit_os.faults_each = 1;
+    ck_assert_uint_eq(zeroed_in_a_row(), row + 1);
+    ck_assert_uint_eq(zeroed_in_a_row(), 0); /* it was not */
+}
+END_TEST
+
+/* Nor are they where the system does not say, nor does a block that was not to be zero count. */
+START_TEST(zeros_that_are_not_filled_are_fresh)
+{
+    take_zeroed_and_fill(0, false);
+    ck_assert_uint_eq(zeroed_in_a_row(), 0);
+    unit_os.faults = unit_os.faults_each = 0;
+    ck_assert_uint_eq(zeroed_in_a_row(), 0);
+    ck_assert_uint_eq(zeroed_in_a_row(), 0);
+    pm_kept_release();
+    unit_os.faults = 1;
+    take(1, MIN);
+    give(1);
+    ck_assert_uint_eq(zeroed_in_a_row(), 0);
+}
+END_TEST
+
 START_TEST(a_process_that_drops_what_it_had_keeps_little)
 {
     for (size_t i = 0; i < 8; i++)
@@ -301,6 +355,8 @@ static void add(TCase *tests)
     tcase_add_test(tests, where_the_system_refuses_to_cut_they_are_fresh);
     tcase_add_test(tests, the_nearest_size_is_taken);
     tcase_add_test(tests, zeros_are_fresh);
+    tcase_add_test(tests, zeros_that_are_filled_have_what_is_kept);
+    tcase_add_test(tests, zeros_that_are_not_filled_are_fresh);
     tcase_add_test(tests, a_process_that_drops_what_it_had_keeps_little);
     tcase_add_test(tests, growth_takes_its_place);
     tcase_add_test(tests, a_block_takes_its_place);

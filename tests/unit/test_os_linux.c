@@ -46,6 +46,16 @@ START_TEST(a_touched_page_is_zero_and_resident)
 }
 END_TEST
 
+START_TEST(touching_a_page_is_a_fault)
+{
+    char *start = pm_os_memory.map(PAGES * page);
+    size_t before = pm_os_memory.faults();
+    (void)*(volatile char *)start;
+    ck_assert(before == 0 || pm_os_memory.faults() > before);
+    ck_assert_int_eq(errno, MARK);
+}
+END_TEST
+
 START_TEST(mapped_pages_are_zero_and_writable)
 {
     char *start = pm_os_memory.map(PAGES * page);
@@ -268,6 +278,7 @@ static void add(TCase *tests)
     tcase_add_checked_fixture(tests, setup, NULL);
     tcase_add_test(tests, the_page_size_is_the_systems);
     tcase_add_test(tests, a_touched_page_is_zero_and_resident);
+    tcase_add_test(tests, touching_a_page_is_a_fault);
     tcase_add_test(tests, mapped_pages_are_zero_and_writable);
     tcase_add_test(tests, refusals_leave_errno_alone);
     tcase_add_test(tests, resize_keeps_the_contents);

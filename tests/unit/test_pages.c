@@ -82,7 +82,8 @@ static void setup(void)
 {
     struct pm_os_memory real = pm_os_memory;
     pm_os_memory = (struct pm_os_memory){
-        map, unmap, purge, resize, move, move_back, real.advise_huge, real.touch, real.peak};
+        map,        unmap,     purge,      resize, move, move_back, real.advise_huge,
+        real.touch, real.peak, real.faults};
 }
 
 /* The pages of a real system are not larger, or it could not be played. */

@@ -170,9 +170,11 @@ enum unit_call {
  */
 struct unit_os {
     struct pm_os_memory real;
-    uint64_t touch_us; /* what touching a page is said to take, */
-    size_t touched;    /* and how many were */
-    size_t peak;       /* what the process is said to have had resident */
+    uint64_t touch_us;  /* what touching a page is said to take, */
+    size_t touched;     /* and how many were */
+    size_t peak;        /* what the process is said to have had resident, */
+    size_t faults;      /* the page faults that the thread is said to have had, */
+    size_t faults_each; /* and how many more each time it asks */
     atomic_ulong calls[UNIT_CALLS];
     unsigned fail; /* set of UNIT_BIT() */
     bool forever;
@@ -272,14 +274,20 @@ static inline size_t unit_os_peak(void)
     return unit_os.peak;
 }
 
+static inline size_t unit_os_faults(void)
+{
+    return unit_os.faults += unit_os.faults_each;
+}
+
 /* Puts the counting table in the place of the system's. */
 static inline void unit_os_install(void)
 {
     unit_os.real = pm_os_memory;
     unit_os.peak = SIZE_MAX;
-    pm_os_memory = (struct pm_os_memory){unit_os_map,         unit_os_unmap, unit_os_purge,
-                                         unit_os_resize,      unit_os_move,  unit_os_move_back,
-                                         unit_os_advise_huge, unit_os_touch, unit_os_peak};
+    unit_os.faults = 1;
+    pm_os_memory = (struct pm_os_memory){
+        unit_os_map,       unit_os_unmap,       unit_os_purge, unit_os_resize, unit_os_move,
+        unit_os_move_back, unit_os_advise_huge, unit_os_touch, unit_os_peak,   unit_os_faults};
 }
 
 /* The `n`th call from now of the set `calls` fails; with `forever` all later ones too. */
