@@ -16,12 +16,20 @@ enum { ZEROS_A_LOOK = 16, SAMPLES = 8 };
 static struct pm_arena *newest; /* linked by `next` to the one kept longest */
 static size_t record;      /* the most bytes that were in use or dirty when a block was freed */
 static size_t shared_then; /* bytes in use in shared arenas when something was last put or taken */
+static size_t lost;        /* bytes given back in this decay time for which there was room, */
+static size_t missed;      /* and of such those that had to be mapped anew, as far as is known */
+static bool sought;        /* in this decay time a block was to have what is kept */
 
 /* So many blocks that are to be zero may have what is kept before one is watched.  Relaxed: it is
  * a guess what the next will do. */
 static _Atomic unsigned zeros_left;
 
 _Atomic size_t pm_kept_total;
+
+static size_t at_most(size_t bytes, size_t most)
+{
+    return bytes < most ? bytes : most;
+}
 
 static void count(size_t bytes)
 {
@@ -37,7 +45,7 @@ void pm_kept_record_locked(void)
         return;
     size_t peak = pm_os_memory.peak();
     if (record < peak)
-        record = now < peak ? now : peak;
+        record = at_most(now, peak);
 }
 
 /* From the block's start on. */
@@ -76,21 +84,45 @@ static bool others_have_grown(void)
     return kept != 0 && shared_now() > shared_then + kept / GROWTH_PARTS;
 }
 
+static size_t room(void)
+{
+    size_t now = pm_arena_used() + pm_arena_dirty();
+    return record > now ? record - now : 0;
+}
+
 static size_t limit(void)
 {
-    size_t used = pm_arena_used(), now = used + pm_arena_dirty();
+    size_t used = pm_arena_used(), least = ALLOWED_MIN + missed;
     if (others_have_grown())
         return 0;
-    size_t most = used > ALLOWED_MIN ? used : ALLOWED_MIN;
-    size_t room = record > now ? record - now : 0;
-    return most < room ? most : room;
+    size_t most = used > least ? used : least;
+    return at_most(most, room());
+}
+
+/* Not kept, or not any more. */
+static void lose(size_t bytes)
+{
+    if (pm_kept_bytes() + bytes <= room())
+        lost += bytes;
+}
+
+/* A block finds nothing that is kept. */
+static void miss(size_t bytes)
+{
+    size_t again = at_most(bytes, lost);
+    lost -= again;
+    missed += again;
 }
 
 bool pm_kept_put_locked(struct pm_arena *arena)
 {
-    if (arena->map_size < PM_DEDICATED_MIN || arena->map_size > limit() || pm_purge_decay() == 0 ||
+    if (arena->map_size < PM_DEDICATED_MIN || pm_purge_decay() == 0 ||
         !pm_provider_is_system(&arena->provider))
         return false;
+    if (arena->map_size > limit()) {
+        lose(arena->map_size);
+        return false;
+    }
     shared_then = shared_now();
     arena->rested = false;
     arena->watched = false;
@@ -149,9 +181,14 @@ static bool are_wanted(void)
 static struct pm_arena *unlink_for_locked(size_t bytes, bool zero)
 {
     unsigned zeros = atomic_load_explicit(&zeros_left, memory_order_relaxed);
-    struct pm_arena *arena = zero && zeros == 0 ? NULL : unlink_best_locked(bytes);
-    if (arena == NULL)
+    if (zero && zeros == 0)
         return NULL;
+    sought = true;
+    struct pm_arena *arena = unlink_best_locked(bytes);
+    if (arena == NULL) {
+        miss(bytes);
+        return NULL;
+    }
     shared_then = shared_now();
     if (zero)
         atomic_store_explicit(&zeros_left, zeros - 1, memory_order_relaxed);
@@ -160,7 +197,7 @@ static struct pm_arena *unlink_for_locked(size_t bytes, bool zero)
 
 struct pm_arena *pm_kept_take(size_t bytes, bool zero)
 {
-    if (pm_kept_bytes() == 0 || !are_wanted())
+    if (!are_wanted())
         return NULL;
     pm_lock(&pm_arena_lock);
     struct pm_arena *arena = unlink_for_locked(bytes, zero);
@@ -184,6 +221,8 @@ void pm_kept_trim_slow(void)
     for (;;) {
         pm_lock(&pm_arena_lock);
         struct pm_arena *arena = pm_kept_bytes() > limit() ? unlink_at(oldest()) : NULL;
+        if (arena != NULL)
+            lose(arena->map_size);
         pm_unlock(&pm_arena_lock);
         if (arena == NULL)
             return;
@@ -217,7 +256,12 @@ static size_t release(bool all)
 
 void pm_kept_tick(bool all)
 {
-    release(all);
+    size_t released = release(all);
+    pm_lock(&pm_arena_lock);
+    lost = 0;
+    missed = sought ? missed - at_most(released, missed) : 0;
+    sought = false;
+    pm_unlock(&pm_arena_lock);
 }
 
 size_t pm_kept_release(void)

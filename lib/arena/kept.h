@@ -5,7 +5,8 @@
  * and map them costs a page fault for each page, every time.  So such an arena stays resident for
  * as long as free pages of shared arenas do, but within two limits:
  *
- *   kept bytes <= bytes in use, or 64 MB: a process that drops what it had gives it back at once
+ *   kept bytes <= bytes in use, or 64 MB: a process that drops what it had gives it back at once;
+ *       but when it maps so much anew within the decay time, the next time more is kept
  *   bytes in use + dirty + kept <= the most that was in use or dirty at one time, and the most
  *       that the process had resident (many a program takes large blocks of which it hardly
  *       touches anything): what is kept is not to add to the peak

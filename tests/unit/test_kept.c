@@ -172,9 +172,51 @@ START_TEST(a_process_that_drops_what_it_had_keeps_little)
     for (size_t i = 4; i < 8; i++)
         give(i);
     ck_assert_uint_eq(pm_kept_bytes(), 2 * MIN);
+    pm_kept_tick(false);
     take(0, 2 * MIN + 65536);
     give(0); /* too much for a process that has nothing else */
     ck_assert_uint_le(pm_kept_bytes(), 2 * MIN);
+}
+END_TEST
+
+/* All at a time, and then nothing. */
+static void take_and_give(size_t blocks)
+{
+    for (size_t i = 0; i < blocks; i++)
+        take(i, MIN);
+    for (size_t i = 0; i < blocks; i++)
+        give(i);
+}
+
+START_TEST(unless_it_takes_that_again_at_once)
+{
+    take_and_give(6);
+    ck_assert_uint_eq(pm_kept_bytes(), 2 * MIN);
+    take_and_give(5);
+    ck_assert_uint_eq(pm_kept_bytes(), 5 * MIN);
+    pm_kept_tick(false);
+    take_and_give(3);
+    ck_assert_uint_eq(pm_kept_bytes(), 5 * MIN);
+    pm_kept_tick(false); /* two were not wanted: no more than three are kept from now on */
+    take_and_give(5);
+    ck_assert_uint_eq(pm_kept_bytes(), 3 * MIN);
+    pm_arena_check();
+}
+END_TEST
+
+START_TEST(later_is_not_again)
+{
+    take_and_give(6);
+    pm_kept_tick(false);
+    take_and_give(6);
+    ck_assert_uint_eq(pm_kept_bytes(), 2 * MIN);
+    take_and_give(6);
+    ck_assert_uint_eq(pm_kept_bytes(), 6 * MIN);
+    pm_kept_tick(false);
+    pm_kept_tick(false);
+    ck_assert_uint_eq(pm_kept_bytes(), 0);
+    take_and_give(6);
+    ck_assert_uint_eq(pm_kept_bytes(), 2 * MIN);
 }
 END_TEST
 
@@ -358,6 +400,8 @@ static void add(TCase *tests)
     tcase_add_test(tests, zeros_that_are_filled_have_what_is_kept);
     tcase_add_test(tests, zeros_that_are_not_filled_are_fresh);
     tcase_add_test(tests, a_process_that_drops_what_it_had_keeps_little);
+    tcase_add_test(tests, unless_it_takes_that_again_at_once);
+    tcase_add_test(tests, later_is_not_again);
     tcase_add_test(tests, growth_takes_its_place);
     tcase_add_test(tests, a_block_takes_its_place);
     tcase_add_test(tests, it_goes_when_others_grow);
