@@ -18,6 +18,7 @@ unit_tests = \
 	tests/unit/test_batches \
 	tests/unit/test_bitmap \
 	tests/unit/test_census \
+	tests/unit/test_common \
 	tests/unit/test_cpython \
 	tests/unit/test_domains \
 	tests/unit/test_fatal \
@@ -77,6 +78,8 @@ tests_unit_test_bitmap_CFLAGS = $(unit_cflags)
 tests_unit_test_bitmap_LDADD = $(unit_libs)
 tests_unit_test_census_CFLAGS = $(unit_cflags)
 tests_unit_test_census_LDADD = $(unit_libs)
+tests_unit_test_common_CFLAGS = $(unit_cflags)
+tests_unit_test_common_LDADD = $(unit_libs)
 # Fake interpreters: one that the test is linked to, and two that it loads; an
 # -rpath makes libtool build them shared.
 check_LTLIBRARIES += \

@@ -70,13 +70,14 @@ PM_INLINE void *pm_alloc_object(size_t size)
     return pm_alloc_next_object(size, pool);
 }
 
-/* A `size` that the block does not have ends the process; 0 is any size. */
-PM_INLINE void pm_free_sized(void *address, size_t size, const char *call)
+/* `missed` is called where the heap's table has no pool.  A `size` that the block does not have ends
+ * the process; 0 is any size. */
+PM_INLINE void pm_free_in(struct pm_heap *heap, void *address, size_t size, const char *call,
+                          void (*missed)(void *address, size_t size, const char *call))
 {
-    struct pm_heap *heap = pm_tls_heap;
     struct pm_pool *pool = *pm_heap_tlb_slot(heap, address);
     if (PM_UNLIKELY(pool == NULL)) {
-        pm_free_missed(address, size, call);
+        missed(address, size, call);
         return;
     }
     uint64_t distance = (uintptr_t)address - pool->block0;
@@ -92,6 +93,11 @@ PM_INLINE void pm_free_sized(void *address, size_t size, const char *call)
     PM_OPAQUE(block);
     if (PM_UNLIKELY(pm_pool_push(pool, block)))
         pm_heap_pushed(heap, pool);
+}
+
+PM_INLINE void pm_free_sized(void *address, size_t size, const char *call)
+{
+    pm_free_in(pm_tls_heap, address, size, call, pm_free_missed);
 }
 
 PM_INLINE void pm_free(void *address, const char *call)

@@ -11,6 +11,7 @@
 #include "arena/purge.h"
 #include "arena/spans.h"
 #include "heap/background.h"
+#include "heap/common.h"
 #include "heap/floating.h"
 #include "heap/large.h"
 #include "heap/registry.h"
@@ -22,8 +23,8 @@
 #include "os/tls.h"
 
 /* Every lock of the library but the floating pools', in the order of lock.h. */
-static struct pm_lock *const outer_locks[] = {&pm_thread_late_lock, &pm_provider_lock,
-                                              &pm_registry_lock};
+static struct pm_lock *const outer_locks[] = {&pm_common_lock, &pm_thread_late_lock,
+                                              &pm_provider_lock, &pm_registry_lock};
 static struct pm_lock *const inner_locks[] = {&pm_purge_lock, &pm_arena_lock, &pm_ownermap_lock,
                                               &pm_meta_lock};
 
@@ -182,6 +183,7 @@ static void child(void)
     if (own != 0)
         forget_batches(pm_tls_heap);
     pm_thread_forget_late_heap();
+    pm_common_forget(pm_tls_heap);
     return_heaps();
 }
 

@@ -30,6 +30,7 @@ enum {
 /* Filled in by the compiler, because the first call may come before any code of ours. */
 struct pm_heap pm_heap_none = {
     .direct = {[0 ... PM_DIRECT_COUNT - 1] = &pm_pool_none},
+    .common = &pm_heap_none,
     .tlb = {[PM_TLB_SLOTS - 1] = NULL},
 };
 
@@ -61,6 +62,7 @@ static void bin_clear(struct pm_bin *bin, unsigned class)
 static void fill_in(struct pm_heap *heap)
 {
     heap->has_batches = false;
+    heap->common = &pm_heap_none;
     heap->look_ms = 0; /* not as if its next thread had been quiet */
     for (size_t i = 0; i < PM_DIRECT_COUNT; i++)
         heap->direct[i] = &pm_pool_none;
@@ -426,25 +428,35 @@ void pm_heap_gather(struct pm_heap *heap)
     }
 }
 
+static void abandon_class(struct pm_heap *heap, unsigned class)
+{
+    struct pm_bin *bin = &heap->bin[class];
+    struct pm_pool *pool = bin->current;
+    if (pool != &pm_pool_none) {
+        from_current(heap, bin, pool);
+        let_float(heap, pool);
+    }
+    while ((pool = pm_list_first(&bin->full)) != NULL) {
+        unlist_full(bin, pool, 0);
+        let_float(heap, pool);
+    }
+    while ((pool = pm_list_first(&bin->partial)) != NULL) {
+        pm_list_take_out(pool);
+        let_float(heap, pool);
+    }
+}
+
+void pm_heap_abandon_objects(struct pm_heap *heap)
+{
+    for (unsigned class = PM_CLASS_OBJECTS; class < PM_CLASS_COUNT; class += 1)
+        abandon_class(heap, class);
+}
+
 void pm_heap_abandon(struct pm_heap *heap)
 {
     pm_remote_flush(heap);
     pm_spare_flush(heap);
-    for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1) {
-        struct pm_bin *bin = &heap->bin[class];
-        struct pm_pool *pool = bin->current;
-        if (pool != &pm_pool_none) {
-            from_current(heap, bin, pool);
-            let_float(heap, pool);
-        }
-        while ((pool = pm_list_first(&bin->full)) != NULL) {
-            unlist_full(bin, pool, 0);
-            let_float(heap, pool);
-        }
-        while ((pool = pm_list_first(&bin->partial)) != NULL) {
-            pm_list_take_out(pool);
-            let_float(heap, pool);
-        }
-    }
+    for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1)
+        abandon_class(heap, class);
     fill_in(heap); /* with let_float() the last entry of tlb[] has gone */
 }

@@ -59,6 +59,7 @@ struct pm_heap {
     struct pm_batch *batch;                  /* PM_BATCH_SLOTS */
     bool has_batches;                        /* some may have begun since all were sent */
     struct pm_pool *sending; /* that gets a block without a batch just now, or NULL */
+    struct pm_heap *common;  /* serves the MEM and OBJ domains of its thread: common.h */
 
     struct pm_large *spare[PM_SPARE_LENGTHS + 1]; /* spare.c's lists, by slices; */
     uint32_t spare_lengths;                       /* which of them are not empty, as bits, */
@@ -186,7 +187,10 @@ void pm_heap_tick(struct pm_heap *heap, uint64_t now);
 /* When some thread has looked at the clock last. */
 uint64_t pm_heap_last_call_ms(void);
 
-/* Leaves every pool behind, floating or gone. */
+/* Leaves every pool of objects behind, floating or gone; */
+void pm_heap_abandon_objects(struct pm_heap *heap);
+
+/* or all pools. */
 void pm_heap_abandon(struct pm_heap *heap);
 
 /*

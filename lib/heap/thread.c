@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <pthread.h>
 
+#include "heap/common.h"
 #include "heap/fork.h"
 #include "heap/registry.h"
 #include "os/os.h"
@@ -53,6 +54,7 @@ static void end(void *argument)
     struct pm_heap *heap = argument;
     prepare_ended();
     pm_tls_heap = &pm_heap_ended;
+    pm_common_leave(heap);
     pm_heap_abandon(heap);
     pm_registry_return(heap);
 }

@@ -16,11 +16,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "heap/alloc.h"
+#include "heap/common.h"
 #include "host/domains.h"
 #include "os/text.h"
 
-enum { STANDARD_ERROR = 2, MINOR_MIN = 8 };
+enum {
+    STANDARD_ERROR = 2,
+    MINOR_MIN = 8,
+    MINOR_OWN_LOCKS = 12, /* from here on sub-interpreters may have locks of their own */
+};
 
 /* Resolved by the loader, at no cost where there is no interpreter. */
 extern const char *Py_GetVersion(void) __attribute__((weak, visibility("default")));
@@ -134,14 +138,14 @@ static void forward(void)
 static void *arena_alloc(void *ctx, size_t size)
 {
     (void)ctx;
-    return pm_alloc(size);
+    return pm_common_alloc(size);
 }
 
 static void arena_free(void *ctx, void *arena, size_t size)
 {
     (void)ctx;
     (void)size;
-    pm_free(arena, "PyObjectArenaAllocator.free");
+    pm_common_free(arena, "PyObjectArenaAllocator.free");
 }
 
 static void install(PyMemAllocatorDomain domain)
@@ -171,10 +175,10 @@ static void install_under_hooks(bool raw_only)
         cpython.setup_debug_hooks();
 }
 
-/* "3.11.2 (main, ...": 3.8 or later; newer ones than we know are taken to be alike. */
-static bool is_served(const char *version)
+/* "3.11.2 (main, ..." */
+static int minor_of(const char *version)
 {
-    return strncmp(version, "3.", 2) == 0 && atoi(version + 2) >= MINOR_MIN;
+    return strncmp(version, "3.", 2) == 0 ? atoi(version + 2) : 0;
 }
 
 /* Its collector finds objects by walking the interpreter's own heaps. */
@@ -204,12 +208,13 @@ static void adopt(bool may_install)
     const char *version = cpython.version();
     if (!may_install || cpython.is_initialized())
         say(version, ": found too late, its allocators stay as they are\n");
-    else if (!is_served(version))
+    else if (minor_of(version) < MINOR_MIN) /* newer ones than we know are taken to be alike */
         say(version, ": older than 3.8, its allocators stay as they are\n");
     else if (is_free_threaded(version)) {
         install_under_hooks(true);
         say(version, " (free-threading): the RAW domain is served by this heap\n");
     } else {
+        pm_common_share(minor_of(version) < MINOR_OWN_LOCKS);
         install_under_hooks(false);
         say(version, ": all domains are served by this heap\n");
     }

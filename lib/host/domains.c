@@ -3,10 +3,10 @@
  */
 #include "host/domains.h"
 
-#include "heap/alloc.h"
+#include "heap/common.h"
 
 /* The heap's own allocator, once for each domain: messages name the public function. */
-#define HEAP_ALLOCATOR(domain, prefix, alloc, zeroed, resize)                                      \
+#define HEAP_ALLOCATOR(domain, prefix, alloc, zeroed, resize, release)                             \
     static void *domain##_malloc(void *ctx, size_t size)                                           \
     {                                                                                              \
         (void)ctx;                                                                                 \
@@ -25,12 +25,14 @@
     static void domain##_free(void *ctx, void *block)                                              \
     {                                                                                              \
         (void)ctx;                                                                                 \
-        pm_free(block, prefix "Free");                                                             \
+        release(block, prefix "Free");                                                             \
     }
 
-HEAP_ALLOCATOR(raw, "PyMem_Raw", pm_alloc, pm_alloc_zeroed_array, pm_realloc)
-HEAP_ALLOCATOR(mem, "PyMem_", pm_alloc, pm_alloc_zeroed_array, pm_realloc)
-HEAP_ALLOCATOR(obj, "PyObject_", pm_alloc_object, pm_alloc_zeroed_objects, pm_realloc_object)
+HEAP_ALLOCATOR(raw, "PyMem_Raw", pm_alloc, pm_alloc_zeroed_array, pm_realloc, pm_free)
+HEAP_ALLOCATOR(mem, "PyMem_", pm_common_alloc, pm_common_alloc_zeroed_array, pm_common_realloc,
+               pm_common_free)
+HEAP_ALLOCATOR(obj, "PyObject_", pm_common_alloc_object, pm_common_alloc_zeroed_objects,
+               pm_common_realloc_object, pm_common_free)
 
 #define HEAP_ALLOCATORS                                                                            \
     {                                                                                              \

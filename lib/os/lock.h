@@ -4,8 +4,8 @@
  *
  * Order in which locks may be taken, outermost first (fork.c takes them all in
  * this order):
- *   heap of ended threads > arena provider > registry of heaps > floating
- *   pools, by class > purging > arenas > owner map > metadata
+ *   common heap > heap of ended threads > arena provider > registry of heaps >
+ *   floating pools, by class > purging > arenas > owner map > metadata
  */
 #ifndef PM_OS_LOCK_H
 #define PM_OS_LOCK_H

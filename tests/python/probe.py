@@ -34,6 +34,15 @@ class Place(ctypes.Structure):
     ]
 
 
+class Stats(ctypes.Structure):
+    """struct pymem_stats"""
+
+    _fields_ = [("struct_size", ctypes.c_size_t), ("version", ctypes.c_uint64)]
+    _fields_ += [(f"bytes_{n}", ctypes.c_uint64) for n in range(6)]
+    _fields_ += [(name, ctypes.c_uint64) for name in ("live_blocks", "large_blocks", "pools")]
+    _fields_ += [(f"other_{n}", ctypes.c_uint64) for n in range(4)]
+
+
 def declare(scope):
     """The memory functions of one library with their types; returns it."""
     pointer, size = ctypes.c_void_p, ctypes.c_size_t
@@ -59,6 +68,13 @@ PROCESS.dladdr.argtypes = (ctypes.c_void_p, ctypes.POINTER(Place))
 LIBRARY.pymem_owns.restype, LIBRARY.pymem_owns.argtypes = ctypes.c_bool, (ctypes.c_void_p,)
 LIBRARY.pymem_usable_size.restype = ctypes.c_size_t
 LIBRARY.pymem_usable_size.argtypes = (ctypes.c_void_p,)
+
+
+def stats():
+    result = Stats(struct_size=ctypes.sizeof(Stats))
+    if LIBRARY.pymem_stats_get(ctypes.byref(result)) != 0:
+        raise OSError("pymem_stats_get refuses struct pymem_stats")
+    return result
 
 
 def owns(address):

@@ -18,22 +18,6 @@ SIZES = (40, 400, 4000, 400000)
 COLLECTOR_HEADER = 2 * ctypes.sizeof(ctypes.c_void_p)
 
 
-class Stats(ctypes.Structure):
-    """struct pymem_stats"""
-
-    _fields_ = [("struct_size", ctypes.c_size_t), ("version", ctypes.c_uint64)]
-    _fields_ += [(f"bytes_{n}", ctypes.c_uint64) for n in range(6)]
-    _fields_ += [("live_blocks", ctypes.c_uint64)]
-    _fields_ += [(f"other_{n}", ctypes.c_uint64) for n in range(6)]
-
-
-def live_blocks():
-    stats = Stats(struct_size=ctypes.sizeof(Stats))
-    if probe.LIBRARY.pymem_stats_get(ctypes.byref(stats)) != 0:
-        raise OSError("pymem_stats_get refuses struct pymem_stats")
-    return stats.live_blocks
-
-
 @support.with_lock_only
 class Objects(support.TestCase):
     def test_of_every_size(self):
@@ -70,11 +54,11 @@ class Objects(support.TestCase):
             self.assertFalse(owns(id(known)))
 
     def test_the_figures_count_them(self):
-        before = live_blocks()
+        before = probe.stats().live_blocks
         kept = [object() for _ in range(50000)]
-        self.assertGreaterEqual(live_blocks() - before, 50000)
+        self.assertGreaterEqual(probe.stats().live_blocks - before, 50000)
         del kept
-        self.assertLess(live_blocks() - before, 5000)
+        self.assertLess(probe.stats().live_blocks - before, 5000)
 
     def test_buffers_of_objects(self):
         numbers = array.array("q", range(1000))

@@ -123,6 +123,27 @@ class ManyThreads(support.TestCase):
             thread.join()
         self.assertEqual(sums, [sum(range(200))] * barrier.parties)
 
+    @support.with_one_lock_only
+    def test_forty_have_no_forty_heaps(self):
+        """Each makes an object of every size: if each did so in pools of its own they would be
+        more than twenty a thread."""
+        barrier = threading.Barrier(41)
+
+        def meet():
+            kept = [bytes(n) for n in range(20, 600, 10)]
+            barrier.wait(timeout=support.LIMIT)
+            barrier.wait(timeout=support.LIMIT)
+            return kept
+
+        before = probe.stats().pools
+        with concurrent.futures.ThreadPoolExecutor(40) as executor:
+            kept = [executor.submit(meet) for _ in range(40)]
+            barrier.wait(timeout=support.LIMIT)
+            made = probe.stats().pools - before
+            barrier.wait(timeout=support.LIMIT)
+            self.assertTrue(all(len(each.result()) == 58 for each in kept))
+        self.assertLess(made, 10 * 40)
+
     def test_work_without_the_lock(self):
         data = [bytes((i * k) % 256 for i in range(20000)) for k in range(1, 5)] * 5
         expected = [(zlib.compress(d), hashlib.sha256(d).digest()) for d in data]

@@ -1,0 +1,192 @@
+/*
+ * common.c - see common.h.
+ */
+#include "heap/common.h"
+
+#include "heap/registry.h"
+#include "heap/thread.h"
+
+struct pm_lock pm_common_lock = PM_LOCK_INIT;
+
+/* Under the lock. */
+static bool is_shared;
+static struct pm_heap *first;  /* the heap of the thread that asked first */
+static struct pm_heap *common; /* that of all, once there is another */
+static _Atomic size_t users;   /* and how many they are; also looked at without the lock, relaxed */
+
+static atomic_bool trim_wanted; /* relaxed: a call sooner or later does no harm */
+
+void pm_common_share(bool share)
+{
+    pm_lock(&pm_common_lock);
+    is_shared = share;
+    pm_unlock(&pm_common_lock);
+}
+
+static bool has_users(void)
+{
+    return atomic_load_explicit(&users, memory_order_relaxed) != 0;
+}
+
+static void change_users(int by)
+{
+    size_t now = atomic_load_explicit(&users, memory_order_relaxed) + (size_t)by;
+    atomic_store_explicit(&users, now, memory_order_relaxed);
+}
+
+/* Where there is no memory for another heap a thread's own will do. */
+static struct pm_heap *choose_locked(struct pm_heap *own)
+{
+    if (!is_shared)
+        return own;
+    if (first == NULL)
+        first = own;
+    if (first == own && !has_users())
+        return own;
+    if (common == NULL)
+        common = pm_registry_obtain(NULL);
+    if (common == NULL)
+        return own;
+    change_users(1);
+    return common;
+}
+
+/* The first call of a thread that has not ended; the result serves nothing when memory runs out. */
+static PM_NOINLINE struct pm_heap *join(void)
+{
+    struct pm_heap *own = pm_tls_heap;
+    if (own == &pm_heap_none)
+        own = pm_thread_begin();
+    if (own == NULL)
+        return &pm_heap_none;
+    pm_lock(&pm_common_lock);
+    own->common = choose_locked(own);
+    pm_unlock(&pm_common_lock);
+    return own->common;
+}
+
+/* Under the lock: the common heap, if its last user goes. */
+static struct pm_heap *leave_locked(struct pm_heap *heap)
+{
+    struct pm_heap *left = NULL;
+    if (first == heap)
+        first = NULL;
+    if (heap->common != common || common == NULL)
+        return NULL;
+    change_users(-1);
+    if (has_users())
+        return NULL;
+    left = common;
+    common = NULL;
+    return left;
+}
+
+void pm_common_leave(struct pm_heap *heap)
+{
+    pm_lock(&pm_common_lock);
+    struct pm_heap *left = leave_locked(heap);
+    pm_unlock(&pm_common_lock);
+    heap->common = &pm_heap_none;
+    if (left != NULL) {
+        pm_heap_abandon(left);
+        pm_registry_return(left);
+    }
+}
+
+void pm_common_forget(struct pm_heap *heap)
+{
+    first = NULL;
+    common = NULL;
+    atomic_store_explicit(&users, 0, memory_order_relaxed);
+    if (!pm_thread_has_heap(heap) || heap->common == &pm_heap_none)
+        return;
+    heap->common = heap;
+    first = is_shared ? heap : NULL;
+}
+
+void pm_common_trim(void)
+{
+    atomic_store_explicit(&trim_wanted, true, memory_order_relaxed);
+}
+
+static PM_COLD void trim(struct pm_heap *heap)
+{
+    atomic_store_explicit(&trim_wanted, false, memory_order_relaxed);
+    pm_heap_gather(heap);
+    pm_heap_purge(heap, true);
+}
+
+/* The first thread is no longer the only one: objects that it has made are everybody's. */
+static PM_COLD struct pm_heap *move(struct pm_heap *own)
+{
+    pm_heap_abandon_objects(own);
+    return join();
+}
+
+/*
+ * For the duration of a call the common heap is the thread's: all that alloc.c does is done there.
+ * Returns the thread's own, for leave().
+ */
+static struct pm_heap *enter(void)
+{
+    struct pm_heap *heap = pm_tls_heap->common;
+    if (PM_UNLIKELY(heap == &pm_heap_none) && pm_tls_heap != &pm_heap_ended)
+        heap = join();
+    struct pm_heap *own = pm_tls_heap;
+    if (PM_UNLIKELY(heap == own && has_users()) && pm_thread_has_heap(own))
+        heap = move(own);
+    if (heap == own || heap == &pm_heap_none)
+        return own;
+    pm_tls_heap = heap;
+    if (PM_UNLIKELY(atomic_load_explicit(&trim_wanted, memory_order_relaxed)))
+        trim(heap);
+    return own;
+}
+
+static void leave(struct pm_heap *own)
+{
+    pm_tls_heap = own;
+}
+
+#define IN_COMMON_HEAP(call)                                                                       \
+    struct pm_heap *own = enter();                                                                 \
+    void *block = call;                                                                            \
+    leave(own);                                                                                    \
+    return block
+
+void *pm_common_alloc_slow(size_t size)
+{
+    IN_COMMON_HEAP(pm_alloc(size));
+}
+
+void *pm_common_alloc_object_slow(size_t size)
+{
+    IN_COMMON_HEAP(pm_alloc_object(size));
+}
+
+void *pm_common_alloc_zeroed_array(size_t count, size_t size)
+{
+    IN_COMMON_HEAP(pm_alloc_zeroed_array(count, size));
+}
+
+void *pm_common_alloc_zeroed_objects(size_t count, size_t size)
+{
+    IN_COMMON_HEAP(pm_alloc_zeroed_objects(count, size));
+}
+
+void *pm_common_realloc(void *address, size_t size, const char *call)
+{
+    IN_COMMON_HEAP(pm_realloc(address, size, call));
+}
+
+void *pm_common_realloc_object(void *address, size_t size, const char *call)
+{
+    IN_COMMON_HEAP(pm_realloc_object(address, size, call));
+}
+
+void pm_common_free_missed(void *address, size_t size, const char *call)
+{
+    struct pm_heap *own = enter();
+    pm_free_missed(address, size, call);
+    leave(own);
+}

@@ -1,0 +1,416 @@
+/*
+ * test_common.c - the heap that threads have in common whose calls come one at a time, as under an
+ * interpreter's lock.
+ */
+#include "pools.h"
+
+#include "arena/meta.h"
+#include "arena/purge.h"
+#include "heap/common.h"
+#include "heap/registry.h"
+#include "heap/remote.h"
+#include "heap/thread.h"
+
+/* It refuses new threads after a fork of a threaded program, and misses those that nobody joins. */
+#ifdef __SANITIZE_THREAD__
+enum { FORKS = 0 };
+#else
+enum { FORKS = 10 };
+#endif
+
+static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER; /* the interpreter's lock */
+
+static void setup(void)
+{
+    pm_purge_set_decay(-1);
+    pm_common_share(true);
+}
+
+static void *object(size_t size)
+{
+    pthread_mutex_lock(&turn);
+    void *block = pm_common_alloc_object(size);
+    pthread_mutex_unlock(&turn);
+    UNIT_CHECK(block != NULL);
+    return block;
+}
+
+static void drop(void *block)
+{
+    pthread_mutex_lock(&turn);
+    pm_common_free(block, "PyObject_Free");
+    pthread_mutex_unlock(&turn);
+}
+
+/* A thread that makes an object, and does what else is asked of it. */
+struct helper {
+    pthread_t thread;
+    pthread_barrier_t step;
+    void *given, *made;
+    struct pm_heap *heap, *common;
+};
+
+static void *help(void *argument)
+{
+    struct helper *helper = argument;
+    helper->made = object(40);
+    if (helper->given != NULL)
+        drop(helper->given);
+    helper->heap = pm_tls_heap;
+    helper->common = pm_tls_heap->common;
+    pthread_barrier_wait(&helper->step);
+    pthread_barrier_wait(&helper->step);
+    return NULL;
+}
+
+static void begin(struct helper *helper, void *given)
+{
+    *helper = (struct helper){.given = given};
+    ck_assert_int_eq(pthread_barrier_init(&helper->step, NULL, 2), 0);
+    ck_assert_int_eq(pthread_create(&helper->thread, NULL, help, helper), 0);
+    pthread_barrier_wait(&helper->step);
+}
+
+static void end(struct helper *helper)
+{
+    pthread_barrier_wait(&helper->step);
+    ck_assert_int_eq(pthread_join(helper->thread, NULL), 0);
+}
+
+START_TEST(one_thread_has_one_heap)
+{
+    drop(object(40));
+    drop(pm_common_alloc_zeroed_array(10, 4));
+    ck_assert_ptr_eq(pm_tls_heap->common, pm_tls_heap);
+    ck_assert_uint_eq(pm_registry_count(), 1);
+    void *block = pm_alloc(40);
+    ck_assert(pm_pool_is_owned_by(unit_pool_of(block), pm_tls_heap));
+    drop(block);
+}
+END_TEST
+
+START_TEST(all_others_have_one_in_common)
+{
+    struct helper helpers[5];
+    drop(object(40));
+    for (size_t i = 0; i < UNIT_COUNT_OF(helpers); i++)
+        begin(&helpers[i], i == 0 ? NULL : helpers[i - 1].made);
+    struct pm_heap *common = helpers[0].common;
+    ck_assert_ptr_ne(common, pm_tls_heap);
+    for (size_t i = 0; i < UNIT_COUNT_OF(helpers); i++) {
+        ck_assert_ptr_eq(helpers[i].common, common);
+        ck_assert_ptr_ne(helpers[i].heap, common);
+        ck_assert_ptr_eq(unit_pool_of(helpers[i].made), unit_pool_of(helpers[0].made));
+    }
+    ck_assert_uint_eq(pm_registry_count(), UNIT_COUNT_OF(helpers) + 2);
+    ck_assert_msg(unit_remote_count(unit_pool_of(helpers[0].made)) == 0, "all frees are local");
+    ck_assert_uint_eq(pm_pool_count_live(unit_pool_of(helpers[0].made)), 1);
+    pm_heap_check(common);
+    for (size_t i = 0; i < UNIT_COUNT_OF(helpers); i++)
+        end(&helpers[i]);
+    drop(helpers[UNIT_COUNT_OF(helpers) - 1].made);
+    ck_assert_uint_eq(pm_registry_count(), 1);
+}
+END_TEST
+
+START_TEST(the_first_joins_with_its_objects)
+{
+    struct helper helper;
+    void *before = object(40);
+    struct pm_pool *pool = unit_pool_of(before);
+    ck_assert(pm_pool_is_owned_by(pool, pm_tls_heap));
+    begin(&helper, NULL);
+    ck_assert_ptr_eq(pm_tls_heap->common, pm_tls_heap);
+    drop(object(2000)); /* its slow half */
+    ck_assert_ptr_eq(pm_tls_heap->common, helper.common);
+    ck_assert_msg(!pm_pool_is_owned_by(pool, pm_tls_heap), "its objects are everybody's");
+    void *buffer = pm_alloc(2000);
+    ck_assert_msg(pm_pool_is_owned_by(unit_pool_of(buffer), pm_tls_heap), "but not its malloc");
+    drop(before);
+    drop(helper.made);
+    pm_free(buffer, "free");
+    end(&helper);
+    ck_assert_msg(pm_tls_heap->common == helper.common, "the last one that uses it keeps it");
+    pm_heap_check(pm_tls_heap);
+    pm_heap_check(helper.common);
+}
+END_TEST
+
+START_TEST(objects_of_before_are_used_again)
+{
+    struct helper helper;
+    void *before = object(40);
+    begin(&helper, before);
+    drop(object(2000));
+    while (pm_tls_heap->common->bin[pm_class_of_object(40)].current != unit_pool_of(before))
+        ck_assert_ptr_nonnull(object(40));
+    end(&helper);
+}
+END_TEST
+
+START_TEST(the_last_leaves_nothing_behind)
+{
+    struct helper helpers[2];
+    drop(object(40));
+    begin(&helpers[0], NULL);
+    begin(&helpers[1], NULL);
+    end(&helpers[0]);
+    struct pm_pool *pool = unit_pool_of(helpers[1].made);
+    ck_assert(pm_pool_is_owned_by(pool, helpers[1].common));
+    end(&helpers[1]);
+    ck_assert(!pm_pool_is_owned_by(pool, helpers[1].common));
+    ck_assert_int_eq(pool->state, PM_POOL_FLOATING);
+    drop(helpers[0].made);
+    drop(helpers[1].made);
+    unit_collect(pm_tls_heap);
+    pm_remote_flush(pm_tls_heap);
+    ck_assert_uint_eq(unit_pools(), 0);
+    ck_assert_uint_eq(pm_registry_count(), 1);
+}
+END_TEST
+
+START_TEST(whoever_comes_next_may_be_first)
+{
+    struct helper helpers[2];
+    begin(&helpers[0], NULL);
+    ck_assert_ptr_eq(helpers[0].common, helpers[0].heap);
+    end(&helpers[0]);
+    begin(&helpers[1], helpers[0].made);
+    ck_assert_ptr_eq(helpers[1].common, helpers[1].heap);
+    end(&helpers[1]);
+    drop(helpers[1].made);
+}
+END_TEST
+
+START_TEST(without_one_lock_each_has_its_own)
+{
+    struct helper helpers[2];
+    pm_common_share(false);
+    drop(object(40));
+    begin(&helpers[0], NULL);
+    begin(&helpers[1], helpers[0].made);
+    for (size_t i = 0; i < UNIT_COUNT_OF(helpers); i++)
+        ck_assert_ptr_eq(helpers[i].common, helpers[i].heap);
+    drop(object(2000));
+    ck_assert_ptr_eq(pm_tls_heap->common, pm_tls_heap);
+    drop(helpers[1].made);
+    end(&helpers[0]);
+    end(&helpers[1]);
+}
+END_TEST
+
+START_TEST(trimming_waits_for_somebodys_turn)
+{
+    enum { COUNT = 400, SIZE = 100 };
+    static void *blocks[COUNT];
+    struct helper helper;
+    drop(object(40));
+    begin(&helper, NULL);
+    drop(object(2000));
+    for (size_t i = 0; i < COUNT; i++)
+        blocks[i] = object(SIZE);
+    for (size_t i = 1; i < COUNT; i++)
+        drop(blocks[i]);
+    size_t before = pm_purge_total();
+    pm_common_trim();
+    ck_assert_uint_eq(pm_purge_total(), before);
+    drop(object(2000));
+    size_t after = pm_purge_total();
+    ck_assert_uint_gt(after, before);
+    drop(object(2000));
+    ck_assert_msg(pm_purge_total() == after, "once");
+    end(&helper);
+}
+END_TEST
+
+/* Its own heap has a pool of the class; for another heap there is no memory. */
+static void *use_without_memory(void *unused)
+{
+    pm_common_share(false);
+    void *block = object(40);
+    pm_tls_heap->common = &pm_heap_none; /* as if that had been no call */
+    pm_common_share(true);
+    unit_os_install();
+    unit_os_fail(UNIT_BIT(UNIT_MAP), 1, true);
+    while (pm_meta_alloc(PM_HEAP_BYTES) != NULL) {
+    }
+    drop(object(40));
+    UNIT_CHECK(pm_tls_heap->common == pm_tls_heap);
+    unit_os_heal();
+    drop(object(2000));
+    UNIT_CHECK(pm_tls_heap->common == pm_tls_heap);
+    drop(block);
+    return unused;
+}
+
+START_TEST(a_threads_own_will_do_when_memory_runs_out)
+{
+    drop(object(40));
+    unit_in_thread(use_without_memory, NULL);
+}
+END_TEST
+
+static void expect_child(pid_t child)
+{
+    int status;
+    ck_assert_int_ge(child, 0);
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_msg(status == 0, "the child ended with status %#x", (unsigned)status);
+}
+
+static _Noreturn void live_on(struct helper *helper)
+{
+    unit_give_up_after(30);
+    drop(helper->made);
+    UNIT_CHECK(pm_tls_heap->common == pm_tls_heap);
+    UNIT_CHECK(pm_registry_count() == 1);
+    void *object_of_child = object(40);
+    UNIT_CHECK(pm_pool_is_owned_by(unit_pool_of(object_of_child), pm_tls_heap));
+    if (FORKS != 0) {
+        struct helper again;
+        begin(&again, object_of_child);
+        UNIT_CHECK(again.common != pm_tls_heap && again.common != again.heap);
+    }
+    pm_heap_check(pm_tls_heap);
+    _exit(EXIT_SUCCESS);
+}
+
+START_TEST(in_the_child_of_a_fork_there_is_one_heap)
+{
+    struct helper helper;
+    drop(object(40));
+    begin(&helper, NULL);
+    if (_i == 1)
+        drop(object(2000)); /* the forking thread uses it, too */
+    pid_t child = fork();
+    if (child == 0)
+        live_on(&helper);
+    expect_child(child);
+    drop(helper.made);
+    end(&helper);
+}
+END_TEST
+
+enum { THREADS = 6, SLOTS = 512, ROUNDS = 300, CALLS = 60 };
+
+static struct slot {
+    unsigned char *block;
+    size_t size;
+} slots[SLOTS]; /* objects of all threads; in turns */
+
+static void replace(struct slot *slot, uint64_t *state)
+{
+    size_t size = unit_random(state) % (unit_random(state) % 16 == 0 ? 60000 : 300);
+    unsigned tag = (unsigned)(slot - slots);
+    if (slot->block != NULL)
+        UNIT_CHECK(unit_intact(slot->block, slot->size, tag));
+    switch (unit_random(state) % 4) {
+    case 0:
+        pm_common_free(slot->block, "PyObject_Free");
+        slot->block = pm_common_alloc_object(size);
+        break;
+    case 1:
+        pm_common_free(slot->block, "PyMem_Free");
+        slot->block = pm_common_alloc_zeroed_objects(size, 1);
+        UNIT_CHECK(unit_is_zero(slot->block, size));
+        break;
+    case 2:
+        slot->block = pm_common_realloc_object(slot->block, size, "PyObject_Realloc");
+        break;
+    default:
+        slot->block = pm_common_realloc(slot->block, size, "PyMem_Realloc");
+    }
+    UNIT_CHECK(slot->block != NULL);
+    slot->size = size;
+    unit_fill(slot->block, size, tag);
+}
+
+static void *take_turns(void *argument)
+{
+    uint64_t state = *(uint64_t *)argument;
+    for (int i = 0; i < ROUNDS; i++) {
+        pthread_mutex_lock(&turn);
+        for (int call = 0; call < CALLS; call++)
+            replace(&slots[unit_random(&state) % SLOTS], &state);
+        pthread_mutex_unlock(&turn);
+        void *block = pm_alloc(unit_random(&state) % 3000); /* at any time */
+        UNIT_CHECK(block != NULL);
+        pm_free(block, "free");
+        if (unit_random(&state) % 64 == 0)
+            pm_common_trim();
+    }
+    return NULL;
+}
+
+static void *come_and_go(void *argument)
+{
+    uint64_t seed = *(uint64_t *)argument;
+    for (uint64_t i = 0; i < 3; i++) {
+        uint64_t own = seed + 100 * i;
+        unit_in_thread(take_turns, &own);
+    }
+    return NULL;
+}
+
+static _Noreturn void free_all_as_a_child(void)
+{
+    unit_give_up_after(30);
+    for (size_t i = 0; i < SLOTS; i++)
+        pm_common_free(slots[i].block, "PyObject_Free");
+    for (size_t size = 0; size < 3000; size += 50)
+        pm_common_free(pm_common_alloc(size), "PyMem_Free");
+    pm_heap_check(pm_tls_heap);
+    UNIT_CHECK(pm_registry_count() == 1);
+    _exit(EXIT_SUCCESS);
+}
+
+START_TEST(threads_in_turn_come_and_go)
+{
+    pthread_t threads[THREADS];
+    uint64_t seeds[THREADS], seed = unit_seed();
+    for (size_t i = 0; i < THREADS; i++) {
+        seeds[i] = seed + i;
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, come_and_go, &seeds[i]), 0);
+    }
+    for (int i = 0; i < FORKS; i++) {
+        take_turns(&(uint64_t){seed + 1000 + (uint64_t)i});
+        pthread_mutex_lock(&turn); /* as os.fork() */
+        pid_t child = fork();
+        if (child == 0)
+            free_all_as_a_child();
+        pthread_mutex_unlock(&turn);
+        expect_child(child);
+    }
+    for (size_t i = 0; i < THREADS; i++)
+        ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+    for (size_t i = 0; i < SLOTS; i++)
+        drop(slots[i].block);
+    pm_heap_check(pm_tls_heap);
+    if (pm_tls_heap->common != pm_tls_heap)
+        unit_collect(pm_tls_heap->common);
+    unit_collect(pm_tls_heap);
+    ck_assert_uint_eq(unit_live(), 0);
+}
+END_TEST
+
+static void add(TCase *tests)
+{
+    tcase_add_checked_fixture(tests, setup, NULL);
+    tcase_set_timeout(tests, 60);
+    tcase_add_test(tests, one_thread_has_one_heap);
+    tcase_add_test(tests, all_others_have_one_in_common);
+    tcase_add_test(tests, the_first_joins_with_its_objects);
+    tcase_add_test(tests, objects_of_before_are_used_again);
+    tcase_add_test(tests, the_last_leaves_nothing_behind);
+    tcase_add_test(tests, whoever_comes_next_may_be_first);
+    tcase_add_test(tests, without_one_lock_each_has_its_own);
+    tcase_add_test(tests, trimming_waits_for_somebodys_turn);
+    tcase_add_test(tests, a_threads_own_will_do_when_memory_runs_out);
+    tcase_add_loop_test(tests, in_the_child_of_a_fork_there_is_one_heap, 0, 2);
+    tcase_add_test(tests, threads_in_turn_come_and_go);
+}
+
+int main(void)
+{
+    return unit_run("common", add);
+}
