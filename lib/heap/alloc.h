@@ -70,8 +70,8 @@ PM_INLINE void *pm_alloc_object(size_t size)
     return pm_alloc_next_object(size, pool);
 }
 
-/* `missed` is called where the heap's table has no pool.  A `size` that the block does not have ends
- * the process; 0 is any size. */
+/* `missed` is called where the heap's table has no pool.  A `size` that the block does not have
+ * ends the process; 0 is any size. */
 PM_INLINE void pm_free_in(struct pm_heap *heap, void *address, size_t size, const char *call,
                           void (*missed)(void *address, size_t size, const char *call))
 {
