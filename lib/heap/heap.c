@@ -25,6 +25,7 @@ enum {
     FULL_KEPT_REMOTE = 4,      /* when it is others who free into them, */
     FULL_KEPT_BYTES = 2 << 20, /* and when it is the heap itself, into more than were kept */
     POOL_SLICES = 4,           /* of a new pool, about */
+    POOL_SHARE = 128,          /* of what is in use, for a pool of large blocks */
 };
 
 /* Filled in by the compiler, because the first call may come before any code of ours. */
@@ -305,7 +306,7 @@ static struct pm_pool *take_fresh(struct pm_heap *heap, struct pm_bin *bin, unsi
     pm_idle_look(heap);
     pm_spare_make_room(heap, POOL_SLICES);
     bool is_only = bin->current == &pm_pool_none && pm_list_is_empty(&bin->full);
-    pool = pm_pool_create(class, is_only ? PM_POOL_SMALL : PM_POOL_REGULAR, heap);
+    pool = pm_pool_create(class, is_only ? 0 : pm_arena_used() / POOL_SHARE, heap);
     if (pool != NULL && is_only)
         heap->made_bytes += pm_span_bytes(&pool->span);
     return pool;

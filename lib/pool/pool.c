@@ -12,9 +12,9 @@
 #include "os/fatal.h"
 
 enum {
-    BLOCKS_MIN = 8,     /* a pool spans enough slices for these, */
-    BLOCKS_GOOD = 32,   /* and for these if two slices are enough; */
-    BLOCKS_SMALL = 2,   /* if they are not, a small one for these */
+    BLOCKS_GOOD = 32,   /* a pool spans enough slices for these, if two are enough; */
+    BLOCKS_ENOUGH = 8,  /* if they are not, for these, where that much is to spare, */
+    BLOCKS_MIN = 2,     /* and for these where not */
     CARVE_BYTES = 4096, /* how much memory is made ready at one time */
     FREES_MIN = 64,     /* frees into a current pool between two looks at the clock */
     FREES_MAX = 128,
@@ -34,16 +34,20 @@ static uint16_t lead_for(unsigned class)
     return fills_line ? PM_CACHE_LINE - 2 * sizeof(void *) : 0;
 }
 
-static size_t slices_for(uint32_t size, enum pm_pool_extent extent)
+static size_t at_least(size_t bytes, size_t least)
+{
+    return bytes > least ? bytes : least;
+}
+
+static size_t slices_for(uint32_t size, size_t room)
 {
     size_t good = size * BLOCKS_GOOD;
     if (good > 2 * PM_SLICE) {
-        if (extent == PM_POOL_SMALL)
-            return pm_spans_slices(size * BLOCKS_SMALL);
-        good = 2 * PM_SLICE;
+        good = at_least(2 * PM_SLICE, size * BLOCKS_ENOUGH);
+        if (good > room)
+            good = at_least(room, size * BLOCKS_MIN);
     }
-    size_t least = size * BLOCKS_MIN;
-    return pm_spans_slices(good > least ? good : least);
+    return pm_spans_slices(good);
 }
 
 /* So many that every distance is larger than every number, and neither is PM_LINK_NONE. */
@@ -115,9 +119,9 @@ static void fill_in(struct pm_pool *pool, unsigned class, const struct pm_shape 
     clear_links(pool);
 }
 
-struct pm_pool *pm_pool_create(unsigned class, enum pm_pool_extent extent, struct pm_heap *owner)
+struct pm_pool *pm_pool_create(unsigned class, size_t room, struct pm_heap *owner)
 {
-    size_t slices = slices_for(pm_class_size(class), extent);
+    size_t slices = slices_for(pm_class_size(class), room);
     struct pm_shape shape = shape_of(class, slices);
     size_t size = descriptor_size(&shape);
     struct pm_pool *pool = pm_meta_alloc(size);

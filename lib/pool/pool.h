@@ -82,12 +82,6 @@ enum pm_pool_listed {
     PM_POOL_LISTED_PURGED, /* its free pages have gone, and no block came back since */
 };
 
-/* A small pool has few blocks if these are large: for classes that are hardly used. */
-enum pm_pool_extent {
-    PM_POOL_SMALL,
-    PM_POOL_REGULAR,
-};
-
 struct pm_heap;
 
 /* A pool's place in a list: pool/list.h. */
@@ -350,8 +344,10 @@ PM_INLINE void pm_pool_unset_full(struct pm_pool *pool, uint32_t freed)
 }
 
 /* A new pool of `class`, owned by `owner`, with no block carved, in the state of a current
- * one; NULL when memory runs out. */
-struct pm_pool *pm_pool_create(unsigned class, enum pm_pool_extent extent, struct pm_heap *owner);
+ * one; NULL when memory runs out.  If the blocks are large and more than `room` bytes would be
+ * needed for a fair number of them it has fewer; 0 is for as few as may be. */
+#define PM_POOL_ROOMY SIZE_MAX
+struct pm_pool *pm_pool_create(unsigned class, size_t room, struct pm_heap *owner);
 
 /* Gives an empty pool's span back; nobody has it in a list. */
 void pm_pool_destroy(struct pm_pool *pool);

@@ -81,7 +81,7 @@ static inline uint32_t unit_nth(const struct pm_pool *pool, uint32_t i)
 /* A new pool of `heap` with one live block and some free ones, partial as after a claim. */
 static inline struct pm_pool *unit_partial_pool(struct pm_heap *heap, unsigned class)
 {
-    struct pm_pool *pool = pm_pool_create(class, PM_POOL_REGULAR, heap);
+    struct pm_pool *pool = pm_pool_create(class, PM_POOL_ROOMY, heap);
     ck_assert_ptr_nonnull(pool);
     ck_assert(pm_pool_carve(pool));
     pm_pool_pop(pool);
@@ -93,7 +93,7 @@ static inline struct pm_pool *unit_partial_pool(struct pm_heap *heap, unsigned c
 /* A pool of `heap` with `count` live blocks at least. */
 static inline struct pm_pool *unit_used_pool(struct pm_heap *heap, unsigned class, uint32_t count)
 {
-    struct pm_pool *pool = pm_pool_create(class, PM_POOL_REGULAR, heap);
+    struct pm_pool *pool = pm_pool_create(class, PM_POOL_ROOMY, heap);
     ck_assert_ptr_nonnull(pool);
     for (uint32_t i = 0; i < count; i++)
         ck_assert_ptr_nonnull(unit_take(pool));

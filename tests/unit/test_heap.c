@@ -56,13 +56,21 @@ START_TEST(refill_makes_a_pool_current)
 }
 END_TEST
 
-START_TEST(the_only_pool_of_a_class_is_small)
+/* Few blocks as long as little is in use: a pool of many would hold much that others could have. */
+START_TEST(pools_of_large_blocks_grow_with_the_process)
 {
-    enum { LARGE_CLASS = PM_CLASS_OBJECTS - 1 };
+    enum { LARGE_CLASS = PM_CLASS_OBJECTS - 1, SIZE = 32768 };
     ck_assert_uint_eq(pm_pool_blocks(pm_heap_refill(&heap, LARGE_CLASS)), 2);
-    for (int i = 0; i < 3; i++)
+    uint32_t blocks = 2;
+    for (size_t used = 0; used < 128 * 9 * SIZE; used += SIZE) {
         ck_assert_ptr_nonnull(unit_pop(&heap, LARGE_CLASS));
-    ck_assert_uint_eq(pm_pool_blocks(heap.bin[LARGE_CLASS].current), 8);
+        uint32_t before = blocks;
+        blocks = pm_pool_blocks(heap.bin[LARGE_CLASS].current);
+        ck_assert_uint_ge(blocks, before);
+        ck_assert_uint_le(blocks, 8);
+        ck_assert(blocks == 2 || blocks * SIZE <= (used + 8 * SIZE) / 128 + PM_SLICE);
+    }
+    ck_assert_uint_eq(blocks, 8);
     pm_heap_abandon(&heap);
 }
 END_TEST
@@ -284,7 +292,7 @@ static void add(TCase *tests)
     tcase_add_checked_fixture(tests, setup, NULL);
     tcase_add_test(tests, an_empty_heap_holds);
     tcase_add_test(tests, refill_makes_a_pool_current);
-    tcase_add_test(tests, the_only_pool_of_a_class_is_small);
+    tcase_add_test(tests, pools_of_large_blocks_grow_with_the_process);
     tcase_add_test(tests, partial_pools_serve_what_was_used_before);
     tcase_add_test(tests, an_empty_partial_pool_goes);
     tcase_add_test(tests, nothing_is_in_the_tlb_of_a_heap_that_was_left_or_cleared);

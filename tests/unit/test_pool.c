@@ -27,8 +27,8 @@ static bool is_led(unsigned kind)
 
 static struct pm_pool *create(unsigned kind)
 {
-    enum pm_pool_extent extent = kind < PM_CLASS_COUNT ? PM_POOL_REGULAR : PM_POOL_SMALL;
-    struct pm_pool *pool = pm_pool_create(class_of(kind), extent, &owner);
+    size_t room = kind < PM_CLASS_COUNT ? PM_POOL_ROOMY : 0;
+    struct pm_pool *pool = pm_pool_create(class_of(kind), room, &owner);
     ck_assert_ptr_nonnull(pool);
     ck_assert_uint_eq(pool->shape.lead, is_led(kind) ? LEAD : 0);
     return pool;
@@ -417,12 +417,12 @@ START_TEST(no_memory_no_pool)
     for (long n = 1; n <= 3; n++) {
         unit_os_fail(UNIT_BIT(UNIT_MAP), n, true);
         for (unsigned class = 0; class < PM_CLASS_COUNT; class ++) {
-            struct pm_pool *pool = pm_pool_create(class, PM_POOL_REGULAR, &owner);
+            struct pm_pool *pool = pm_pool_create(class, PM_POOL_ROOMY, &owner);
             if (pool != NULL)
                 pm_pool_destroy(pool);
         }
         if (n == 1)
-            ck_assert_ptr_null(pm_pool_create(0, PM_POOL_REGULAR, &owner));
+            ck_assert_ptr_null(pm_pool_create(0, PM_POOL_ROOMY, &owner));
     }
     unit_os_heal();
     ck_assert_uint_eq(pm_arena_totals().taken, 0);
