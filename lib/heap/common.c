@@ -9,18 +9,36 @@
 struct pm_lock pm_common_lock = PM_LOCK_INIT;
 
 /* Under the lock. */
-static bool is_shared;
 static struct pm_heap *first;  /* the heap of the thread that asked first */
 static struct pm_heap *common; /* that of all, once there is another */
-static _Atomic size_t users;   /* and how many they are; also looked at without the lock, relaxed */
 
-static atomic_bool trim_wanted; /* relaxed: a call sooner or later does no harm */
+/* Written under the lock, and looked at without; relaxed, for nothing else hangs on them. */
+static _Atomic enum pm_turns turns;
+static bool (*_Atomic is_turn)(void);
+static _Atomic size_t users; /* of the common heap */
+static atomic_bool trim_wanted;
 
-void pm_common_share(bool share)
+static enum pm_turns turns_now(void)
+{
+    return atomic_load_explicit(&turns, memory_order_relaxed);
+}
+
+void pm_common_set_turns(enum pm_turns now, bool (*asked)(void))
 {
     pm_lock(&pm_common_lock);
-    is_shared = share;
+    atomic_store_explicit(&is_turn, asked, memory_order_relaxed);
+    atomic_store_explicit(&turns, now, memory_order_relaxed);
     pm_unlock(&pm_common_lock);
+}
+
+static bool may_use_common(void)
+{
+    return turns_now() == PM_TURNS_TAKEN || atomic_load_explicit(&is_turn, memory_order_relaxed)();
+}
+
+struct pm_heap *pm_common_ask(struct pm_heap *own)
+{
+    return own->common == &pm_heap_none || may_use_common() ? own->common : own;
 }
 
 static bool has_users(void)
@@ -37,7 +55,7 @@ static void change_users(int by)
 /* Where there is no memory for another heap a thread's own will do. */
 static struct pm_heap *choose_locked(struct pm_heap *own)
 {
-    if (!is_shared)
+    if (turns_now() == PM_TURNS_NONE)
         return own;
     if (first == NULL)
         first = own;
@@ -51,18 +69,17 @@ static struct pm_heap *choose_locked(struct pm_heap *own)
     return common;
 }
 
-/* The first call of a thread that has not ended; the result serves nothing when memory runs out. */
-static PM_NOINLINE struct pm_heap *join(void)
+/* Of a thread that has not ended.  Without memory for a heap nothing changes. */
+static PM_COLD void join(void)
 {
     struct pm_heap *own = pm_tls_heap;
     if (own == &pm_heap_none)
         own = pm_thread_begin();
     if (own == NULL)
-        return &pm_heap_none;
+        return;
     pm_lock(&pm_common_lock);
     own->common = choose_locked(own);
     pm_unlock(&pm_common_lock);
-    return own->common;
 }
 
 /* Under the lock: the common heap, if its last user goes. */
@@ -101,7 +118,7 @@ void pm_common_forget(struct pm_heap *heap)
     if (!pm_thread_has_heap(heap) || heap->common == &pm_heap_none)
         return;
     heap->common = heap;
-    first = is_shared ? heap : NULL;
+    first = turns_now() != PM_TURNS_NONE ? heap : NULL;
 }
 
 void pm_common_trim(void)
@@ -116,11 +133,20 @@ static PM_COLD void trim(struct pm_heap *heap)
     pm_heap_purge(heap, true);
 }
 
-/* The first thread is no longer the only one: objects that it has made are everybody's. */
-static PM_COLD struct pm_heap *move(struct pm_heap *own)
+/* A thread joins at its first call; and the first one again when there is another: what objects it
+ * has made are everybody's then. */
+static struct pm_heap *choose(void)
 {
-    pm_heap_abandon_objects(own);
-    return join();
+    struct pm_heap *own = pm_tls_heap;
+    if (PM_UNLIKELY(own == &pm_heap_ended))
+        return own;
+    if (PM_UNLIKELY(own->common == &pm_heap_none)) {
+        join();
+    } else if (PM_UNLIKELY(own->common == own && has_users())) {
+        pm_heap_abandon_objects(own);
+        join();
+    }
+    return pm_common_heap(true);
 }
 
 /*
@@ -129,13 +155,8 @@ static PM_COLD struct pm_heap *move(struct pm_heap *own)
  */
 static struct pm_heap *enter(void)
 {
-    struct pm_heap *heap = pm_tls_heap->common;
-    if (PM_UNLIKELY(heap == &pm_heap_none) && pm_tls_heap != &pm_heap_ended)
-        heap = join();
-    struct pm_heap *own = pm_tls_heap;
-    if (PM_UNLIKELY(heap == own && has_users()) && pm_thread_has_heap(own))
-        heap = move(own);
-    if (heap == own || heap == &pm_heap_none)
+    struct pm_heap *heap = choose(), *own = pm_tls_heap;
+    if (heap == own)
         return own;
     pm_tls_heap = heap;
     if (PM_UNLIKELY(atomic_load_explicit(&trim_wanted, memory_order_relaxed)))

@@ -1,11 +1,15 @@
 /*
  * common.h - whose heap serves the MEM and OBJ domains.
  *
- * An interpreter's calls come one at a time where it has one lock for all its threads.  With a
+ * An interpreter's threads take turns, under its lock.  With a
  * heap for each, forty threads that handle a request in turn would keep forty sets of pools, and
  * each object that another thread drops would be a remote free.  So all threads but the first have
  * one heap in common: whoever makes a call has it to himself.  The first one has its own, also for
- * malloc, as a process with one thread should not have two.
+ * malloc, as a process with one thread should not have two, until there is another.
+ *
+ * Where there may be interpreters with locks of their own in the process (CPython from 3.12 on), a
+ * thread may run the one now and another later, so it asks before each call whether it is its turn
+ * in the one that the common heap is for, and uses its own heap when not.
  *
  * heap->common says which it is, for the thread whose heap that is: pm_heap_none before its first
  * call.  The last thread that leaves lets the common heap's pools float, as those of a thread that
@@ -19,9 +23,18 @@
 
 extern struct pm_lock pm_common_lock;
 
-/* Calls come one at a time from now on; or each thread has its own heap, as at first.  For threads
- * whose first call is still to come. */
-void pm_common_share(bool share);
+enum pm_turns {
+    PM_TURNS_NONE,  /* threads call at the same time: each has its own heap, as at first */
+    PM_TURNS_ASKED, /* one has the lock if it says so when asked: the functions that take `ask` do
+                     */
+    PM_TURNS_TAKEN, /* whoever calls has the lock */
+};
+
+/* For threads whose first call is still to come.  `is_turn` is for PM_TURNS_ASKED. */
+void pm_common_set_turns(enum pm_turns turns, bool (*is_turn)(void));
+
+/* The heap of a thread that does not only use its own: whose turn it is decides. */
+struct pm_heap *pm_common_ask(struct pm_heap *own);
 
 /* The thread of `heap` ends. */
 void pm_common_leave(struct pm_heap *heap);
@@ -45,29 +58,35 @@ void *pm_common_realloc_object(void *block, size_t size, const char *call);
 
 void pm_common_free_missed(void *block, size_t size, const char *call);
 
-PM_INLINE void *pm_common_alloc(size_t size)
+PM_INLINE struct pm_heap *pm_common_heap(bool ask)
+{
+    struct pm_heap *own = pm_tls_heap, *heap = own->common;
+    return ask && heap != own ? pm_common_ask(own) : heap;
+}
+
+PM_INLINE void *pm_common_alloc(size_t size, bool ask)
 {
     if (PM_LIKELY(size <= PM_DIRECT_MAX)) {
-        struct pm_pool *pool = pm_heap_direct(pm_tls_heap->common, size);
+        struct pm_pool *pool = pm_heap_direct(pm_common_heap(ask), size);
         if (PM_LIKELY(pool->free != PM_LINK_NONE))
             return pm_pool_pop(pool);
     }
     return pm_common_alloc_slow(size);
 }
 
-PM_INLINE void *pm_common_alloc_object(size_t size)
+PM_INLINE void *pm_common_alloc_object(size_t size, bool ask)
 {
     if (PM_UNLIKELY(size > PM_OBJECT_MAX))
-        return pm_common_alloc(size);
-    struct pm_pool *pool = pm_heap_direct_object(pm_tls_heap->common, size);
+        return pm_common_alloc(size, ask);
+    struct pm_pool *pool = pm_heap_direct_object(pm_common_heap(ask), size);
     if (PM_LIKELY(pool->free != PM_LINK_NONE))
         return pm_pool_pop(pool);
     return pm_common_alloc_object_slow(size);
 }
 
-PM_INLINE void pm_common_free(void *address, const char *call)
+PM_INLINE void pm_common_free(void *address, const char *call, bool ask)
 {
-    pm_free_in(pm_tls_heap->common, address, 0, call, pm_common_free_missed);
+    pm_free_in(pm_common_heap(ask), address, 0, call, pm_common_free_missed);
 }
 
 #endif /* PM_HEAP_COMMON_H */

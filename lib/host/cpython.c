@@ -36,12 +36,17 @@ static bool looking, verbose;
 
 #define SYMBOL(name, member)                                                                       \
     {                                                                                              \
-        name, offsetof(struct pm_cpython, member)                                                  \
+        name, offsetof(struct pm_cpython, member), true                                            \
+    }
+#define SYMBOL_IF_ANY(name, member)                                                                \
+    {                                                                                              \
+        name, offsetof(struct pm_cpython, member), false                                           \
     }
 
 static const struct {
     const char *name;
     size_t offset;
+    bool is_needed;
 } symbols[] = {
     SYMBOL("Py_GetVersion", version),
     SYMBOL("Py_IsInitialized", is_initialized),
@@ -62,6 +67,10 @@ static const struct {
     SYMBOL("PyObject_Calloc", obj.calloc),
     SYMBOL("PyObject_Realloc", obj.realloc),
     SYMBOL("PyObject_Free", obj.free),
+    SYMBOL_IF_ANY("_PyThreadState_UncheckedGet", thread_state), /* before 3.13 */
+    SYMBOL_IF_ANY("PyThreadState_GetUnchecked", thread_state),
+    SYMBOL_IF_ANY("PyThreadState_GetInterpreter", interpreter_of),
+    SYMBOL_IF_ANY("PyInterpreterState_Main", main_interpreter),
 };
 
 static PyMemAllocatorEx raw_allocator(void)
@@ -78,16 +87,19 @@ static bool is_ours(void)
     return raw_allocator().malloc == pm_domain[PYMEM_DOMAIN_RAW].malloc;
 }
 
-/* Everything or nothing: what lacks one of the names is no CPython from 3.5 on. */
+/* What lacks one of the names that are needed is no CPython from 3.5 on. */
 static bool resolve(void *scope)
 {
+    cpython = (struct pm_cpython){.version = NULL};
     for (size_t i = 0; i < sizeof symbols / sizeof symbols[0]; i++) {
         void *address = dlsym(scope, symbols[i].name);
-        if (address == NULL) {
-            dlerror(); /* gives its message back */
-            return false;
+        if (address != NULL) {
+            memcpy((char *)&cpython + symbols[i].offset, &address, sizeof address);
+            continue;
         }
-        memcpy((char *)&cpython + symbols[i].offset, &address, sizeof address);
+        dlerror(); /* gives its message back */
+        if (symbols[i].is_needed)
+            return false;
     }
     return !is_ours();
 }
@@ -138,19 +150,41 @@ static void forward(void)
 static void *arena_alloc(void *ctx, size_t size)
 {
     (void)ctx;
-    return pm_common_alloc(size);
+    return pm_common_alloc_slow(size);
 }
 
 static void arena_free(void *ctx, void *arena, size_t size)
 {
     (void)ctx;
     (void)size;
-    pm_common_free(arena, "PyObjectArenaAllocator.free");
+    pm_common_free(arena, "PyObjectArenaAllocator.free", true);
 }
 
-static void install(PyMemAllocatorDomain domain)
+/* "3.11.2 (main, ..." */
+static int minor_of(const char *version)
 {
-    PyMemAllocatorEx allocator = pm_domain[domain];
+    return strncmp(version, "3.", 2) == 0 ? atoi(version + 2) : 0;
+}
+
+/* Threads of the main interpreter come one at a time. */
+static bool is_turn(void)
+{
+    void *state = cpython.thread_state();
+    return state != NULL && cpython.interpreter_of(state) == cpython.main_interpreter();
+}
+
+static enum pm_turns turns_of(const char *version)
+{
+    if (minor_of(version) < MINOR_OWN_LOCKS)
+        return PM_TURNS_TAKEN;
+    bool can_ask = cpython.thread_state != NULL && cpython.interpreter_of != NULL &&
+                   cpython.main_interpreter != NULL;
+    return can_ask ? PM_TURNS_ASKED : PM_TURNS_NONE;
+}
+
+static void install(PyMemAllocatorDomain domain, bool asking)
+{
+    PyMemAllocatorEx allocator = asking ? pm_domain_heap_asking[domain] : pm_domain[domain];
     cpython.set_allocator(domain, &allocator);
 }
 
@@ -161,24 +195,19 @@ static bool has_debug_hooks(void)
 }
 
 /* An interpreter built --with-pydebug has its debug hooks from the start. */
-static void install_under_hooks(bool raw_only)
+static void install_under_hooks(bool raw_only, enum pm_turns turns)
 {
     bool debug_hooks = has_debug_hooks();
-    install(PYMEM_DOMAIN_RAW);
+    install(PYMEM_DOMAIN_RAW, false);
     if (!raw_only) {
         PyObjectArenaAllocator arenas = {NULL, arena_alloc, arena_free};
+        pm_common_set_turns(turns, is_turn);
         cpython.set_arena_allocator(&arenas);
-        install(PYMEM_DOMAIN_MEM);
-        install(PYMEM_DOMAIN_OBJ);
+        install(PYMEM_DOMAIN_MEM, turns == PM_TURNS_ASKED);
+        install(PYMEM_DOMAIN_OBJ, turns == PM_TURNS_ASKED);
     }
     if (debug_hooks)
         cpython.setup_debug_hooks();
-}
-
-/* "3.11.2 (main, ..." */
-static int minor_of(const char *version)
-{
-    return strncmp(version, "3.", 2) == 0 ? atoi(version + 2) : 0;
 }
 
 /* Its collector finds objects by walking the interpreter's own heaps. */
@@ -211,11 +240,10 @@ static void adopt(bool may_install)
     else if (minor_of(version) < MINOR_MIN) /* newer ones than we know are taken to be alike */
         say(version, ": older than 3.8, its allocators stay as they are\n");
     else if (is_free_threaded(version)) {
-        install_under_hooks(true);
+        install_under_hooks(true, PM_TURNS_NONE);
         say(version, " (free-threading): the RAW domain is served by this heap\n");
     } else {
-        pm_common_share(minor_of(version) < MINOR_OWN_LOCKS);
-        install_under_hooks(false);
+        install_under_hooks(false, turns_of(version));
         say(version, ": all domains are served by this heap\n");
     }
     forward();

@@ -25,6 +25,12 @@ struct pm_cpython {
     void (*setup_debug_hooks)(void);
     const char *(*version)(void);
     int (*is_initialized)(void);
+
+    /* NULL where the interpreter has no such function: the calling thread's state, if it has that
+     * interpreter's lock; its interpreter; and the main one. */
+    void *(*thread_state)(void);
+    void *(*interpreter_of)(void *thread_state);
+    void *(*main_interpreter)(void);
 };
 
 /* The interpreter of this process; NULL when there is none, or none yet. */

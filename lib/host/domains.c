@@ -6,40 +6,54 @@
 #include "heap/common.h"
 
 /* The heap's own allocator, once for each domain: messages name the public function. */
-#define HEAP_ALLOCATOR(domain, prefix, alloc, zeroed, resize, release)                             \
-    static void *domain##_malloc(void *ctx, size_t size)                                           \
+#define HEAP_ALLOCATOR(name, prefix, alloc, zeroed, resize, release)                               \
+    static void *name##_malloc(void *ctx, size_t size)                                             \
     {                                                                                              \
         (void)ctx;                                                                                 \
         return alloc(size);                                                                        \
     }                                                                                              \
-    static void *domain##_calloc(void *ctx, size_t count, size_t size)                             \
+    static void *name##_calloc(void *ctx, size_t count, size_t size)                               \
     {                                                                                              \
         (void)ctx;                                                                                 \
         return zeroed(count, size);                                                                \
     }                                                                                              \
-    static void *domain##_realloc(void *ctx, void *block, size_t size)                             \
+    static void *name##_realloc(void *ctx, void *block, size_t size)                               \
     {                                                                                              \
         (void)ctx;                                                                                 \
         return resize(block, size, prefix "Realloc");                                              \
     }                                                                                              \
-    static void domain##_free(void *ctx, void *block)                                              \
+    static void name##_free(void *ctx, void *block)                                                \
     {                                                                                              \
         (void)ctx;                                                                                 \
         release(block, prefix "Free");                                                             \
     }
 
-HEAP_ALLOCATOR(raw, "PyMem_Raw", pm_alloc, pm_alloc_zeroed_array, pm_realloc, pm_free)
-HEAP_ALLOCATOR(mem, "PyMem_", pm_common_alloc, pm_common_alloc_zeroed_array, pm_common_realloc,
-               pm_common_free)
-HEAP_ALLOCATOR(obj, "PyObject_", pm_common_alloc_object, pm_common_alloc_zeroed_objects,
-               pm_common_realloc_object, pm_common_free)
+#define ALLOC(size) pm_common_alloc(size, false)
+#define ALLOC_ASK(size) pm_common_alloc(size, true)
+#define ALLOC_OBJECT(size) pm_common_alloc_object(size, false)
+#define ALLOC_OBJECT_ASK(size) pm_common_alloc_object(size, true)
+#define FREE(block, call) pm_common_free(block, call, false)
+#define FREE_ASK(block, call) pm_common_free(block, call, true)
 
-#define HEAP_ALLOCATORS                                                                            \
+HEAP_ALLOCATOR(raw, "PyMem_Raw", pm_alloc, pm_alloc_zeroed_array, pm_realloc, pm_free)
+HEAP_ALLOCATOR(mem, "PyMem_", ALLOC, pm_common_alloc_zeroed_array, pm_common_realloc, FREE)
+HEAP_ALLOCATOR(obj, "PyObject_", ALLOC_OBJECT, pm_common_alloc_zeroed_objects,
+               pm_common_realloc_object, FREE)
+HEAP_ALLOCATOR(mem_ask, "PyMem_", ALLOC_ASK, pm_common_alloc_zeroed_array, pm_common_realloc,
+               FREE_ASK)
+HEAP_ALLOCATOR(obj_ask, "PyObject_", ALLOC_OBJECT_ASK, pm_common_alloc_zeroed_objects,
+               pm_common_realloc_object, FREE_ASK)
+
+#define FUNCTIONS(name)                                                                            \
     {                                                                                              \
-        [PYMEM_DOMAIN_RAW] = {NULL, raw_malloc, raw_calloc, raw_realloc, raw_free},                \
-        [PYMEM_DOMAIN_MEM] = {NULL, mem_malloc, mem_calloc, mem_realloc, mem_free},                \
-        [PYMEM_DOMAIN_OBJ] = {NULL, obj_malloc, obj_calloc, obj_realloc, obj_free},                \
+        NULL, name##_malloc, name##_calloc, name##_realloc, name##_free                            \
+    }
+#define HEAP_ALLOCATORS(mem, obj)                                                                  \
+    {                                                                                              \
+        [PYMEM_DOMAIN_RAW] = FUNCTIONS(raw), [PYMEM_DOMAIN_MEM] = FUNCTIONS(mem),                  \
+        [PYMEM_DOMAIN_OBJ] = FUNCTIONS(obj),                                                       \
     }
 
-const PyMemAllocatorEx pm_domain_heap[PM_DOMAINS] = HEAP_ALLOCATORS;
-PyMemAllocatorEx pm_domain[PM_DOMAINS] = HEAP_ALLOCATORS;
+const PyMemAllocatorEx pm_domain_heap[PM_DOMAINS] = HEAP_ALLOCATORS(mem, obj);
+const PyMemAllocatorEx pm_domain_heap_asking[PM_DOMAINS] = HEAP_ALLOCATORS(mem_ask, obj_ask);
+PyMemAllocatorEx pm_domain[PM_DOMAINS] = HEAP_ALLOCATORS(mem, obj);

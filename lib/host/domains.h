@@ -13,7 +13,10 @@ enum { PM_DOMAINS = 3 };
 /* Read by every PyMem_ and PyObject_ call of ours; written before threads start. */
 extern PyMemAllocatorEx pm_domain[PM_DOMAINS];
 
-/* The heap as the allocator of each domain. */
+/* The heap as the allocator of each domain; */
 extern const PyMemAllocatorEx pm_domain_heap[PM_DOMAINS];
+
+/* and where threads have to ask whose turn it is: heap/common.h. */
+extern const PyMemAllocatorEx pm_domain_heap_asking[PM_DOMAINS];
 
 #endif /* PM_HOST_DOMAINS_H */

@@ -27,10 +27,6 @@ LIMIT = 60
 
 # There, objects and most buffers stay with the interpreter's own heap.
 with_lock_only = unittest.skipIf(FREE_THREADED, "free-threading")
-# Where that is one for all threads: sub-interpreters have none of their own.
-with_one_lock_only = unittest.skipIf(
-    FREE_THREADED or sys.version_info >= (3, 12), "threads that run at the same time"
-)
 
 
 class Result(unittest.TextTestResult):

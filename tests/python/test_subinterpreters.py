@@ -141,6 +141,39 @@ class SubInterpreters(support.TestCase):
 class WithTheirOwnLock(SubInterpreters):
     own_lock = True
 
+    def test_threads_that_run_one_and_then_the_main_one(self):
+        """While other threads of the main one make objects, in the heap that they have in common
+        with these."""
+        interpreters = [Interpreter(self.own_lock) for _ in range(INTERPRETERS)]
+        job = self.job(rounds=2)
+        done = threading.Event()
+
+        def build(number):
+            return [{"number": n, "text": "x" * n, "list": [n] * (n % 50)} for n in range(number)]
+
+        def take_turns(interpreter):
+            kept = []
+            for number in range(10):
+                interpreter.run(job)
+                kept.append(build(50 * number))
+            return sum(map(len, kept))
+
+        def go_on():
+            count = 0
+            while not done.is_set():
+                count += len(build(200))
+            return count
+
+        with concurrent.futures.ThreadPoolExecutor(INTERPRETERS + 3) as executor:
+            others = [executor.submit(go_on) for _ in range(3)]
+            turns = [executor.submit(take_turns, i) for i in interpreters]
+            concurrent.futures.wait(turns, timeout=support.LIMIT)
+            done.set()
+            self.assertEqual({turn.result() for turn in turns}, {50 * sum(range(10))})
+            self.assertEqual({other.result() % 200 for other in others}, {0})
+        for interpreter in interpreters:
+            interpreter.close()
+
 
 class Public(support.TestCase):
     """The module that programs use from 3.14 on."""

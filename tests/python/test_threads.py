@@ -123,7 +123,7 @@ class ManyThreads(support.TestCase):
             thread.join()
         self.assertEqual(sums, [sum(range(200))] * barrier.parties)
 
-    @support.with_one_lock_only
+    @support.with_lock_only
     def test_forty_have_no_forty_heaps(self):
         """Each makes an object of every size: if each did so in pools of its own they would be
         more than twenty a thread."""

@@ -10,6 +10,9 @@
 const char *Py_GetVersion(void);
 int Py_IsInitialized(void);
 void PyMem_SetupDebugHooks(void);
+void *PyThreadState_GetUnchecked(void);
+void *PyThreadState_GetInterpreter(void *state);
+void *PyInterpreterState_Main(void);
 
 static void *own_malloc(void *ctx, size_t size)
 {
@@ -92,6 +95,21 @@ void PyObject_SetArenaAllocator(PyObjectArenaAllocator *allocator)
 void PyMem_SetupDebugHooks(void)
 {
     memcpy(fake.hooked, fake.domains, sizeof fake.hooked);
+}
+
+void *PyThreadState_GetUnchecked(void)
+{
+    return fake.thread_state;
+}
+
+void *PyThreadState_GetInterpreter(void *state)
+{
+    return state == fake.thread_state ? fake.interpreter : NULL;
+}
+
+void *PyInterpreterState_Main(void)
+{
+    return &fake;
 }
 
 static PyMemAllocatorEx *called(PyMemAllocatorDomain domain)

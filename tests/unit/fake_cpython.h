@@ -14,6 +14,8 @@ struct fake_cpython {
     PyObjectArenaAllocator arenas;
     PyMemAllocatorEx hooked[3]; /* what the domains had when debug hooks were put around them */
     unsigned calls[3];          /* of the PyMem_ and PyObject_ functions, by domain */
+    void *thread_state;         /* of all threads, NULL without the lock; */
+    void *interpreter;          /* whose it is; the main one is the fake itself */
 };
 
 /* That of the library which is asked. */

@@ -19,27 +19,52 @@ enum { FORKS = 10 };
 #endif
 
 static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER; /* the interpreter's lock */
+static bool asks;                                        /* who has it */
+static __thread bool has_turn;
+
+static bool is_turn(void)
+{
+    return has_turn;
+}
+
+static void take_turn(void)
+{
+    pthread_mutex_lock(&turn);
+    has_turn = true;
+}
+
+static void end_turn(void)
+{
+    has_turn = false;
+    pthread_mutex_unlock(&turn);
+}
 
 static void setup(void)
 {
     pm_purge_set_decay(-1);
-    pm_common_share(true);
+}
+
+/* Most tests are made twice: where whoever calls has the lock, and where threads ask. */
+static void set_up(int ask)
+{
+    asks = ask != 0;
+    pm_common_set_turns(asks ? PM_TURNS_ASKED : PM_TURNS_TAKEN, is_turn);
 }
 
 static void *object(size_t size)
 {
-    pthread_mutex_lock(&turn);
-    void *block = pm_common_alloc_object(size);
-    pthread_mutex_unlock(&turn);
+    take_turn();
+    void *block = pm_common_alloc_object(size, asks);
+    end_turn();
     UNIT_CHECK(block != NULL);
     return block;
 }
 
 static void drop(void *block)
 {
-    pthread_mutex_lock(&turn);
-    pm_common_free(block, "PyObject_Free");
-    pthread_mutex_unlock(&turn);
+    take_turn();
+    pm_common_free(block, "PyObject_Free", asks);
+    end_turn();
 }
 
 /* A thread that makes an object, and does what else is asked of it. */
@@ -79,6 +104,7 @@ static void end(struct helper *helper)
 
 START_TEST(one_thread_has_one_heap)
 {
+    set_up(_i);
     drop(object(40));
     drop(pm_common_alloc_zeroed_array(10, 4));
     ck_assert_ptr_eq(pm_tls_heap->common, pm_tls_heap);
@@ -91,6 +117,7 @@ END_TEST
 
 START_TEST(all_others_have_one_in_common)
 {
+    set_up(_i);
     struct helper helpers[5];
     drop(object(40));
     for (size_t i = 0; i < UNIT_COUNT_OF(helpers); i++)
@@ -115,6 +142,7 @@ END_TEST
 
 START_TEST(the_first_joins_with_its_objects)
 {
+    set_up(_i);
     struct helper helper;
     void *before = object(40);
     struct pm_pool *pool = unit_pool_of(before);
@@ -138,6 +166,7 @@ END_TEST
 
 START_TEST(objects_of_before_are_used_again)
 {
+    set_up(_i);
     struct helper helper;
     void *before = object(40);
     begin(&helper, before);
@@ -150,6 +179,7 @@ END_TEST
 
 START_TEST(the_last_leaves_nothing_behind)
 {
+    set_up(_i);
     struct helper helpers[2];
     drop(object(40));
     begin(&helpers[0], NULL);
@@ -171,6 +201,7 @@ END_TEST
 
 START_TEST(whoever_comes_next_may_be_first)
 {
+    set_up(_i);
     struct helper helpers[2];
     begin(&helpers[0], NULL);
     ck_assert_ptr_eq(helpers[0].common, helpers[0].heap);
@@ -185,7 +216,7 @@ END_TEST
 START_TEST(without_one_lock_each_has_its_own)
 {
     struct helper helpers[2];
-    pm_common_share(false);
+    pm_common_set_turns(PM_TURNS_NONE, NULL);
     drop(object(40));
     begin(&helpers[0], NULL);
     begin(&helpers[1], helpers[0].made);
@@ -199,8 +230,38 @@ START_TEST(without_one_lock_each_has_its_own)
 }
 END_TEST
 
+/* As a thread that runs another interpreter, which has a lock of its own. */
+static void *call_out_of_turn(void *unused)
+{
+    drop(object(40));
+    struct pm_heap *common = pm_tls_heap->common;
+    UNIT_CHECK(common != pm_tls_heap);
+    for (size_t size = 8; size < 3000; size += size / 3) {
+        void *block = pm_common_alloc_object(size, asks);
+        UNIT_CHECK(pm_pool_is_owned_by(unit_pool_of(block), pm_tls_heap));
+        block = pm_common_realloc_object(block, 2 * size, "PyObject_Realloc");
+        UNIT_CHECK(pm_pool_is_owned_by(unit_pool_of(block), pm_tls_heap));
+        pm_common_free(block, "PyObject_Free", asks);
+    }
+    void *made_in_turn = object(40);
+    UNIT_CHECK(pm_pool_is_owned_by(unit_pool_of(made_in_turn), common));
+    pm_common_free(made_in_turn, "PyObject_Free", asks);
+    pm_remote_flush(pm_tls_heap);
+    UNIT_CHECK(unit_remote_count(unit_pool_of(made_in_turn)) == 1);
+    return unused;
+}
+
+START_TEST(out_of_turn_each_uses_its_own)
+{
+    set_up(true);
+    drop(object(40));
+    unit_in_thread(call_out_of_turn, NULL);
+}
+END_TEST
+
 START_TEST(trimming_waits_for_somebodys_turn)
 {
+    set_up(_i);
     enum { COUNT = 400, SIZE = 100 };
     static void *blocks[COUNT];
     struct helper helper;
@@ -226,10 +287,10 @@ END_TEST
 /* Its own heap has a pool of the class; for another heap there is no memory. */
 static void *use_without_memory(void *unused)
 {
-    pm_common_share(false);
+    pm_common_set_turns(PM_TURNS_NONE, NULL);
     void *block = object(40);
     pm_tls_heap->common = &pm_heap_none; /* as if that had been no call */
-    pm_common_share(true);
+    set_up(asks);
     unit_os_install();
     unit_os_fail(UNIT_BIT(UNIT_MAP), 1, true);
     while (pm_meta_alloc(PM_HEAP_BYTES) != NULL) {
@@ -245,6 +306,7 @@ static void *use_without_memory(void *unused)
 
 START_TEST(a_threads_own_will_do_when_memory_runs_out)
 {
+    set_up(_i);
     drop(object(40));
     unit_in_thread(use_without_memory, NULL);
 }
@@ -278,9 +340,10 @@ static _Noreturn void live_on(struct helper *helper)
 START_TEST(in_the_child_of_a_fork_there_is_one_heap)
 {
     struct helper helper;
+    set_up(_i / 2);
     drop(object(40));
     begin(&helper, NULL);
-    if (_i == 1)
+    if (_i % 2 == 1)
         drop(object(2000)); /* the forking thread uses it, too */
     pid_t child = fork();
     if (child == 0)
@@ -306,11 +369,11 @@ static void replace(struct slot *slot, uint64_t *state)
         UNIT_CHECK(unit_intact(slot->block, slot->size, tag));
     switch (unit_random(state) % 4) {
     case 0:
-        pm_common_free(slot->block, "PyObject_Free");
-        slot->block = pm_common_alloc_object(size);
+        pm_common_free(slot->block, "PyObject_Free", asks);
+        slot->block = pm_common_alloc_object(size, asks);
         break;
     case 1:
-        pm_common_free(slot->block, "PyMem_Free");
+        pm_common_free(slot->block, "PyMem_Free", asks);
         slot->block = pm_common_alloc_zeroed_objects(size, 1);
         UNIT_CHECK(unit_is_zero(slot->block, size));
         break;
@@ -329,10 +392,10 @@ static void *take_turns(void *argument)
 {
     uint64_t state = *(uint64_t *)argument;
     for (int i = 0; i < ROUNDS; i++) {
-        pthread_mutex_lock(&turn);
+        take_turn();
         for (int call = 0; call < CALLS; call++)
             replace(&slots[unit_random(&state) % SLOTS], &state);
-        pthread_mutex_unlock(&turn);
+        end_turn();
         void *block = pm_alloc(unit_random(&state) % 3000); /* at any time */
         UNIT_CHECK(block != NULL);
         pm_free(block, "free");
@@ -356,9 +419,9 @@ static _Noreturn void free_all_as_a_child(void)
 {
     unit_give_up_after(30);
     for (size_t i = 0; i < SLOTS; i++)
-        pm_common_free(slots[i].block, "PyObject_Free");
+        pm_common_free(slots[i].block, "PyObject_Free", asks);
     for (size_t size = 0; size < 3000; size += 50)
-        pm_common_free(pm_common_alloc(size), "PyMem_Free");
+        pm_common_free(pm_common_alloc(size, asks), "PyMem_Free", asks);
     pm_heap_check(pm_tls_heap);
     UNIT_CHECK(pm_registry_count() == 1);
     _exit(EXIT_SUCCESS);
@@ -366,6 +429,7 @@ static _Noreturn void free_all_as_a_child(void)
 
 START_TEST(threads_in_turn_come_and_go)
 {
+    set_up(_i);
     pthread_t threads[THREADS];
     uint64_t seeds[THREADS], seed = unit_seed();
     for (size_t i = 0; i < THREADS; i++) {
@@ -374,11 +438,11 @@ START_TEST(threads_in_turn_come_and_go)
     }
     for (int i = 0; i < FORKS; i++) {
         take_turns(&(uint64_t){seed + 1000 + (uint64_t)i});
-        pthread_mutex_lock(&turn); /* as os.fork() */
+        take_turn(); /* as os.fork() */
         pid_t child = fork();
         if (child == 0)
             free_all_as_a_child();
-        pthread_mutex_unlock(&turn);
+        end_turn();
         expect_child(child);
     }
     for (size_t i = 0; i < THREADS; i++)
@@ -397,17 +461,18 @@ static void add(TCase *tests)
 {
     tcase_add_checked_fixture(tests, setup, NULL);
     tcase_set_timeout(tests, 60);
-    tcase_add_test(tests, one_thread_has_one_heap);
-    tcase_add_test(tests, all_others_have_one_in_common);
-    tcase_add_test(tests, the_first_joins_with_its_objects);
-    tcase_add_test(tests, objects_of_before_are_used_again);
-    tcase_add_test(tests, the_last_leaves_nothing_behind);
-    tcase_add_test(tests, whoever_comes_next_may_be_first);
+    tcase_add_loop_test(tests, one_thread_has_one_heap, 0, 2);
+    tcase_add_loop_test(tests, all_others_have_one_in_common, 0, 2);
+    tcase_add_loop_test(tests, the_first_joins_with_its_objects, 0, 2);
+    tcase_add_loop_test(tests, objects_of_before_are_used_again, 0, 2);
+    tcase_add_loop_test(tests, the_last_leaves_nothing_behind, 0, 2);
+    tcase_add_loop_test(tests, whoever_comes_next_may_be_first, 0, 2);
     tcase_add_test(tests, without_one_lock_each_has_its_own);
-    tcase_add_test(tests, trimming_waits_for_somebodys_turn);
-    tcase_add_test(tests, a_threads_own_will_do_when_memory_runs_out);
-    tcase_add_loop_test(tests, in_the_child_of_a_fork_there_is_one_heap, 0, 2);
-    tcase_add_test(tests, threads_in_turn_come_and_go);
+    tcase_add_test(tests, out_of_turn_each_uses_its_own);
+    tcase_add_loop_test(tests, trimming_waits_for_somebodys_turn, 0, 2);
+    tcase_add_loop_test(tests, a_threads_own_will_do_when_memory_runs_out, 0, 2);
+    tcase_add_loop_test(tests, in_the_child_of_a_fork_there_is_one_heap, 0, 4);
+    tcase_add_loop_test(tests, threads_in_turn_come_and_go, 0, 2);
 }
 
 int main(void)

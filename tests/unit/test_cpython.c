@@ -6,7 +6,7 @@
  * The program is linked to one fake interpreter, which the library's own start
  * has met already: setup() takes it back.  Others are loaded by their paths.
  */
-#include "unit.h"
+#include "pools.h"
 
 #include <dlfcn.h>
 
@@ -156,9 +156,47 @@ START_TEST(known_versions_are_served)
 {
     static const char *const versions[] = {"3.8.18 (default)", "3.10.13", "3.14.0rc1 (main)",
                                            "3.13.0+ (heads/main)"};
+    const PyMemAllocatorEx *served = _i < 2 ? pm_domain_heap : pm_domain_heap_asking;
     linked->version = versions[_i];
     pm_cpython_start(true, false);
-    ck_assert(on_the_heap(linked, PYMEM_DOMAIN_OBJ));
+    ck_assert(same_allocator(&linked->domains[PYMEM_DOMAIN_OBJ], &served[PYMEM_DOMAIN_OBJ]));
+}
+END_TEST
+
+/* The heap that a new object of this thread comes from, if it is not the thread's own. */
+static struct pm_heap *others_heap(void)
+{
+    PyMemAllocatorEx *objects = &linked->domains[PYMEM_DOMAIN_OBJ];
+    void *object = objects->malloc(objects->ctx, 40);
+    struct pm_heap *common = pm_tls_heap->common;
+    bool own = pm_pool_is_owned_by(unit_pool_of(object), pm_tls_heap);
+    UNIT_CHECK(own || pm_pool_is_owned_by(unit_pool_of(object), common));
+    objects->free(objects->ctx, object);
+    return own ? NULL : common;
+}
+
+static void *second_thread(void *unused)
+{
+    int other;
+    linked->thread_state = &other;
+    linked->interpreter = linked;
+    UNIT_CHECK(others_heap() != NULL);
+    linked->interpreter = &other;
+    UNIT_CHECK(others_heap() == NULL);
+    linked->thread_state = NULL;
+    UNIT_CHECK(others_heap() == NULL);
+    return unused;
+}
+
+START_TEST(from_3_12_on_threads_ask_whose_turn_it_is)
+{
+    linked->version = "3.13.5 (main, fake)";
+    pm_cpython_start(true, false);
+    ck_assert(on_the_heap(linked, PYMEM_DOMAIN_RAW));
+    for (int domain = PYMEM_DOMAIN_MEM; domain <= PYMEM_DOMAIN_OBJ; domain++)
+        ck_assert(same_allocator(&linked->domains[domain], &pm_domain_heap_asking[domain]));
+    ck_assert_ptr_null(others_heap());
+    unit_in_thread(second_thread, NULL);
 }
 END_TEST
 
@@ -347,6 +385,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, a_process_with_blocks_of_another_malloc_is_left_alone);
     tcase_add_loop_test(tests, unknown_versions_are_left_alone, 0, 4);
     tcase_add_loop_test(tests, known_versions_are_served, 0, 4);
+    tcase_add_test(tests, from_3_12_on_threads_ask_whose_turn_it_is);
     tcase_add_test(tests, free_threading_takes_the_raw_domain_only);
     tcase_add_test(tests, an_interpreter_that_is_loaded_later_is_served_and_stays);
     tcase_add_test(tests, a_process_with_another_malloc_keeps_its_interpreter_as_it_is);
