@@ -245,37 +245,16 @@ void pm_free_missed(void *block, size_t size, const char *call)
     pm_free_slow(pm_tls_heap, block, size, call);
 }
 
-/* `block` is one of `size`, if there is memory for it. */
-PM_INLINE void *zeroed(void *block, size_t size)
-{
-    return block != NULL ? memset(block, 0, size != 0 ? size : 1) : NULL;
-}
-
 void *pm_alloc_zeroed(size_t size)
 {
     if (size > PM_POOL_SIZE_MAX)
         return alloc(size, PM_GRANULE, true);
-    return zeroed(pm_alloc(size), size);
-}
-
-/* Too large for anybody when the product overflows. */
-PM_INLINE size_t product(size_t count, size_t size)
-{
-    size_t bytes;
-    return PM_UNLIKELY(__builtin_mul_overflow(count, size, &bytes)) ? SIZE_MAX : bytes;
+    return pm_zeroed(pm_alloc(size), size);
 }
 
 void *pm_alloc_zeroed_array(size_t count, size_t size)
 {
-    return pm_alloc_zeroed(product(count, size));
-}
-
-void *pm_alloc_zeroed_objects(size_t count, size_t size)
-{
-    size_t bytes = product(count, size);
-    if (bytes > PM_OBJECT_MAX)
-        return pm_alloc_zeroed(bytes);
-    return zeroed(pm_alloc_object(bytes), bytes);
+    return pm_alloc_zeroed(pm_product(count, size));
 }
 
 /* Where no class is aligned so, a large block: whole slices can be had at any address. */

@@ -13,6 +13,8 @@
 #ifndef PM_HEAP_ALLOC_H
 #define PM_HEAP_ALLOC_H
 
+#include <string.h>
+
 #include "heap/heap.h"
 #include "os/tls.h"
 
@@ -32,7 +34,6 @@ void *pm_alloc_zeroed(size_t size);
 
 /* `count` elements of `size` bytes, zeroed; a product that overflows is refused. */
 void *pm_alloc_zeroed_array(size_t count, size_t size);
-void *pm_alloc_zeroed_objects(size_t count, size_t size);
 
 /* `align` is a power of two. */
 void *pm_alloc_aligned(size_t size, size_t align);
@@ -47,6 +48,19 @@ void *pm_realloc_aligned(void *block, size_t size, size_t align, const char *cal
 
 /* The bytes that may be used at `block`. */
 size_t pm_usable_size(const void *block, const char *call);
+
+/* Too large for anybody when the product overflows. */
+PM_INLINE size_t pm_product(size_t count, size_t size)
+{
+    size_t bytes;
+    return PM_UNLIKELY(__builtin_mul_overflow(count, size, &bytes)) ? SIZE_MAX : bytes;
+}
+
+/* `block` is one of `size`, if there is memory for it. */
+PM_INLINE void *pm_zeroed(void *block, size_t size)
+{
+    return block != NULL ? memset(block, 0, size != 0 ? size : 1) : NULL;
+}
 
 PM_INLINE void *pm_alloc(size_t size)
 {

@@ -185,14 +185,25 @@ void *pm_common_alloc_object_slow(size_t size)
     IN_COMMON_HEAP(pm_alloc_object(size));
 }
 
+static PM_NOINLINE void *alloc_zeroed_slow(size_t size)
+{
+    IN_COMMON_HEAP(pm_alloc_zeroed(size));
+}
+
 void *pm_common_alloc_zeroed_array(size_t count, size_t size)
 {
-    IN_COMMON_HEAP(pm_alloc_zeroed_array(count, size));
+    size_t bytes = pm_product(count, size);
+    if (bytes > PM_POOL_SIZE_MAX)
+        return alloc_zeroed_slow(bytes);
+    return pm_zeroed(pm_common_alloc(bytes, true), bytes);
 }
 
 void *pm_common_alloc_zeroed_objects(size_t count, size_t size)
 {
-    IN_COMMON_HEAP(pm_alloc_zeroed_objects(count, size));
+    size_t bytes = pm_product(count, size);
+    if (bytes > PM_OBJECT_MAX)
+        return pm_common_alloc_zeroed_array(bytes, 1);
+    return pm_zeroed(pm_common_alloc_object(bytes, true), bytes);
 }
 
 void *pm_common_realloc(void *address, size_t size, const char *call)

@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -149,11 +148,14 @@ void pm_os_stop_naming(void)
     atomic_store_explicit(&nameless, true, memory_order_relaxed);
 }
 
+/* Not by libc's prctl(): a small process would have the 64 KiB around that resident for nothing
+ * else. */
 void pm_os_name(void *start, size_t size, const char *name)
 {
     int saved = errno;
     if (!atomic_load_explicit(&nameless, memory_order_relaxed) &&
-        prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, start, size, name) != 0 && errno == EINVAL)
+        syscall(SYS_prctl, PR_SET_VMA, PR_SET_VMA_ANON_NAME, start, size, name) != 0 &&
+        errno == EINVAL)
         pm_os_stop_naming();
     errno = saved;
 }
