@@ -52,6 +52,16 @@ static void change_users(int by)
     atomic_store_explicit(&users, now, memory_order_relaxed);
 }
 
+/* It serves itself, too: calls that come within one of its own, of an arena allocator that
+ * allocates. */
+static struct pm_heap *make(void)
+{
+    struct pm_heap *heap = pm_registry_obtain(NULL);
+    if (heap != NULL)
+        heap->common = heap;
+    return heap;
+}
+
 /* Where there is no memory for another heap a thread's own will do. */
 static struct pm_heap *choose_locked(struct pm_heap *own)
 {
@@ -62,7 +72,7 @@ static struct pm_heap *choose_locked(struct pm_heap *own)
     if (first == own && !has_users())
         return own;
     if (common == NULL)
-        common = pm_registry_obtain(NULL);
+        common = make();
     if (common == NULL)
         return own;
     change_users(1);
@@ -142,7 +152,7 @@ static struct pm_heap *choose(void)
         return own;
     if (PM_UNLIKELY(own->common == &pm_heap_none)) {
         join();
-    } else if (PM_UNLIKELY(own->common == own && has_users())) {
+    } else if (PM_UNLIKELY(own->common == own && has_users()) && own->thread != NULL) {
         pm_heap_abandon_objects(own);
         join();
     }

@@ -4,7 +4,10 @@
  */
 #include "pools.h"
 
+#include <sys/mman.h>
+
 #include "arena/meta.h"
+#include "arena/provider.h"
 #include "arena/purge.h"
 #include "heap/common.h"
 #include "heap/registry.h"
@@ -227,6 +230,49 @@ START_TEST(without_one_lock_each_has_its_own)
     drop(helpers[1].made);
     end(&helpers[0]);
     end(&helpers[1]);
+}
+END_TEST
+
+static int arenas; /* asked for in turn, by a thread that uses the common heap */
+
+static void *alloc_arena(void *context, size_t size)
+{
+    (void)context;
+    void *block = pm_common_alloc_object(40, asks);
+    UNIT_CHECK(block != NULL);
+    pm_common_free(block, "PyObject_Free", asks);
+    arenas++;
+    void *arena = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return arena == MAP_FAILED ? NULL : arena;
+}
+
+static void free_arena(void *context, void *arena, size_t size)
+{
+    (void)context;
+    munmap(arena, size);
+}
+
+static void *fill_arenas(void *unused)
+{
+    struct pm_provider provider = {NULL, alloc_arena, free_arena};
+    void *blocks[40];
+    drop(object(40));
+    pm_provider_set(&provider);
+    for (size_t i = 0; i < UNIT_COUNT_OF(blocks); i++)
+        blocks[i] = object(900000);
+    for (size_t i = 0; i < UNIT_COUNT_OF(blocks); i++)
+        drop(blocks[i]);
+    pm_heap_check(pm_tls_heap->common);
+    return unused;
+}
+
+START_TEST(calls_within_calls_are_served_by_the_same_heap)
+{
+    set_up(_i);
+    drop(object(40));
+    unit_in_thread(fill_arenas, NULL);
+    ck_assert_int_gt(arenas, 0);
+    ck_assert_msg(pm_registry_count() == 1, "nobody uses the common heap any more");
 }
 END_TEST
 
@@ -468,6 +514,7 @@ static void add(TCase *tests)
     tcase_add_loop_test(tests, the_last_leaves_nothing_behind, 0, 2);
     tcase_add_loop_test(tests, whoever_comes_next_may_be_first, 0, 2);
     tcase_add_test(tests, without_one_lock_each_has_its_own);
+    tcase_add_loop_test(tests, calls_within_calls_are_served_by_the_same_heap, 0, 2);
     tcase_add_test(tests, out_of_turn_each_uses_its_own);
     tcase_add_loop_test(tests, trimming_waits_for_somebodys_turn, 0, 2);
     tcase_add_loop_test(tests, a_threads_own_will_do_when_memory_runs_out, 0, 2);
