@@ -164,6 +164,8 @@ size_t pymem_usable_size(const void *p);
 /*
  * pymem_trim: gives every page of free memory that can be found from this
  *   thread back to the operating system.  Returns the bytes given back.
+ *   (Inside the pools of an interpreter's threads that is if the calling thread has
+ *   the interpreter's lock; else they follow at one of its next calls.)
  *   Any thread.
  */
 size_t pymem_trim(void);

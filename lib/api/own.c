@@ -36,7 +36,7 @@ PM_EXPORT size_t pymem_trim(void)
         pm_heap_gather(pm_tls_heap);
         inside = pm_heap_purge(pm_tls_heap, true);
     }
-    pm_common_trim();
+    inside += pm_common_trim();
     inside += pm_heap_purge_floating(true);
     return inside + pm_purge_all();
 }

@@ -8,6 +8,7 @@
 #include "os/os.h"
 
 #define ALLOWED_MIN (2 * PM_DEDICATED_MIN)
+#define KEPT_MIN PM_MIB /* blocks from here on grow in arenas of their own */
 #define GROWTH_PARTS 4
 
 enum { ZEROS_A_LOOK = 16, SAMPLES = 8 };
@@ -15,7 +16,8 @@ enum { ZEROS_A_LOOK = 16, SAMPLES = 8 };
 /* Under pm_arena_lock. */
 static struct pm_arena *newest; /* linked by `next` to the one kept longest */
 static size_t record;      /* the most bytes that were in use or dirty when a block was freed */
-static size_t shared_then; /* bytes in use in shared arenas when something was last put or taken */
+static size_t shared_then; /* bytes in use in shared arenas when something was last put or taken, */
+static size_t shared_seen; /* or the last one of this decay time had to go */
 static size_t lost;        /* bytes given back in this decay time for which there was room, */
 static size_t missed;      /* and of such those that had to be mapped anew, as far as is known */
 static bool sought;        /* in this decay time a block was to have what is kept */
@@ -78,10 +80,12 @@ static size_t shared_now(void)
     return pm_arena_used() - pm_arena_dedicated_locked();
 }
 
+/* To where they have been just before is no growth: a program may take and free the same there. */
 static bool others_have_grown(void)
 {
     size_t kept = pm_kept_bytes();
-    return kept != 0 && shared_now() > shared_then + kept / GROWTH_PARTS;
+    size_t then = shared_then > shared_seen ? shared_then : shared_seen;
+    return kept != 0 && shared_now() > then + kept / GROWTH_PARTS;
 }
 
 static size_t room(void)
@@ -116,7 +120,7 @@ static void miss(size_t bytes)
 
 bool pm_kept_put_locked(struct pm_arena *arena)
 {
-    if (arena->map_size < PM_DEDICATED_MIN || pm_purge_decay() == 0 ||
+    if (arena->map_size < KEPT_MIN || pm_purge_decay() == 0 ||
         !pm_provider_is_system(&arena->provider))
         return false;
     if (arena->map_size > limit()) {
@@ -156,6 +160,18 @@ static struct pm_arena *unlink_best_locked(size_t bytes)
     for (struct pm_arena **link = &newest; *link != NULL; link = &(*link)->next) {
         size_t size = size_of(*link);
         if (size >= bytes && size / 2 <= bytes && (best == NULL || size < size_of(*best)))
+            best = link;
+    }
+    return best == NULL ? NULL : unlink_at(best);
+}
+
+/* The longest up to `most`, if it has `least`. */
+static struct pm_arena *unlink_longest_locked(size_t least, size_t most)
+{
+    struct pm_arena **best = NULL;
+    for (struct pm_arena **link = &newest; *link != NULL; link = &(*link)->next) {
+        size_t size = size_of(*link);
+        if (size >= least && size <= most && (best == NULL || size > size_of(*best)))
             best = link;
     }
     return best == NULL ? NULL : unlink_at(best);
@@ -208,6 +224,18 @@ struct pm_arena *pm_kept_take(size_t bytes, bool zero)
     return NULL;
 }
 
+struct pm_arena *pm_kept_take_roomy(size_t bytes)
+{
+    if (pm_kept_bytes() == 0 || !are_wanted())
+        return NULL;
+    pm_lock(&pm_arena_lock);
+    struct pm_arena *arena = unlink_longest_locked(bytes + bytes / 2, 4 * bytes);
+    if (arena != NULL)
+        shared_then = shared_now();
+    pm_unlock(&pm_arena_lock);
+    return arena;
+}
+
 size_t pm_kept_count_locked(void)
 {
     size_t arenas = 0;
@@ -223,6 +251,8 @@ void pm_kept_trim_slow(void)
         struct pm_arena *arena = pm_kept_bytes() > limit() ? unlink_at(oldest()) : NULL;
         if (arena != NULL)
             lose(arena->map_size);
+        if (arena != NULL && newest == NULL)
+            shared_seen = shared_now();
         pm_unlock(&pm_arena_lock);
         if (arena == NULL)
             return;
@@ -259,6 +289,7 @@ void pm_kept_tick(bool all)
     size_t released = release(all);
     pm_lock(&pm_arena_lock);
     lost = 0;
+    shared_seen = 0;
     missed = sought ? missed - at_most(released, missed) : 0;
     sought = false;
     pm_unlock(&pm_arena_lock);

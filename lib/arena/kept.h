@@ -15,6 +15,9 @@
  * or taken: the program does something else now, and what it needs for that, code and stacks
  * too, is to find room.
  *
+ * What a block that grew has left serves the next one that grows: each page that it grows by would
+ * be a fault otherwise, every time a program fills a buffer without knowing its end.
+ *
  * A block that is to be zero is of fresh pages, which cost nothing until they are touched, if ever;
  * to clear what was kept takes a sixth of the time of touching all of them.  So it
  * gets that when the last such block with fresh pages had been filled when it was freed, as a
@@ -43,6 +46,10 @@ size_t pm_kept_count_locked(void);
  * not zero; it is in no list.  NULL when none is kept that can be cut to that size, or when fresh
  * pages are better for a block that is to be `zero`. */
 struct pm_arena *pm_kept_take(size_t bytes, bool zero);
+
+/* For a block that grows, and may go on to: an arena of half as much again as `bytes` or more, up
+ * to four times that, as it is.  NULL when none is kept. */
+struct pm_arena *pm_kept_take_roomy(size_t bytes);
 
 /* Before an arena is no more in use: was it filled, if it is watched?  The lock is not held. */
 void pm_kept_learn(const struct pm_arena *arena);

@@ -160,6 +160,15 @@ static struct pm_arena *dedicated_arena(size_t bytes, size_t align, bool zero, u
     return arena;
 }
 
+static void occupy(struct pm_arena *arena, struct pm_span *span)
+{
+    insert(arena);
+    span->start = arena->base;
+    span->arena = arena;
+    span->kind = PM_SPAN_LARGE;
+    span->slices = (uint32_t)arena->slices;
+}
+
 bool pm_spans_take_dedicated(struct pm_span *span, size_t bytes, size_t align, bool zero)
 {
     struct pm_arena *arena = dedicated_arena(bytes, align, zero, &span->clean);
@@ -167,11 +176,17 @@ bool pm_spans_take_dedicated(struct pm_span *span, size_t bytes, size_t align, b
         arena = dedicated_arena(bytes, align, zero, &span->clean);
     if (arena == NULL)
         return false;
-    insert(arena);
-    span->start = arena->base;
-    span->arena = arena;
-    span->kind = PM_SPAN_LARGE;
-    span->slices = (uint32_t)arena->slices;
+    occupy(arena, span);
+    return true;
+}
+
+bool pm_spans_take_roomy(struct pm_span *span, size_t bytes)
+{
+    struct pm_arena *arena = pm_kept_take_roomy(bytes);
+    if (arena == NULL)
+        return false;
+    span->clean = 0;
+    occupy(arena, span);
     return true;
 }
 

@@ -50,6 +50,10 @@ size_t pm_spans_take_alike(struct pm_span *const *spans, size_t count, size_t sl
  */
 bool pm_spans_take_dedicated(struct pm_span *span, size_t bytes, size_t align, bool zero);
 
+/* The same for one that grows, so there may be more than `bytes`; false when no other block has
+ * left such an arena. */
+bool pm_spans_take_roomy(struct pm_span *span, size_t bytes);
+
 /* Takes the span out of the owner map and frees its slices. */
 void pm_spans_give(struct pm_span *span);
 

@@ -87,7 +87,9 @@ PM_INLINE void *pm_alloc_object(size_t size)
 /* `missed` is called where the heap's table has no pool.  A `size` that the block does not have
  * ends the process; 0 is any size. */
 PM_INLINE void pm_free_in(struct pm_heap *heap, void *address, size_t size, const char *call,
-                          void (*missed)(void *address, size_t size, const char *call))
+                          void (*missed)(void *address, size_t size, const char *call),
+                          void (*slow)(struct pm_heap *heap, void *address, size_t size,
+                                       const char *call))
 {
     struct pm_pool *pool = *pm_heap_tlb_slot(heap, address);
     if (PM_UNLIKELY(pool == NULL)) {
@@ -101,7 +103,7 @@ PM_INLINE void pm_free_in(struct pm_heap *heap, void *address, size_t size, cons
         PM_UNLIKELY(pm_link_get(pool, block) != (uint16_t)distance) ||
         PM_UNLIKELY(size > pool->size)) {
         PM_OPAQUE(pool); /* nor is block0 kept for this */
-        pm_free_slow(heap, (void *)(pool->block0 + distance), size, call);
+        slow(heap, (void *)(pool->block0 + distance), size, call);
         return;
     }
     PM_OPAQUE(block);
@@ -111,7 +113,7 @@ PM_INLINE void pm_free_in(struct pm_heap *heap, void *address, size_t size, cons
 
 PM_INLINE void pm_free_sized(void *address, size_t size, const char *call)
 {
-    pm_free_in(pm_tls_heap, address, size, call, pm_free_missed);
+    pm_free_in(pm_tls_heap, address, size, call, pm_free_missed, pm_free_slow);
 }
 
 PM_INLINE void pm_free(void *address, const char *call)

@@ -3,6 +3,7 @@
  */
 #include "heap/common.h"
 
+#include "arena/provider.h"
 #include "heap/registry.h"
 #include "heap/thread.h"
 
@@ -31,9 +32,14 @@ void pm_common_set_turns(enum pm_turns now, bool (*asked)(void))
     pm_unlock(&pm_common_lock);
 }
 
+static bool asked(void)
+{
+    return atomic_load_explicit(&is_turn, memory_order_relaxed)();
+}
+
 static bool may_use_common(void)
 {
-    return turns_now() == PM_TURNS_TAKEN || atomic_load_explicit(&is_turn, memory_order_relaxed)();
+    return turns_now() == PM_TURNS_TAKEN || asked();
 }
 
 struct pm_heap *pm_common_ask(struct pm_heap *own)
@@ -41,38 +47,32 @@ struct pm_heap *pm_common_ask(struct pm_heap *own)
     return own->common == &pm_heap_none || may_use_common() ? own->common : own;
 }
 
+static size_t users_now(void)
+{
+    return atomic_load_explicit(&users, memory_order_relaxed);
+}
+
 static bool has_users(void)
 {
-    return atomic_load_explicit(&users, memory_order_relaxed) != 0;
+    return users_now() != 0;
 }
 
 static void change_users(int by)
 {
-    size_t now = atomic_load_explicit(&users, memory_order_relaxed) + (size_t)by;
-    atomic_store_explicit(&users, now, memory_order_relaxed);
-}
-
-/* It serves itself, too: calls that come within one of its own, of an arena allocator that
- * allocates. */
-static struct pm_heap *make(void)
-{
-    struct pm_heap *heap = pm_registry_obtain(NULL);
-    if (heap != NULL)
-        heap->common = heap;
-    return heap;
+    atomic_store_explicit(&users, users_now() + (size_t)by, memory_order_relaxed);
 }
 
 /* Where there is no memory for another heap a thread's own will do. */
 static struct pm_heap *choose_locked(struct pm_heap *own)
 {
-    if (turns_now() == PM_TURNS_NONE)
-        return own;
     if (first == NULL)
         first = own;
     if (first == own && !has_users())
         return own;
-    if (common == NULL)
-        common = make();
+    if (common == NULL) {
+        common = pm_registry_obtain(NULL);
+        atomic_store_explicit(&trim_wanted, false, memory_order_relaxed);
+    }
     if (common == NULL)
         return own;
     change_users(1);
@@ -87,6 +87,10 @@ static PM_COLD void join(void)
         own = pm_thread_begin();
     if (own == NULL)
         return;
+    if (turns_now() == PM_TURNS_NONE) {
+        own->common = own;
+        return;
+    }
     pm_lock(&pm_common_lock);
     own->common = choose_locked(own);
     pm_unlock(&pm_common_lock);
@@ -120,40 +124,49 @@ void pm_common_leave(struct pm_heap *heap)
     }
 }
 
-void pm_common_forget(struct pm_heap *heap)
+struct pm_heap *pm_common_inherit(struct pm_heap *own, bool within)
 {
+    bool joined = own->common == common && common != NULL, alone = users_now() == 1;
+    struct pm_heap *kept = joined && (within || alone) ? common : NULL;
+    common = kept;
+    atomic_store_explicit(&users, kept != NULL, memory_order_relaxed);
     first = NULL;
-    common = NULL;
-    atomic_store_explicit(&users, 0, memory_order_relaxed);
-    if (!pm_thread_has_heap(heap) || heap->common == &pm_heap_none)
-        return;
-    heap->common = heap;
-    first = turns_now() != PM_TURNS_NONE ? heap : NULL;
+    if (kept == NULL && own->common != &pm_heap_none) {
+        own->common = own;
+        first = turns_now() != PM_TURNS_NONE ? own : NULL;
+    }
+    return kept;
 }
 
-void pm_common_trim(void)
-{
-    atomic_store_explicit(&trim_wanted, true, memory_order_relaxed);
-}
-
-static PM_COLD void trim(struct pm_heap *heap)
+static size_t trim(struct pm_heap *heap)
 {
     atomic_store_explicit(&trim_wanted, false, memory_order_relaxed);
     pm_heap_gather(heap);
-    pm_heap_purge(heap, true);
+    return pm_heap_purge(heap, true);
 }
 
-/* A thread joins at its first call; and the first one again when there is another: what objects it
- * has made are everybody's then. */
+size_t pm_common_trim(void)
+{
+    struct pm_heap *own = pm_tls_heap;
+    if (!has_users())
+        return 0;
+    if (own->common != own && own->common != &pm_heap_none && asked())
+        return trim(own->common);
+    atomic_store_explicit(&trim_wanted, true, memory_order_relaxed);
+    return 0;
+}
+
+/* A thread joins at its first call; and the first one again when there is another, which may use
+ * what it has left.  (Not within a call that has led to an arena allocator.) */
 static struct pm_heap *choose(void)
 {
     struct pm_heap *own = pm_tls_heap;
-    if (PM_UNLIKELY(own == &pm_heap_ended))
+    if (PM_UNLIKELY(own == &pm_heap_ended) || pm_provider_am_inside())
         return own;
     if (PM_UNLIKELY(own->common == &pm_heap_none)) {
         join();
-    } else if (PM_UNLIKELY(own->common == own && has_users()) && own->thread != NULL) {
-        pm_heap_abandon_objects(own);
+    } else if (PM_UNLIKELY(own->common == own && has_users())) {
+        pm_heap_abandon(own);
         join();
     }
     return pm_common_heap(true);
@@ -230,5 +243,13 @@ void pm_common_free_missed(void *address, size_t size, const char *call)
 {
     struct pm_heap *own = enter();
     pm_free_missed(address, size, call);
+    leave(own);
+}
+
+void pm_common_free_slow(struct pm_heap *heap, void *address, size_t size, const char *call)
+{
+    struct pm_heap *own = pm_tls_heap;
+    pm_tls_heap = heap;
+    pm_free_slow(heap, address, size, call);
     leave(own);
 }

@@ -30,7 +30,8 @@ enum pm_turns {
     PM_TURNS_TAKEN, /* whoever calls has the lock */
 };
 
-/* For threads whose first call is still to come.  `is_turn` is for PM_TURNS_ASKED. */
+/* For threads whose first call is still to come.  `is_turn` says whether the calling thread has the
+ * lock; when it may be wrong about that, which only PM_TURNS_TAKEN allows, it says no. */
 void pm_common_set_turns(enum pm_turns turns, bool (*is_turn)(void));
 
 /* The heap of a thread that does not only use its own: whose turn it is decides. */
@@ -39,12 +40,15 @@ struct pm_heap *pm_common_ask(struct pm_heap *own);
 /* The thread of `heap` ends. */
 void pm_common_leave(struct pm_heap *heap);
 
-/* For the child of a fork: there is one thread, the first, with `heap` or without any. */
-void pm_common_forget(struct pm_heap *heap);
+/* For the child of a fork, where there is one thread, whose heap is `own` (or the one that is
+ * none). Returns the common heap if that goes on, as nobody else can have been at work in it: no
+ * other thread used it, or this one was `within` a call.  NULL: it is to be taken apart, if there
+ * was one. */
+struct pm_heap *pm_common_inherit(struct pm_heap *own, bool within);
 
-/* Free pages inside the common heap's pools go back at the next call that reaches its slow half:
- * whose turn it is now, only the interpreter knows. */
-void pm_common_trim(void);
+/* Gives free pages inside the common heap's pools back, and returns the bytes, if it is the calling
+ * thread's turn; else the next call that reaches its slow half does. */
+size_t pm_common_trim(void);
 
 /* As the functions of alloc.h: for buffers, */
 void *pm_common_alloc_slow(size_t size);
@@ -57,6 +61,7 @@ void *pm_common_alloc_zeroed_objects(size_t count, size_t size);
 void *pm_common_realloc_object(void *block, size_t size, const char *call);
 
 void pm_common_free_missed(void *block, size_t size, const char *call);
+void pm_common_free_slow(struct pm_heap *heap, void *block, size_t size, const char *call);
 
 PM_INLINE struct pm_heap *pm_common_heap(bool ask)
 {
@@ -86,7 +91,7 @@ PM_INLINE void *pm_common_alloc_object(size_t size, bool ask)
 
 PM_INLINE void pm_common_free(void *address, const char *call, bool ask)
 {
-    pm_free_in(pm_common_heap(ask), address, 0, call, pm_common_free_missed);
+    pm_free_in(pm_common_heap(ask), address, 0, call, pm_common_free_missed, pm_common_free_slow);
 }
 
 #endif /* PM_HEAP_COMMON_H */

@@ -73,11 +73,21 @@ static void parent(void)
     pm_os_streams_unlock();
 }
 
+/* Of the child's only thread: its own heap, or the one that is none, and the common one, or NULL.
+ */
+static struct pm_heap *own, *common;
+
+static bool is_own(const struct pm_heap *heap)
+{
+    return heap == own || heap == common;
+}
+
 /* Owned by a thread that is not in this process, or claimed by one just then? */
 static bool is_orphan(struct pm_pool *pool)
 {
     uint64_t word = atomic_load_explicit(&pool->remote, memory_order_relaxed);
-    return (word & PM_REMOTE_OWNED) != 0 && !pm_pool_is_owned_by(pool, pm_tls_heap);
+    return (word & PM_REMOTE_OWNED) != 0 && !pm_pool_is_owned_by(pool, own) &&
+           (common == NULL || !pm_pool_is_owned_by(pool, common));
 }
 
 /* Still: when the last of its blocks had come it may have gone, and who sent them not have
@@ -151,7 +161,7 @@ static void forget_batches(struct pm_heap *heap)
 static void return_heaps(void)
 {
     for (struct pm_heap *heap = pm_registry_last_locked(); heap != NULL; heap = heap->next) {
-        if (heap->in_use && heap != pm_tls_heap) {
+        if (heap->in_use && !is_own(heap)) {
             forget_batches(heap);
             pm_spare_inherit(heap);
             pm_large_lose(heap);
@@ -159,6 +169,15 @@ static void return_heaps(void)
             pm_registry_return(heap);
         }
     }
+}
+
+/* A signal handler may have forked within a call to the common heap, which is the thread's then. */
+static void find_own(void)
+{
+    struct pm_heap *found = pm_registry_find(pm_tls_self());
+    bool within = found != NULL && found != pm_tls_heap && pm_thread_has_heap(pm_tls_heap);
+    own = within ? found : pm_tls_heap;
+    common = pm_common_inherit(own, within);
 }
 
 /* Only this thread exists: a list that is read without its lock stays as it is. */
@@ -169,8 +188,8 @@ static void child(void)
     pm_lock_set_forking_thread(NULL);
     for_each_lock(reset);
     bool alone = !pm_background_forget();
-    size_t own = pm_thread_has_heap(pm_tls_heap);
-    if (alone && pm_registry_count() == own)
+    find_own();
+    if (alone && pm_registry_count() == (size_t)pm_thread_has_heap(own) + (common != NULL))
         return;
     recover_all();
     pm_purge_suspend(true); /* so that no arena goes away under the walk */
@@ -180,10 +199,11 @@ static void child(void)
             inherit_pools(arena);
     }
     pm_purge_suspend(false);
-    if (own != 0)
-        forget_batches(pm_tls_heap);
+    if (pm_thread_has_heap(own))
+        forget_batches(own);
+    if (common != NULL)
+        forget_batches(common);
     pm_thread_forget_late_heap();
-    pm_common_forget(pm_tls_heap);
     return_heaps();
 }
 

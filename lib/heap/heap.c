@@ -447,12 +447,6 @@ static void abandon_class(struct pm_heap *heap, unsigned class)
     }
 }
 
-void pm_heap_abandon_objects(struct pm_heap *heap)
-{
-    for (unsigned class = PM_CLASS_OBJECTS; class < PM_CLASS_COUNT; class += 1)
-        abandon_class(heap, class);
-}
-
 void pm_heap_abandon(struct pm_heap *heap)
 {
     pm_remote_flush(heap);

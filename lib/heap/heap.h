@@ -187,10 +187,7 @@ void pm_heap_tick(struct pm_heap *heap, uint64_t now);
 /* When some thread has looked at the clock last. */
 uint64_t pm_heap_last_call_ms(void);
 
-/* Leaves every pool of objects behind, floating or gone; */
-void pm_heap_abandon_objects(struct pm_heap *heap);
-
-/* or all pools. */
+/* Leaves every pool behind, floating or gone. */
 void pm_heap_abandon(struct pm_heap *heap);
 
 /*

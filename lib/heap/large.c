@@ -192,14 +192,22 @@ static void *remap(struct pm_large *large, size_t usable, size_t align)
     return moved ? (void *)large->span.start : NULL;
 }
 
-/* Slices that are resident already serve before the fresh pages of a mapping, which would
- * be more that is resident, and each a fault: that takes longer than copying. */
-static void *copy_to_dirty(struct pm_large *large, size_t usable, size_t align)
+/* Slices that are resident already, or what another block that grew has left, serve before the
+ * fresh pages of a mapping, which would be more that is resident, and each a fault: that takes
+ * longer than copying. */
+static bool take_resident(struct pm_span *span, size_t usable, size_t align)
 {
-    if (align > PM_SLICE || usable >= PM_DEDICATED_MIN)
-        return NULL;
+    if (align <= PM_SLICE && usable < PM_DEDICATED_MIN &&
+        pm_spans_take_resident_only(span, pm_spans_slices(usable)))
+        return true;
+    size_t page = pm_os_page_size();
+    return align <= page && pm_spans_take_roomy(span, pm_align_up(usable, page));
+}
+
+static void *copy_to_resident(struct pm_large *large, size_t usable, size_t align)
+{
     struct pm_span old = large->span, span;
-    if (!pm_spans_take_resident_only(&span, pm_spans_slices(usable)))
+    if (!take_resident(&span, usable, align))
         return NULL;
     memcpy((void *)span.start, (void *)old.start, large->usable);
     pm_arena_use(&span, PM_SPAN_CLEAN);
@@ -207,6 +215,15 @@ static void *copy_to_dirty(struct pm_large *large, size_t usable, size_t align)
     large->usable = usable;
     pm_spans_give(&old);
     return (void *)span.start;
+}
+
+/* In its place. */
+static bool extend(struct pm_large *large, size_t usable)
+{
+    size_t slices = pm_spans_slices(usable);
+    if (large->span.arena->dedicated)
+        return usable <= pm_arena_span_bytes(&large->span);
+    return slices <= large->span.slices || pm_spans_extend(&large->span, slices);
 }
 
 static void *shrink(struct pm_large *large, size_t usable, size_t align)
@@ -227,14 +244,12 @@ void *pm_large_resize(struct pm_large *large, size_t size, size_t align)
         return (void *)large->span.start;
     if (usable < large->usable)
         return shrink(large, usable, align);
-    size_t slices = pm_spans_slices(usable);
-    bool shared = !large->span.arena->dedicated;
-    if (shared && (slices <= large->span.slices || pm_spans_extend(&large->span, slices))) {
+    if (extend(large, usable)) {
         large->usable = usable;
         return (void *)large->span.start;
     }
     if (large->usable < REMAP_MIN)
         return NULL;
-    void *copy = copy_to_dirty(large, usable, align);
+    void *copy = copy_to_resident(large, usable, align);
     return copy != NULL ? copy : remap(large, usable, align);
 }

@@ -45,6 +45,14 @@ static struct pm_heap *find_locked(const void *thread)
     return heap;
 }
 
+struct pm_heap *pm_registry_find(const void *thread)
+{
+    pm_lock(&pm_registry_lock);
+    struct pm_heap *heap = find_locked(thread);
+    pm_unlock(&pm_registry_lock);
+    return heap;
+}
+
 static struct pm_heap *take_idle_locked(void)
 {
     struct pm_heap *heap = idle;

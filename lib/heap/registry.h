@@ -18,6 +18,9 @@ extern struct pm_lock pm_registry_lock;
  */
 struct pm_heap *pm_registry_obtain(const void *thread);
 
+/* The heap of the thread with this pm_tls_self(); NULL when it has none. */
+struct pm_heap *pm_registry_find(const void *thread);
+
 /* A heap that has no pools any more. */
 void pm_registry_return(struct pm_heap *heap);
 

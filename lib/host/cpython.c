@@ -69,6 +69,7 @@ static const struct {
     SYMBOL("PyObject_Free", obj.free),
     SYMBOL_IF_ANY("_PyThreadState_UncheckedGet", thread_state), /* before 3.13 */
     SYMBOL_IF_ANY("PyThreadState_GetUnchecked", thread_state),
+    SYMBOL_IF_ANY("PyGILState_GetThisThreadState", this_thread_state),
     SYMBOL_IF_ANY("PyThreadState_GetInterpreter", interpreter_of),
     SYMBOL_IF_ANY("PyInterpreterState_Main", main_interpreter),
 };
@@ -146,18 +147,19 @@ static void forward(void)
     pm_cpython = &cpython;
 }
 
-/* Also the source of the interpreter's frame stacks, from 3.11 on. */
+/* Also the source of the interpreter's frame stacks, from 3.11 on, which goes back without the
+ * interpreter's lock: PyThreadState_Delete(). */
 static void *arena_alloc(void *ctx, size_t size)
 {
     (void)ctx;
-    return pm_common_alloc_slow(size);
+    return pm_alloc(size);
 }
 
 static void arena_free(void *ctx, void *arena, size_t size)
 {
     (void)ctx;
     (void)size;
-    pm_common_free(arena, "PyObjectArenaAllocator.free", true);
+    pm_free(arena, "PyObjectArenaAllocator.free");
 }
 
 /* "3.11.2 (main, ..." */
@@ -173,13 +175,27 @@ static bool is_turn(void)
     return state != NULL && cpython.interpreter_of(state) == cpython.main_interpreter();
 }
 
+/* Before 3.12 the state is that of whichever thread has the lock. */
+static bool has_lock(void)
+{
+    void *state = cpython.thread_state();
+    return state != NULL && state == cpython.this_thread_state();
+}
+
+static void set_turns(enum pm_turns turns)
+{
+    pm_common_set_turns(turns, turns == PM_TURNS_ASKED ? is_turn : has_lock);
+}
+
 static enum pm_turns turns_of(const char *version)
 {
-    if (minor_of(version) < MINOR_OWN_LOCKS)
-        return PM_TURNS_TAKEN;
-    bool can_ask = cpython.thread_state != NULL && cpython.interpreter_of != NULL &&
-                   cpython.main_interpreter != NULL;
-    return can_ask ? PM_TURNS_ASKED : PM_TURNS_NONE;
+    bool is_old = minor_of(version) < MINOR_OWN_LOCKS;
+    bool can_ask = cpython.thread_state != NULL &&
+                   (is_old ? cpython.this_thread_state != NULL
+                           : cpython.interpreter_of != NULL && cpython.main_interpreter != NULL);
+    if (!can_ask)
+        return PM_TURNS_NONE;
+    return is_old ? PM_TURNS_TAKEN : PM_TURNS_ASKED;
 }
 
 static void install(PyMemAllocatorDomain domain, bool asking)
@@ -201,7 +217,7 @@ static void install_under_hooks(bool raw_only, enum pm_turns turns)
     install(PYMEM_DOMAIN_RAW, false);
     if (!raw_only) {
         PyObjectArenaAllocator arenas = {NULL, arena_alloc, arena_free};
-        pm_common_set_turns(turns, is_turn);
+        set_turns(turns);
         cpython.set_arena_allocator(&arenas);
         install(PYMEM_DOMAIN_MEM, turns == PM_TURNS_ASKED);
         install(PYMEM_DOMAIN_OBJ, turns == PM_TURNS_ASKED);

@@ -26,9 +26,11 @@ struct pm_cpython {
     const char *(*version)(void);
     int (*is_initialized)(void);
 
-    /* NULL where the interpreter has no such function: the calling thread's state, if it has that
-     * interpreter's lock; its interpreter; and the main one. */
+    /* NULL where the interpreter has no such function: the state of the thread that has the lock
+     * (from 3.12 on the calling thread's, if it has one); the calling thread's; a state's
+     * interpreter; and the main one. */
     void *(*thread_state)(void);
+    void *(*this_thread_state)(void);
     void *(*interpreter_of)(void *thread_state);
     void *(*main_interpreter)(void);
 };

@@ -45,7 +45,7 @@ static size_t slices_for(uint32_t size, size_t room)
     if (good > 2 * PM_SLICE) {
         good = at_least(2 * PM_SLICE, size * BLOCKS_ENOUGH);
         if (good > room)
-            good = at_least(room, size * BLOCKS_MIN);
+            good = at_least(room / size * size, size * BLOCKS_MIN);
     }
     return pm_spans_slices(good);
 }

@@ -11,6 +11,7 @@ const char *Py_GetVersion(void);
 int Py_IsInitialized(void);
 void PyMem_SetupDebugHooks(void);
 void *PyThreadState_GetUnchecked(void);
+void *PyGILState_GetThisThreadState(void);
 void *PyThreadState_GetInterpreter(void *state);
 void *PyInterpreterState_Main(void);
 
@@ -100,6 +101,11 @@ void PyMem_SetupDebugHooks(void)
 void *PyThreadState_GetUnchecked(void)
 {
     return fake.thread_state;
+}
+
+void *PyGILState_GetThisThreadState(void)
+{
+    return fake.this_thread_state;
 }
 
 void *PyThreadState_GetInterpreter(void *state)

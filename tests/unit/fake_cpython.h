@@ -15,6 +15,7 @@ struct fake_cpython {
     PyMemAllocatorEx hooked[3]; /* what the domains had when debug hooks were put around them */
     unsigned calls[3];          /* of the PyMem_ and PyObject_ functions, by domain */
     void *thread_state;         /* of all threads, NULL without the lock; */
+    void *this_thread_state;    /* the same, whether it has the lock or not */
     void *interpreter;          /* whose it is; the main one is the fake itself */
 };
 

@@ -133,7 +133,8 @@ START_TEST(all_others_have_one_in_common)
         ck_assert_ptr_eq(unit_pool_of(helpers[i].made), unit_pool_of(helpers[0].made));
     }
     ck_assert_uint_eq(pm_registry_count(), UNIT_COUNT_OF(helpers) + 2);
-    ck_assert_msg(unit_remote_count(unit_pool_of(helpers[0].made)) == 0, "all frees are local");
+    for (size_t i = 0; i < UNIT_COUNT_OF(helpers); i++)
+        ck_assert_msg(!helpers[i].heap->has_batches, "all frees are local");
     ck_assert_uint_eq(pm_pool_count_live(unit_pool_of(helpers[0].made)), 1);
     pm_heap_check(common);
     for (size_t i = 0; i < UNIT_COUNT_OF(helpers); i++)
@@ -143,21 +144,24 @@ START_TEST(all_others_have_one_in_common)
 }
 END_TEST
 
-START_TEST(the_first_joins_with_its_objects)
+START_TEST(the_first_joins_with_all_that_it_has)
 {
     set_up(_i);
     struct helper helper;
-    void *before = object(40);
+    void *before = object(40), *long_one = object(1500);
     struct pm_pool *pool = unit_pool_of(before);
     ck_assert(pm_pool_is_owned_by(pool, pm_tls_heap));
+    ck_assert(pm_pool_is_owned_by(unit_pool_of(long_one), pm_tls_heap));
     begin(&helper, NULL);
     ck_assert_ptr_eq(pm_tls_heap->common, pm_tls_heap);
     drop(object(2000)); /* its slow half */
     ck_assert_ptr_eq(pm_tls_heap->common, helper.common);
-    ck_assert_msg(!pm_pool_is_owned_by(pool, pm_tls_heap), "its objects are everybody's");
+    ck_assert(!pm_pool_is_owned_by(pool, pm_tls_heap));
+    ck_assert(!pm_pool_is_owned_by(unit_pool_of(long_one), pm_tls_heap));
     void *buffer = pm_alloc(2000);
-    ck_assert_msg(pm_pool_is_owned_by(unit_pool_of(buffer), pm_tls_heap), "but not its malloc");
+    ck_assert_msg(pm_pool_is_owned_by(unit_pool_of(buffer), pm_tls_heap), "its malloc is its own");
     drop(before);
+    drop(long_one);
     drop(helper.made);
     pm_free(buffer, "free");
     end(&helper);
@@ -209,6 +213,7 @@ START_TEST(whoever_comes_next_may_be_first)
     begin(&helpers[0], NULL);
     ck_assert_ptr_eq(helpers[0].common, helpers[0].heap);
     end(&helpers[0]);
+    ck_assert_ptr_eq(pm_registry_obtain(NULL), helpers[0].heap); /* so that the next has another */
     begin(&helpers[1], helpers[0].made);
     ck_assert_ptr_eq(helpers[1].common, helpers[1].heap);
     end(&helpers[1]);
@@ -319,7 +324,7 @@ START_TEST(trimming_waits_for_somebodys_turn)
     for (size_t i = 1; i < COUNT; i++)
         drop(blocks[i]);
     size_t before = pm_purge_total();
-    pm_common_trim();
+    ck_assert_uint_eq(pm_common_trim(), 0);
     ck_assert_uint_eq(pm_purge_total(), before);
     drop(object(2000));
     size_t after = pm_purge_total();
@@ -400,6 +405,56 @@ START_TEST(in_the_child_of_a_fork_there_is_one_heap)
 }
 END_TEST
 
+/* The forking thread is the only one left that uses it, or is in the middle of a call. */
+static _Noreturn void live_on_with(struct pm_heap *own, struct pm_heap *common, void *made)
+{
+    unit_give_up_after(30);
+    UNIT_CHECK(own->common == common);
+    UNIT_CHECK(pm_pool_is_owned_by(unit_pool_of(made), common));
+    UNIT_CHECK(pm_registry_count() == 2);
+    pm_tls_heap = own;
+    drop(made);
+    UNIT_CHECK(pm_pool_is_owned_by(unit_pool_of(object(40)), common));
+    pm_heap_check(own);
+    pm_heap_check(common);
+    _exit(EXIT_SUCCESS);
+}
+
+START_TEST(the_child_of_the_only_user_keeps_it)
+{
+    struct helper helper;
+    set_up(_i);
+    drop(object(40));
+    begin(&helper, NULL);
+    void *made = object(2000); /* and joins */
+    end(&helper);
+    drop(helper.made);
+    pid_t child = fork();
+    if (child == 0)
+        live_on_with(pm_tls_heap, pm_tls_heap->common, made);
+    expect_child(child);
+}
+END_TEST
+
+/* As a signal handler does, while another thread waits for its turn. */
+START_TEST(a_fork_within_a_call_keeps_it)
+{
+    struct helper helper;
+    set_up(_i);
+    drop(object(40));
+    begin(&helper, NULL);
+    void *made = object(2000);
+    struct pm_heap *own = pm_tls_heap;
+    pm_tls_heap = own->common;
+    pid_t child = fork();
+    if (child == 0)
+        live_on_with(own, own->common, made);
+    pm_tls_heap = own;
+    expect_child(child);
+    end(&helper);
+}
+END_TEST
+
 enum { THREADS = 6, SLOTS = 512, ROUNDS = 300, CALLS = 60 };
 
 static struct slot {
@@ -469,7 +524,7 @@ static _Noreturn void free_all_as_a_child(void)
     for (size_t size = 0; size < 3000; size += 50)
         pm_common_free(pm_common_alloc(size, asks), "PyMem_Free", asks);
     pm_heap_check(pm_tls_heap);
-    UNIT_CHECK(pm_registry_count() == 1);
+    UNIT_CHECK(pm_registry_count() == 1u + (pm_tls_heap->common != pm_tls_heap));
     _exit(EXIT_SUCCESS);
 }
 
@@ -509,7 +564,7 @@ static void add(TCase *tests)
     tcase_set_timeout(tests, 60);
     tcase_add_loop_test(tests, one_thread_has_one_heap, 0, 2);
     tcase_add_loop_test(tests, all_others_have_one_in_common, 0, 2);
-    tcase_add_loop_test(tests, the_first_joins_with_its_objects, 0, 2);
+    tcase_add_loop_test(tests, the_first_joins_with_all_that_it_has, 0, 2);
     tcase_add_loop_test(tests, objects_of_before_are_used_again, 0, 2);
     tcase_add_loop_test(tests, the_last_leaves_nothing_behind, 0, 2);
     tcase_add_loop_test(tests, whoever_comes_next_may_be_first, 0, 2);
@@ -519,6 +574,8 @@ static void add(TCase *tests)
     tcase_add_loop_test(tests, trimming_waits_for_somebodys_turn, 0, 2);
     tcase_add_loop_test(tests, a_threads_own_will_do_when_memory_runs_out, 0, 2);
     tcase_add_loop_test(tests, in_the_child_of_a_fork_there_is_one_heap, 0, 4);
+    tcase_add_loop_test(tests, the_child_of_the_only_user_keeps_it, 0, 2);
+    tcase_add_loop_test(tests, a_fork_within_a_call_keeps_it, 0, 2);
     tcase_add_loop_test(tests, threads_in_turn_come_and_go, 0, 2);
 }
 

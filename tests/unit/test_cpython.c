@@ -10,6 +10,7 @@
 
 #include <dlfcn.h>
 
+#include "arena/purge.h"
 #include "fake_cpython.h"
 #include "heap/alloc.h"
 #include "heap/misuse.h"
@@ -200,6 +201,43 @@ START_TEST(from_3_12_on_threads_ask_whose_turn_it_is)
 }
 END_TEST
 
+static size_t purged_by_trimming(void)
+{
+    size_t before = pm_purge_total();
+    pymem_trim();
+    return pm_purge_total() - before;
+}
+
+/* Blocks of a few pages' length apart stay, in pools of the common heap. */
+static void *make_holes(void *unused)
+{
+    enum { COUNT = 400 };
+    PyMemAllocatorEx *buffers = &linked->domains[PYMEM_DOMAIN_MEM];
+    void *blocks[COUNT];
+    int state;
+    UNIT_CHECK(others_heap() != NULL);
+    for (size_t i = 0; i < COUNT; i++)
+        blocks[i] = buffers->malloc(buffers->ctx, 1000);
+    for (size_t i = 0; i < COUNT; i++) {
+        if (i % 20 != 0)
+            buffers->free(buffers->ctx, blocks[i]);
+    }
+    linked->thread_state = &state;
+    purged_by_trimming(); /* what can be had without the lock: another thread has it */
+    linked->this_thread_state = &state;
+    UNIT_CHECK(purged_by_trimming() > 100000);
+    return unused;
+}
+
+START_TEST(before_that_whoever_has_the_lock_may_trim)
+{
+    pm_purge_set_decay(-1);
+    pm_cpython_start(true, false);
+    ck_assert_ptr_null(others_heap());
+    unit_in_thread(make_holes, NULL);
+}
+END_TEST
+
 START_TEST(free_threading_takes_the_raw_domain_only)
 {
     linked->version = "3.13.0 experimental free-threading build (main)";
@@ -386,6 +424,7 @@ static void add(TCase *tests)
     tcase_add_loop_test(tests, unknown_versions_are_left_alone, 0, 4);
     tcase_add_loop_test(tests, known_versions_are_served, 0, 4);
     tcase_add_test(tests, from_3_12_on_threads_ask_whose_turn_it_is);
+    tcase_add_test(tests, before_that_whoever_has_the_lock_may_trim);
     tcase_add_test(tests, free_threading_takes_the_raw_domain_only);
     tcase_add_test(tests, an_interpreter_that_is_loaded_later_is_served_and_stays);
     tcase_add_test(tests, a_process_with_another_malloc_keeps_its_interpreter_as_it_is);

@@ -273,6 +273,51 @@ START_TEST(it_goes_when_others_grow)
 }
 END_TEST
 
+/* The program takes and frees the same there, over and over: not each time all that is kept goes.
+ */
+START_TEST(but_not_when_they_come_to_where_they_were)
+{
+    for (size_t i = 0; i < 5; i++)
+        take(i, MIN);
+    give(4);
+    ck_assert_uint_eq(pm_kept_release(), MIN);
+    give(0);
+    for (int turn = 0; turn < 3; turn++) {
+        ck_assert_uint_eq(pm_kept_bytes(), MIN);
+        ck_assert(pm_spans_take(&spans[4], PM_SPAN_LARGE, MIN / 2 >> PM_SLICE_SHIFT, PM_SLICE));
+        pm_arena_use(&spans[4], PM_SPAN_CLEAN);
+        take(5, 65536); /* whatever else: now is looked at what is used */
+        ck_assert_uint_eq(pm_kept_bytes(), turn == 0 ? 0 : MIN);
+        give(5);
+        give(4);
+        take(0, MIN);
+        give(0);
+    }
+}
+END_TEST
+
+START_TEST(a_block_that_grows_has_room)
+{
+    static const size_t sizes[] = {8 * PM_MIB, 4 * PM_MIB, 7 * PM_MIB, 20 * PM_MIB};
+    for (size_t i = 0; i < UNIT_COUNT_OF(sizes); i++)
+        take(i, sizes[i]);
+    for (size_t i = 0; i < UNIT_COUNT_OF(sizes); i++)
+        give(i);
+    size_t kept = pm_kept_bytes();
+    ck_assert_uint_eq(kept, 39 * PM_MIB);
+    ck_assert_msg(!pm_spans_take_roomy(&spans[4], PM_MIB - 65536), "four times as much, at most");
+    ck_assert_msg(!pm_spans_take_roomy(&spans[4], 14 * PM_MIB), "worth to be copied to");
+    ck_assert(pm_spans_take_roomy(&spans[4], 2 * PM_MIB));
+    ck_assert_int_eq(*(char *)spans[4].start, 1); /* the longest of three */
+    ck_assert_uint_eq(pm_arena_span_bytes(&spans[4]), 8 * PM_MIB);
+    ck_assert_uint_eq(spans[4].clean, 0);
+    ck_assert_uint_eq(pm_kept_bytes(), kept - 8 * PM_MIB);
+    ck_assert(pm_spans_take_roomy(&spans[5], 13 * PM_MIB));
+    ck_assert_int_eq(*(char *)spans[5].start, 4);
+    pm_arena_check();
+}
+END_TEST
+
 /* Blocks of which the program touches little: to keep one that it has filled may be a new peak. */
 START_TEST(what_was_never_resident_does_not_count)
 {
@@ -383,7 +428,7 @@ END_TEST
 /* A block that has been moved to an arena of its own so as to grow is soon forgotten. */
 START_TEST(small_arenas_are_not_kept)
 {
-    ck_assert(pm_spans_take_dedicated(&spans[0], MIN - 65536, PM_SLICE, false));
+    ck_assert(pm_spans_take_dedicated(&spans[0], PM_MIB - 65536, PM_SLICE, false));
     give(0);
     ck_assert_uint_eq(pm_kept_bytes(), 0);
 }
@@ -405,6 +450,8 @@ static void add(TCase *tests)
     tcase_add_test(tests, growth_takes_its_place);
     tcase_add_test(tests, a_block_takes_its_place);
     tcase_add_test(tests, it_goes_when_others_grow);
+    tcase_add_test(tests, but_not_when_they_come_to_where_they_were);
+    tcase_add_test(tests, a_block_that_grows_has_room);
     tcase_add_loop_test(tests, what_was_never_resident_does_not_count, 0, 2);
     tcase_add_test(tests, it_goes_before_memory_is_refused);
     tcase_add_test(tests, a_replaced_provider_is_asked_all_the_same);

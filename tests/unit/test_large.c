@@ -94,6 +94,40 @@ START_TEST(a_block_that_grows_in_small_steps_is_hardly_ever_copied)
 }
 END_TEST
 
+/* By an eighth each time, from 2 MiB to 24; returns the block. */
+static char *grown(void)
+{
+    size_t size = 2 * PM_MIB;
+    char *block = filled(size);
+    while (block != NULL && size < 24 * PM_MIB) {
+        size += size / 8;
+        block = pm_large_resize(large_at(block), size, 16);
+        if (block != NULL)
+            ck_assert(unit_intact(block, 2 * PM_MIB, 3));
+    }
+    return block;
+}
+
+START_TEST(the_next_that_grows_has_the_pages_of_the_last)
+{
+    char *hemmed_in[] = {filled(2 * PM_MIB), filled(40000)};
+    pm_large_free(large_at(hemmed_in[0]), hemmed_in[0], "free");
+    char *first = grown();
+    if (first == NULL)
+        return; /* a system that cannot remap: it is the caller who copies */
+    size_t bytes = pm_arena_span_bytes(&large_at(first)->span), peak = pm_arena_totals().peak_taken;
+    pm_large_free(large_at(first), first, "free");
+    char *second = grown();
+    ck_assert_ptr_eq(second, first);
+    ck_assert_uint_eq(pm_arena_span_bytes(&large_at(second)->span), bytes);
+    ck_assert_uint_le(pm_arena_totals().peak_taken, peak + PM_MIB);
+    char *shrunk = pm_large_resize(large_at(second), 3 * PM_MIB, 16);
+    ck_assert_uint_eq(pm_arena_span_bytes(&large_at(shrunk)->span), 3 * PM_MIB);
+    ck_assert(unit_intact(shrunk, 2 * PM_MIB, 3));
+    pm_arena_check();
+}
+END_TEST
+
 START_TEST(waste_is_bounded)
 {
     for (size_t size = PM_POOL_SIZE_MAX + 1; size < 80 * PM_MIB; size += size / 7 + 1) {
@@ -280,6 +314,7 @@ static void add(TCase *tests)
     tcase_add_checked_fixture(tests, setup, NULL);
     tcase_add_test(tests, zeros_are_clean_pages_and_others_resident_ones);
     tcase_add_test(tests, a_block_that_grows_in_small_steps_is_hardly_ever_copied);
+    tcase_add_test(tests, the_next_that_grows_has_the_pages_of_the_last);
     tcase_add_test(tests, waste_is_bounded);
     tcase_add_test(tests, alignment_is_kept);
     tcase_add_test(tests, zeroed_blocks_are_zero);
