@@ -2,7 +2,7 @@
 # the engine without libc's names: malloc stays the process's own, so they run
 # under every sanitizer and valgrind.
 
-EXTRA_DIST += tests/unit/unit.h tests/unit/pools.h tests/unit/fake_cpython.h
+EXTRA_DIST += tests/unit/unit.h tests/unit/pools.h tests/unit/turns.h tests/unit/fake_cpython.h
 
 if HAVE_CHECK
 unit_cflags = $(AM_CFLAGS) $(CHECK_CFLAGS) -pthread
@@ -55,6 +55,7 @@ unit_tests = \
 	tests/unit/test_sizeclass \
 	tests/unit/test_text \
 	tests/unit/test_thread \
+	tests/unit/test_turns \
 	tests/unit/test_vdso
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
@@ -172,6 +173,8 @@ tests_unit_test_thread_CFLAGS = $(unit_cflags)
 tests_unit_test_thread_LDADD = $(unit_libs)
 # The test holds the first thread up where it makes its key.
 tests_unit_test_thread_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=pthread_key_create
+tests_unit_test_turns_CFLAGS = $(unit_cflags)
+tests_unit_test_turns_LDADD = $(unit_libs)
 tests_unit_test_vdso_CFLAGS = $(unit_cflags)
 tests_unit_test_vdso_LDADD = $(unit_libs)
 endif
