@@ -30,14 +30,6 @@ static void *churn(void *argument)
     return NULL;
 }
 
-static void wait_for(pid_t child)
-{
-    int status;
-    ck_assert_int_ge(child, 0);
-    ck_assert_int_eq(waitpid(child, &status, 0), child);
-    ck_assert_msg(status == 0, "the child ended with status %#x", (unsigned)status);
-}
-
 static _Noreturn void live_on_as_a_child(void)
 {
     unit_give_up_after(30);
@@ -68,7 +60,7 @@ START_TEST(children_of_a_busy_process_live)
         pid_t child = fork();
         if (child == 0)
             live_on_as_a_child();
-        wait_for(child);
+        unit_wait_for(child);
         pm_free(pm_alloc((size_t)i * 50), "free");
     }
     atomic_store(&stop, true);
@@ -111,7 +103,7 @@ static void child_frees_all(void)
         UNIT_CHECK(pm_registry_count() == pm_thread_has_heap(pm_tls_heap));
         _exit(EXIT_SUCCESS);
     }
-    wait_for(child);
+    unit_wait_for(child);
 }
 
 START_TEST(what_other_threads_held_can_be_freed)
@@ -210,7 +202,7 @@ START_TEST(what_was_on_its_way_to_this_thread_arrives)
         free_the_rest();
         _exit(EXIT_SUCCESS);
     }
-    wait_for(child);
+    unit_wait_for(child);
 }
 END_TEST
 
@@ -230,7 +222,7 @@ START_TEST(what_was_on_its_way_to_a_floating_pool_arrives)
         free_the_rest();
         _exit(EXIT_SUCCESS);
     }
-    wait_for(child);
+    unit_wait_for(child);
 }
 END_TEST
 
@@ -270,7 +262,7 @@ START_TEST(a_block_without_a_batch_arrives)
         free_the_rest();
         _exit(EXIT_SUCCESS);
     }
-    wait_for(child);
+    unit_wait_for(child);
 }
 END_TEST
 
@@ -288,7 +280,7 @@ START_TEST(a_signal_handler_may_fork)
         pm_free(pm_alloc(100000), "free");
         _exit(EXIT_SUCCESS);
     }
-    wait_for(child);
+    unit_wait_for(child);
     ck_assert(!pm_trylock(&pm_arena_lock)); /* the call that was interrupted still has it */
     pm_unlock(&pm_arena_lock);
     pm_free(pm_alloc(100000), "free");
@@ -336,7 +328,7 @@ static void child_sends_and_frees_the_rest(void)
         free_the_rest();
         _exit(EXIT_SUCCESS);
     }
-    wait_for(child);
+    unit_wait_for(child);
 }
 
 /* The pool has lost its owner, so that all its free blocks were found without the batch. */
@@ -364,7 +356,7 @@ START_TEST(what_this_thread_was_about_to_send_may_be_all_there_is)
         pm_free(block, "free");
         _exit(EXIT_SUCCESS);
     }
-    wait_for(child);
+    unit_wait_for(child);
 }
 END_TEST
 
@@ -453,7 +445,7 @@ START_TEST(handlers_of_others_may_allocate)
         pm_free(blocks_of_handlers[2], "free");
         _exit(EXIT_SUCCESS);
     }
-    wait_for(child);
+    unit_wait_for(child);
     ck_assert_ptr_nonnull(blocks_of_handlers[1]);
     pm_free(blocks_of_handlers[0], "free");
     pm_free(blocks_of_handlers[1], "free");

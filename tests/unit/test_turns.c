@@ -14,14 +14,6 @@ enum { FORKS = 0 };
 enum { FORKS = 10 };
 #endif
 
-static void expect_child(pid_t child)
-{
-    int status;
-    ck_assert_int_ge(child, 0);
-    ck_assert_int_eq(waitpid(child, &status, 0), child);
-    ck_assert_msg(status == 0, "the child ended with status %#x", (unsigned)status);
-}
-
 static _Noreturn void live_on(struct helper *helper)
 {
     unit_give_up_after(30);
@@ -50,7 +42,7 @@ START_TEST(in_the_child_of_a_fork_there_is_one_heap)
     pid_t child = fork();
     if (child == 0)
         live_on(&helper);
-    expect_child(child);
+    unit_wait_for(child);
     drop(helper.made);
     end(&helper);
 }
@@ -83,7 +75,7 @@ START_TEST(the_child_of_the_only_user_keeps_it)
     pid_t child = fork();
     if (child == 0)
         live_on_with(pm_tls_heap, pm_tls_heap->common, made);
-    expect_child(child);
+    unit_wait_for(child);
 }
 END_TEST
 
@@ -101,7 +93,7 @@ START_TEST(a_fork_within_a_call_keeps_it)
     if (child == 0)
         live_on_with(own, own->common, made);
     pm_tls_heap = own;
-    expect_child(child);
+    unit_wait_for(child);
     end(&helper);
 }
 END_TEST
@@ -195,7 +187,7 @@ START_TEST(threads_in_turn_come_and_go)
         if (child == 0)
             free_all_as_a_child();
         end_turn();
-        expect_child(child);
+        unit_wait_for(child);
     }
     for (size_t i = 0; i < THREADS; i++)
         ck_assert_int_eq(pthread_join(threads[i], NULL), 0);

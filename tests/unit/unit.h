@@ -51,6 +51,15 @@ static inline int unit_run(const char *name, void (*add)(TCase *tests))
     return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+/* The child of a fork ends well. */
+static inline void unit_wait_for(pid_t child)
+{
+    int status;
+    ck_assert_int_ge(child, 0);
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_msg(status == 0, "the child ended with status %#x", (unsigned)status);
+}
+
 /* Runs `body` in a child; returns its wait status, what it wrote to stderr in `text`. */
 static inline int unit_child(void (*body)(void *), void *argument, char *text, size_t room)
 {
