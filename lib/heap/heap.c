@@ -9,6 +9,7 @@
 #include "heap/background.h"
 #include "heap/floating.h"
 #include "heap/idle.h"
+#include "heap/registry.h"
 #include "heap/remote.h"
 #include "heap/spare.h"
 #include "os/fatal.h"
@@ -22,6 +23,7 @@ enum {
     DEBUG_CHECK_REFILLS = 256, /* refills between two full checks in debug builds */
     PARTIAL_LOOKED = 8,        /* partial pools asked for a block before fresh memory is used */
     FULL_KEPT = 16,            /* full pools of a class that stay with the heap, */
+    FULL_KEPT_BY_ALL = 64,     /* with all heaps together, but for one each, */
     FULL_KEPT_REMOTE = 4,      /* when it is others who free into them, */
     FULL_KEPT_BYTES = 2 << 20, /* and when it is the heap itself, into more than were kept */
     POOL_SLICES = 4,           /* of a new pool, about */
@@ -204,9 +206,27 @@ static void keep_fewer(struct pm_bin *bin)
     bin->full_kept = half > FULL_KEPT_REMOTE ? half : FULL_KEPT_REMOTE;
 }
 
+/*
+ * Of many threads most sleep at any time, and what others free into full pools of theirs is of no
+ * use to anybody: so the more heaps there are the fewer each keeps.  (But for those that a heap has
+ * been found to free into itself.)
+ */
+static uint32_t may_keep(const struct pm_bin *bin)
+{
+    size_t heaps = pm_registry_count();
+    if (pm_background_is_wanted())
+        return 0;
+    if (PM_LIKELY(heaps <= FULL_KEPT_BY_ALL / FULL_KEPT))
+        return bin->full_kept;
+    uint32_t share = heaps < FULL_KEPT_BY_ALL ? FULL_KEPT_BY_ALL / (uint32_t)heaps : 1;
+    if (bin->full_kept > FULL_KEPT)
+        return bin->full_kept - FULL_KEPT + share;
+    return bin->full_kept < share ? bin->full_kept : share;
+}
+
 static void let_surplus_float(struct pm_heap *heap, struct pm_bin *bin)
 {
-    uint32_t kept = pm_background_is_wanted() ? 0 : bin->full_kept;
+    uint32_t kept = may_keep(bin);
     while (PM_UNLIKELY(bin->full_count > kept))
         full_to_floating(heap, bin, pm_list_first(&bin->full));
 }

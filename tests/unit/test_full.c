@@ -6,6 +6,7 @@
 
 #include "arena/purge.h"
 #include "heap/alloc.h"
+#include "heap/registry.h"
 #include "heap/remote.h"
 
 /* The last two as in heap.c. */
@@ -232,6 +233,28 @@ START_TEST(and_fewer_again_when_it_rests)
 }
 END_TEST
 
+START_TEST(the_more_heaps_the_fewer_each_keeps)
+{
+    static const struct {
+        size_t heaps;
+        uint32_t kept;
+    } expected[] = {{4, 16}, {5, 12}, {16, 4}, {40, 1}, {100, 1}};
+    for (size_t i = 0; i < UNIT_COUNT_OF(expected); i++) {
+        while (pm_registry_count() < expected[i].heaps)
+            ck_assert_ptr_nonnull(pm_registry_obtain(NULL));
+        for (int pools = 0; pools < 40; pools++)
+            fill_one();
+        ck_assert_uint_eq(bin()->full_count, expected[i].kept);
+        pm_heap_check(&heap);
+    }
+    for (int i = 0; i < 10; i++)
+        take_one_back();
+    fill_one();
+    fill_one();
+    ck_assert_msg(bin()->full_kept == FULL_KEPT + 10, "but those that it frees into itself");
+}
+END_TEST
+
 static void add(TCase *tests)
 {
     tcase_add_checked_fixture(tests, setup, NULL);
@@ -246,6 +269,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, but_no_more_than_a_sleeping_thread_may_keep);
     tcase_add_test(tests, as_few_as_ever_where_others_free);
     tcase_add_test(tests, and_fewer_again_when_it_rests);
+    tcase_add_test(tests, the_more_heaps_the_fewer_each_keeps);
 }
 
 int main(void)
