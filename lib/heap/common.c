@@ -11,7 +11,7 @@ struct pm_lock pm_common_lock = PM_LOCK_INIT;
 
 /* Under the lock. */
 static struct pm_heap *first;  /* the heap of the thread that asked first */
-static struct pm_heap *common; /* that of all, once there is another */
+static struct pm_heap *common; /* that of the others, or of all */
 
 /* Written under the lock, and looked at without; relaxed, for nothing else hangs on them. */
 static _Atomic enum pm_turns turns;
@@ -62,12 +62,18 @@ static void change_users(int by)
     atomic_store_explicit(&users, users_now() + (size_t)by, memory_order_relaxed);
 }
 
+/* Does the first thread use it as well?  Not where it would have to ask each time. */
+static bool is_for_all(void)
+{
+    return has_users() && turns_now() == PM_TURNS_TAKEN;
+}
+
 /* Where there is no memory for another heap a thread's own will do. */
 static struct pm_heap *choose_locked(struct pm_heap *own)
 {
     if (first == NULL)
         first = own;
-    if (first == own && !has_users())
+    if (first == own && !is_for_all())
         return own;
     if (common == NULL) {
         common = pm_registry_obtain(NULL);
@@ -156,8 +162,8 @@ size_t pm_common_trim(void)
     return 0;
 }
 
-/* A thread joins at its first call; and the first one again when there is another, which may use
- * what it has left.  (Not within a call that has led to an arena allocator.) */
+/* A thread joins at its first call; and the first one again, when all others may use what it has
+ * left.  (Not within a call that has led to an arena allocator.) */
 static struct pm_heap *choose(void)
 {
     struct pm_heap *own = pm_tls_heap;
@@ -165,7 +171,7 @@ static struct pm_heap *choose(void)
         return own;
     if (PM_UNLIKELY(own->common == &pm_heap_none)) {
         join();
-    } else if (PM_UNLIKELY(own->common == own && has_users())) {
+    } else if (PM_UNLIKELY(own->common == own && is_for_all())) {
         pm_heap_abandon(own);
         join();
     }

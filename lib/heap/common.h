@@ -1,15 +1,16 @@
 /*
  * common.h - whose heap serves the MEM and OBJ domains.
  *
- * An interpreter's threads take turns, under its lock.  With a
- * heap for each, forty threads that handle a request in turn would keep forty sets of pools, and
- * each object that another thread drops would be a remote free.  So all threads but the first have
- * one heap in common: whoever makes a call has it to himself.  The first one has its own, also for
- * malloc, as a process with one thread should not have two, until there is another.
+ * An interpreter's threads take turns, under its lock.  With a heap for each, forty threads that
+ * handle a request in turn would keep forty sets of pools, and each object that another thread
+ * drops would be a remote free.  So all have one heap in common: whoever makes a call has it to
+ * himself.  The first thread has its own, also for malloc, as a process with one thread should not
+ * have two; until there is another.
  *
  * Where there may be interpreters with locks of their own in the process (CPython from 3.12 on), a
  * thread may run the one now and another later, so it asks before each call whether it is its turn
- * in the one that the common heap is for, and uses its own heap when not.
+ * in the one that the common heap is for, and uses its own heap when not.  There the first thread,
+ * which in many programs does most, stays with its own.
  *
  * heap->common says which it is, for the thread whose heap that is: pm_heap_none before its first
  * call.  The last thread that leaves lets the common heap's pools float, as those of a thread that
@@ -25,8 +26,7 @@ extern struct pm_lock pm_common_lock;
 
 enum pm_turns {
     PM_TURNS_NONE,  /* threads call at the same time: each has its own heap, as at first */
-    PM_TURNS_ASKED, /* one has the lock if it says so when asked: the functions that take `ask` do
-                     */
+    PM_TURNS_ASKED, /* one has the lock if it says so: the functions that take `ask` ask */
     PM_TURNS_TAKEN, /* whoever calls has the lock */
 };
 

@@ -52,7 +52,7 @@ END_TEST
 
 START_TEST(the_first_joins_with_all_that_it_has)
 {
-    set_up(_i);
+    set_up(false);
     struct helper helper;
     void *before = object(40), *long_one = object(1500);
     struct pm_pool *pool = unit_pool_of(before);
@@ -77,9 +77,25 @@ START_TEST(the_first_joins_with_all_that_it_has)
 }
 END_TEST
 
+START_TEST(the_first_stays_where_threads_ask)
+{
+    struct helper helper;
+    set_up(true);
+    drop(object(40));
+    begin(&helper, NULL);
+    void *mine = object(2000);
+    ck_assert_ptr_eq(pm_tls_heap->common, pm_tls_heap);
+    ck_assert(pm_pool_is_owned_by(unit_pool_of(mine), pm_tls_heap));
+    drop(mine);
+    drop(helper.made);
+    end(&helper);
+    ck_assert_uint_eq(pm_registry_count(), 1);
+}
+END_TEST
+
 START_TEST(objects_of_before_are_used_again)
 {
-    set_up(_i);
+    set_up(false);
     struct helper helper;
     void *before = object(40);
     begin(&helper, before);
@@ -218,7 +234,7 @@ END_TEST
 
 START_TEST(trimming_waits_for_somebodys_turn)
 {
-    set_up(_i);
+    set_up(false);
     enum { COUNT = 400, SIZE = 100 };
     static void *blocks[COUNT];
     struct helper helper;
@@ -275,14 +291,15 @@ static void add(TCase *tests)
     tcase_set_timeout(tests, 60);
     tcase_add_loop_test(tests, one_thread_has_one_heap, 0, 2);
     tcase_add_loop_test(tests, all_others_have_one_in_common, 0, 2);
-    tcase_add_loop_test(tests, the_first_joins_with_all_that_it_has, 0, 2);
-    tcase_add_loop_test(tests, objects_of_before_are_used_again, 0, 2);
+    tcase_add_test(tests, the_first_joins_with_all_that_it_has);
+    tcase_add_test(tests, the_first_stays_where_threads_ask);
+    tcase_add_test(tests, objects_of_before_are_used_again);
     tcase_add_loop_test(tests, the_last_leaves_nothing_behind, 0, 2);
     tcase_add_loop_test(tests, whoever_comes_next_may_be_first, 0, 2);
     tcase_add_test(tests, without_one_lock_each_has_its_own);
     tcase_add_loop_test(tests, calls_within_calls_are_served_by_the_same_heap, 0, 2);
     tcase_add_test(tests, out_of_turn_each_uses_its_own);
-    tcase_add_loop_test(tests, trimming_waits_for_somebodys_turn, 0, 2);
+    tcase_add_test(tests, trimming_waits_for_somebodys_turn);
     tcase_add_loop_test(tests, a_threads_own_will_do_when_memory_runs_out, 0, 2);
 }
 

@@ -66,7 +66,7 @@ static _Noreturn void live_on_with(struct pm_heap *own, struct pm_heap *common, 
 START_TEST(the_child_of_the_only_user_keeps_it)
 {
     struct helper helper;
-    set_up(_i);
+    set_up(false);
     drop(object(40));
     begin(&helper, NULL);
     void *made = object(2000); /* and joins */
@@ -83,7 +83,7 @@ END_TEST
 START_TEST(a_fork_within_a_call_keeps_it)
 {
     struct helper helper;
-    set_up(_i);
+    set_up(false);
     drop(object(40));
     begin(&helper, NULL);
     void *made = object(2000);
@@ -206,8 +206,8 @@ static void add(TCase *tests)
     tcase_add_checked_fixture(tests, setup, NULL);
     tcase_set_timeout(tests, 60);
     tcase_add_loop_test(tests, in_the_child_of_a_fork_there_is_one_heap, 0, 4);
-    tcase_add_loop_test(tests, the_child_of_the_only_user_keeps_it, 0, 2);
-    tcase_add_loop_test(tests, a_fork_within_a_call_keeps_it, 0, 2);
+    tcase_add_test(tests, the_child_of_the_only_user_keeps_it);
+    tcase_add_test(tests, a_fork_within_a_call_keeps_it);
     tcase_add_loop_test(tests, threads_in_turn_come_and_go, 0, 2);
 }
 
