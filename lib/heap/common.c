@@ -10,8 +10,8 @@
 struct pm_lock pm_common_lock = PM_LOCK_INIT;
 
 /* Under the lock. */
-static struct pm_heap *first;  /* the heap of the thread that asked first */
-static struct pm_heap *common; /* that of the others, or of all */
+static struct pm_heap *common;     /* NULL as long as nobody uses it */
+static size_t owners, owners_most; /* threads that use their own, and how many may */
 
 /* Written under the lock, and looked at without; relaxed, for nothing else hangs on them. */
 static _Atomic enum pm_turns turns;
@@ -24,9 +24,10 @@ static enum pm_turns turns_now(void)
     return atomic_load_explicit(&turns, memory_order_relaxed);
 }
 
-void pm_common_set_turns(enum pm_turns now, bool (*asked)(void))
+void pm_common_set_turns(enum pm_turns now, bool (*asked)(void), size_t own_heaps)
 {
     pm_lock(&pm_common_lock);
+    owners_most = own_heaps;
     atomic_store_explicit(&is_turn, asked, memory_order_relaxed);
     atomic_store_explicit(&turns, now, memory_order_relaxed);
     pm_unlock(&pm_common_lock);
@@ -37,14 +38,10 @@ static bool asked(void)
     return atomic_load_explicit(&is_turn, memory_order_relaxed)();
 }
 
-static bool may_use_common(void)
-{
-    return turns_now() == PM_TURNS_TAKEN || asked();
-}
-
 struct pm_heap *pm_common_ask(struct pm_heap *own)
 {
-    return own->common == &pm_heap_none || may_use_common() ? own->common : own;
+    bool may_use = own->common == &pm_heap_none || turns_now() == PM_TURNS_TAKEN || asked();
+    return may_use ? own->common : own;
 }
 
 static size_t users_now(void)
@@ -62,7 +59,7 @@ static void change_users(int by)
     atomic_store_explicit(&users, users_now() + (size_t)by, memory_order_relaxed);
 }
 
-/* Does the first thread use it as well?  Not where it would have to ask each time. */
+/* Do the threads that come first use it as well?  Not where they would have to ask each time. */
 static bool is_for_all(void)
 {
     return has_users() && turns_now() == PM_TURNS_TAKEN;
@@ -71,16 +68,14 @@ static bool is_for_all(void)
 /* Where there is no memory for another heap a thread's own will do. */
 static struct pm_heap *choose_locked(struct pm_heap *own)
 {
-    if (first == NULL)
-        first = own;
-    if (first == own && !is_for_all())
-        return own;
-    if (common == NULL) {
+    if (common == NULL && owners >= owners_most) {
         common = pm_registry_obtain(NULL);
         atomic_store_explicit(&trim_wanted, false, memory_order_relaxed);
     }
-    if (common == NULL)
+    if (common == NULL || (owners < owners_most && !is_for_all())) {
+        owners++;
         return own;
+    }
     change_users(1);
     return common;
 }
@@ -105,15 +100,14 @@ static PM_COLD void join(void)
 /* Under the lock: the common heap, if its last user goes. */
 static struct pm_heap *leave_locked(struct pm_heap *heap)
 {
-    struct pm_heap *left = NULL;
-    if (first == heap)
-        first = NULL;
+    struct pm_heap *left = common;
+    if (heap->common == heap && owners != 0)
+        owners--;
     if (heap->common != common || common == NULL)
         return NULL;
     change_users(-1);
     if (has_users())
         return NULL;
-    left = common;
     common = NULL;
     return left;
 }
@@ -136,11 +130,9 @@ struct pm_heap *pm_common_inherit(struct pm_heap *own, bool within)
     struct pm_heap *kept = joined && (within || alone) ? common : NULL;
     common = kept;
     atomic_store_explicit(&users, kept != NULL, memory_order_relaxed);
-    first = NULL;
-    if (kept == NULL && own->common != &pm_heap_none) {
+    if (kept == NULL && own->common != &pm_heap_none)
         own->common = own;
-        first = turns_now() != PM_TURNS_NONE ? own : NULL;
-    }
+    owners = own->common == own && own != &pm_heap_none;
     return kept;
 }
 
@@ -162,8 +154,8 @@ size_t pm_common_trim(void)
     return 0;
 }
 
-/* A thread joins at its first call; and the first one again, when all others may use what it has
- * left.  (Not within a call that has led to an arena allocator.) */
+/* A thread joins at its first call; and one that came first again, when all others may use what it
+ * has left.  (Not within a call that has led to an arena allocator.) */
 static struct pm_heap *choose(void)
 {
     struct pm_heap *own = pm_tls_heap;
@@ -172,6 +164,7 @@ static struct pm_heap *choose(void)
     if (PM_UNLIKELY(own->common == &pm_heap_none)) {
         join();
     } else if (PM_UNLIKELY(own->common == own && is_for_all())) {
+        pm_common_leave(own);
         pm_heap_abandon(own);
         join();
     }

@@ -4,13 +4,13 @@
  * An interpreter's threads take turns, under its lock.  With a heap for each, forty threads that
  * handle a request in turn would keep forty sets of pools, and each object that another thread
  * drops would be a remote free.  So all have one heap in common: whoever makes a call has it to
- * himself.  The first thread has its own, also for malloc, as a process with one thread should not
- * have two; until there is another.
+ * himself.  The first thread has its own, as that of its malloc, since a process with one thread
+ * should not have two; until there is another.
  *
  * Where there may be interpreters with locks of their own in the process (CPython from 3.12 on), a
  * thread may run the one now and another later, so it asks before each call whether it is its turn
- * in the one that the common heap is for, and uses its own heap when not.  There the first thread,
- * which in many programs does most, stays with its own.
+ * in the one that the common heap is for, and uses its own heap when not.  As that takes time,
+ * there the first few threads stay with their own.
  *
  * heap->common says which it is, for the thread whose heap that is: pm_heap_none before its first
  * call.  The last thread that leaves lets the common heap's pools float, as those of a thread that
@@ -30,9 +30,10 @@ enum pm_turns {
     PM_TURNS_TAKEN, /* whoever calls has the lock */
 };
 
-/* For threads whose first call is still to come.  `is_turn` says whether the calling thread has the
- * lock; when it may be wrong about that, which only PM_TURNS_TAKEN allows, it says no. */
-void pm_common_set_turns(enum pm_turns turns, bool (*is_turn)(void));
+/* For threads whose first call is still to come, of which `own_heaps` have their own heap (until
+ * there are others, if the lock is always taken).  `is_turn` says whether the calling thread has
+ * the lock; when it may be wrong about that, which only PM_TURNS_TAKEN allows, it says no. */
+void pm_common_set_turns(enum pm_turns turns, bool (*is_turn)(void), size_t own_heaps);
 
 /* The heap of a thread that does not only use its own: whose turn it is decides. */
 struct pm_heap *pm_common_ask(struct pm_heap *own);

@@ -23,7 +23,8 @@
 enum {
     STANDARD_ERROR = 2,
     MINOR_MIN = 8,
-    MINOR_OWN_LOCKS = 12, /* from here on sub-interpreters may have locks of their own */
+    MINOR_OWN_LOCKS = 12, /* from here on sub-interpreters may have locks of their own, */
+    OWN_HEAPS = 4,        /* and so many threads have heaps of their own */
 };
 
 /* Resolved by the loader, at no cost where there is no interpreter. */
@@ -184,7 +185,10 @@ static bool has_lock(void)
 
 static void set_turns(enum pm_turns turns)
 {
-    pm_common_set_turns(turns, turns == PM_TURNS_ASKED ? is_turn : has_lock);
+    if (turns == PM_TURNS_ASKED)
+        pm_common_set_turns(turns, is_turn, OWN_HEAPS);
+    else
+        pm_common_set_turns(turns, has_lock, 1);
 }
 
 static enum pm_turns turns_of(const char *version)

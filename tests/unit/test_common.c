@@ -77,6 +77,26 @@ START_TEST(the_first_joins_with_all_that_it_has)
 }
 END_TEST
 
+START_TEST(so_many_have_their_own_first)
+{
+    struct helper helpers[5];
+    set_up(_i);
+    pm_common_set_turns(asks ? PM_TURNS_ASKED : PM_TURNS_TAKEN, is_turn, 3);
+    drop(object(40));
+    for (size_t i = 0; i < UNIT_COUNT_OF(helpers); i++) {
+        begin(&helpers[i], NULL);
+        ck_assert_int_eq(helpers[i].common == helpers[i].heap, i < 2);
+        ck_assert_ptr_eq(helpers[i].common, i < 2 ? helpers[i].heap : helpers[2].common);
+    }
+    for (size_t i = 0; i < UNIT_COUNT_OF(helpers); i++)
+        end(&helpers[i]);
+    ck_assert_uint_eq(pm_registry_count(), 1);
+    begin(&helpers[0], NULL);
+    ck_assert_ptr_eq(helpers[0].common, helpers[0].heap);
+    end(&helpers[0]);
+}
+END_TEST
+
 START_TEST(the_first_stays_where_threads_ask)
 {
     struct helper helper;
@@ -146,7 +166,7 @@ END_TEST
 START_TEST(without_one_lock_each_has_its_own)
 {
     struct helper helpers[2];
-    pm_common_set_turns(PM_TURNS_NONE, NULL);
+    pm_common_set_turns(PM_TURNS_NONE, NULL, 0);
     drop(object(40));
     begin(&helpers[0], NULL);
     begin(&helpers[1], helpers[0].made);
@@ -260,7 +280,7 @@ END_TEST
 /* Its own heap has a pool of the class; for another heap there is no memory. */
 static void *use_without_memory(void *unused)
 {
-    pm_common_set_turns(PM_TURNS_NONE, NULL);
+    pm_common_set_turns(PM_TURNS_NONE, NULL, 0);
     void *block = object(40);
     pm_tls_heap->common = &pm_heap_none; /* as if that had been no call */
     set_up(asks);
@@ -292,6 +312,7 @@ static void add(TCase *tests)
     tcase_add_loop_test(tests, one_thread_has_one_heap, 0, 2);
     tcase_add_loop_test(tests, all_others_have_one_in_common, 0, 2);
     tcase_add_test(tests, the_first_joins_with_all_that_it_has);
+    tcase_add_loop_test(tests, so_many_have_their_own_first, 0, 2);
     tcase_add_test(tests, the_first_stays_where_threads_ask);
     tcase_add_test(tests, objects_of_before_are_used_again);
     tcase_add_loop_test(tests, the_last_leaves_nothing_behind, 0, 2);

@@ -176,9 +176,15 @@ static struct pm_heap *others_heap(void)
     return own ? NULL : common;
 }
 
-static void *second_thread(void *unused)
+/* The fourth besides the first, while all others live. */
+static void *later_thread(void *argument)
 {
-    int other;
+    int other, before = *(int *)argument - 1;
+    if (before != 0) {
+        UNIT_CHECK(others_heap() == NULL);
+        unit_in_thread(later_thread, &before);
+        return argument;
+    }
     linked->thread_state = &other;
     linked->interpreter = linked;
     UNIT_CHECK(others_heap() != NULL);
@@ -186,7 +192,7 @@ static void *second_thread(void *unused)
     UNIT_CHECK(others_heap() == NULL);
     linked->thread_state = NULL;
     UNIT_CHECK(others_heap() == NULL);
-    return unused;
+    return argument;
 }
 
 START_TEST(from_3_12_on_threads_ask_whose_turn_it_is)
@@ -197,7 +203,7 @@ START_TEST(from_3_12_on_threads_ask_whose_turn_it_is)
     for (int domain = PYMEM_DOMAIN_MEM; domain <= PYMEM_DOMAIN_OBJ; domain++)
         ck_assert(same_allocator(&linked->domains[domain], &pm_domain_heap_asking[domain]));
     ck_assert_ptr_null(others_heap());
-    unit_in_thread(second_thread, NULL);
+    unit_in_thread(later_thread, &(int){4});
 }
 END_TEST
 

@@ -41,7 +41,7 @@ static inline void setup(void)
 static inline void set_up(int ask)
 {
     asks = ask != 0;
-    pm_common_set_turns(asks ? PM_TURNS_ASKED : PM_TURNS_TAKEN, is_turn);
+    pm_common_set_turns(asks ? PM_TURNS_ASKED : PM_TURNS_TAKEN, is_turn, 1);
 }
 
 static inline void *object(size_t size)
