@@ -118,6 +118,13 @@ static void miss(size_t bytes)
     missed += again;
 }
 
+static void link_newest(struct pm_arena *arena)
+{
+    arena->next = newest;
+    newest = arena;
+    count(arena->map_size);
+}
+
 bool pm_kept_put_locked(struct pm_arena *arena)
 {
     if (arena->map_size < KEPT_MIN || pm_purge_decay() == 0 ||
@@ -130,9 +137,7 @@ bool pm_kept_put_locked(struct pm_arena *arena)
     shared_then = shared_now();
     arena->rested = false;
     arena->watched = false;
-    arena->next = newest;
-    newest = arena;
-    count(arena->map_size);
+    link_newest(arena);
     return true;
 }
 
@@ -244,19 +249,55 @@ size_t pm_kept_count_locked(void)
     return arenas;
 }
 
+/* What a block that grew has left may be cut: the next that grows is what is in its way, and has
+ * use for the rest.  (Larger blocks want the whole.) */
+static bool may_be_cut(const struct pm_arena *arena, size_t excess)
+{
+    return arena->map_size < PM_DEDICATED_MIN && excess <= arena->map_size / 2;
+}
+
+/* It has been unlinked. */
+static void keep_shorter(struct pm_arena *arena, size_t excess)
+{
+    size_t before = arena->map_size;
+    if (!pm_mapping_resize(arena, pm_align_down(size_of(arena) - excess, pm_os_page_size()))) {
+        give_back(arena);
+        return;
+    }
+    pm_purge_count(before - arena->map_size);
+    pm_lock(&pm_arena_lock);
+    link_newest(arena);
+    pm_unlock(&pm_arena_lock);
+}
+
+/* Takes out what is to go, or to be cut by `*excess`; NULL: all may stay. */
+static struct pm_arena *unlink_surplus_locked(size_t *excess)
+{
+    size_t kept = pm_kept_bytes(), most = limit();
+    if (kept <= most)
+        return NULL;
+    *excess = kept - most;
+    struct pm_arena *arena = unlink_at(oldest());
+    if (!may_be_cut(arena, *excess))
+        lose(arena->map_size);
+    if (newest == NULL)
+        shared_seen = shared_now();
+    return arena;
+}
+
 void pm_kept_trim_slow(void)
 {
     for (;;) {
+        size_t excess;
         pm_lock(&pm_arena_lock);
-        struct pm_arena *arena = pm_kept_bytes() > limit() ? unlink_at(oldest()) : NULL;
-        if (arena != NULL)
-            lose(arena->map_size);
-        if (arena != NULL && newest == NULL)
-            shared_seen = shared_now();
+        struct pm_arena *arena = unlink_surplus_locked(&excess);
         pm_unlock(&pm_arena_lock);
         if (arena == NULL)
             return;
-        give_back(arena);
+        if (may_be_cut(arena, excess))
+            keep_shorter(arena, excess);
+        else
+            give_back(arena);
     }
 }
 

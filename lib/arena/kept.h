@@ -16,7 +16,8 @@
  * too, is to find room.
  *
  * What a block that grew has left serves the next one that grows: each page that it grows by would
- * be a fault otherwise, every time a program fills a buffer without knowing its end.
+ * be a fault otherwise, every time a program fills a buffer without knowing its end.  Until it has
+ * come to a quarter of that, what is kept is cut by what it takes, for the sake of the peak.
  *
  * A block that is to be zero is of fresh pages, which cost nothing until they are touched, if ever;
  * to clear what was kept takes a sixth of the time of touching all of them.  So it

@@ -296,6 +296,26 @@ START_TEST(but_not_when_they_come_to_where_they_were)
 }
 END_TEST
 
+/* What is in its way is cut, not given back: it has use for the rest soon. */
+START_TEST(what_a_block_that_grew_has_left_makes_room_in_part)
+{
+    enum { LEFT = 20 * PM_MIB, GROWN = 6 * PM_MIB };
+    take(0, LEFT);
+    give(0);
+    ck_assert_uint_eq(pm_kept_bytes(), LEFT);
+    take(1, GROWN);
+    ck_assert_uint_eq(pm_kept_bytes(), LEFT - GROWN);
+    ck_assert(pm_spans_take_roomy(&spans[2], GROWN));
+    ck_assert_int_eq(*(char *)spans[2].start, 1);
+    ck_assert_uint_eq(pm_arena_span_bytes(&spans[2]), LEFT - GROWN);
+    give(2);
+    unit_os_fail(UNIT_BIT(UNIT_RESIZE), 1, false);
+    take(3, PM_MIB);
+    ck_assert_uint_eq(pm_kept_bytes(), 0);
+    pm_arena_check();
+}
+END_TEST
+
 START_TEST(a_block_that_grows_has_room)
 {
     static const size_t sizes[] = {8 * PM_MIB, 4 * PM_MIB, 7 * PM_MIB, 20 * PM_MIB};
@@ -451,6 +471,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, a_block_takes_its_place);
     tcase_add_test(tests, it_goes_when_others_grow);
     tcase_add_test(tests, but_not_when_they_come_to_where_they_were);
+    tcase_add_test(tests, what_a_block_that_grew_has_left_makes_room_in_part);
     tcase_add_test(tests, a_block_that_grows_has_room);
     tcase_add_loop_test(tests, what_was_never_resident_does_not_count, 0, 2);
     tcase_add_test(tests, it_goes_before_memory_is_refused);
