@@ -157,29 +157,25 @@ static struct pm_arena **oldest(void)
     return link;
 }
 
-/* The shortest that is long enough, but not one that would be cut to less than half: its like may
- * be wanted again. */
-static struct pm_arena *unlink_best_locked(size_t bytes)
+/* Of those of at least and at most so many bytes the shortest, or the longest. */
+static struct pm_arena *unlink_within_locked(size_t least, size_t most, bool longest)
 {
     struct pm_arena **best = NULL;
     for (struct pm_arena **link = &newest; *link != NULL; link = &(*link)->next) {
         size_t size = size_of(*link);
-        if (size >= bytes && size / 2 <= bytes && (best == NULL || size < size_of(*best)))
+        if (size < least || size > most)
+            continue;
+        if (best == NULL || (longest ? size > size_of(*best) : size < size_of(*best)))
             best = link;
     }
     return best == NULL ? NULL : unlink_at(best);
 }
 
-/* The longest up to `most`, if it has `least`. */
-static struct pm_arena *unlink_longest_locked(size_t least, size_t most)
+/* The shortest that is long enough, but not one that would be cut to less than half: its like may
+ * be wanted again. */
+static struct pm_arena *unlink_best_locked(size_t bytes)
 {
-    struct pm_arena **best = NULL;
-    for (struct pm_arena **link = &newest; *link != NULL; link = &(*link)->next) {
-        size_t size = size_of(*link);
-        if (size >= least && size <= most && (best == NULL || size > size_of(*best)))
-            best = link;
-    }
-    return best == NULL ? NULL : unlink_at(best);
+    return unlink_within_locked(bytes, 2 * bytes + 1, false);
 }
 
 /* Gives an arena back that has been unlinked; returns its bytes. */
@@ -234,7 +230,7 @@ struct pm_arena *pm_kept_take_roomy(size_t bytes)
     if (pm_kept_bytes() == 0 || !are_wanted())
         return NULL;
     pm_lock(&pm_arena_lock);
-    struct pm_arena *arena = unlink_longest_locked(bytes + bytes / 2, 4 * bytes);
+    struct pm_arena *arena = unlink_within_locked(bytes + bytes / 2, 4 * bytes, true);
     if (arena != NULL)
         shared_then = shared_now();
     pm_unlock(&pm_arena_lock);
@@ -257,10 +253,10 @@ static bool may_be_cut(const struct pm_arena *arena, size_t excess)
 }
 
 /* It has been unlinked. */
-static void keep_shorter(struct pm_arena *arena, size_t excess)
+static void keep_shorter(struct pm_arena *arena, size_t cut)
 {
     size_t before = arena->map_size;
-    if (!pm_mapping_resize(arena, pm_align_down(size_of(arena) - excess, pm_os_page_size()))) {
+    if (!pm_mapping_resize(arena, pm_align_down(size_of(arena) - cut, pm_os_page_size()))) {
         give_back(arena);
         return;
     }
@@ -270,15 +266,15 @@ static void keep_shorter(struct pm_arena *arena, size_t excess)
     pm_unlock(&pm_arena_lock);
 }
 
-/* Takes out what is to go, or to be cut by `*excess`; NULL: all may stay. */
-static struct pm_arena *unlink_surplus_locked(size_t *excess)
+/* Takes out what is to be cut by `*cut` bytes, or to go when that is 0; NULL: all may stay. */
+static struct pm_arena *unlink_surplus_locked(size_t *cut)
 {
     size_t kept = pm_kept_bytes(), most = limit();
     if (kept <= most)
         return NULL;
-    *excess = kept - most;
     struct pm_arena *arena = unlink_at(oldest());
-    if (!may_be_cut(arena, *excess))
+    *cut = may_be_cut(arena, kept - most) ? kept - most : 0;
+    if (*cut == 0)
         lose(arena->map_size);
     if (newest == NULL)
         shared_seen = shared_now();
@@ -288,14 +284,14 @@ static struct pm_arena *unlink_surplus_locked(size_t *excess)
 void pm_kept_trim_slow(void)
 {
     for (;;) {
-        size_t excess;
+        size_t cut;
         pm_lock(&pm_arena_lock);
-        struct pm_arena *arena = unlink_surplus_locked(&excess);
+        struct pm_arena *arena = unlink_surplus_locked(&cut);
         pm_unlock(&pm_arena_lock);
         if (arena == NULL)
             return;
-        if (may_be_cut(arena, excess))
-            keep_shorter(arena, excess);
+        if (cut != 0)
+            keep_shorter(arena, cut);
         else
             give_back(arena);
     }

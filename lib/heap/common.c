@@ -17,7 +17,8 @@ static size_t owners, owners_most; /* threads that use their own, and how many m
 static _Atomic enum pm_turns turns;
 static bool (*_Atomic is_turn)(void);
 static _Atomic size_t users; /* of the common heap */
-static atomic_bool trim_wanted;
+
+static atomic_bool trim_wanted; /* relaxed: a call sooner or later does no harm */
 
 static enum pm_turns turns_now(void)
 {
@@ -114,6 +115,8 @@ static struct pm_heap *leave_locked(struct pm_heap *heap)
 
 void pm_common_leave(struct pm_heap *heap)
 {
+    if (heap->common == &pm_heap_none) /* most threads: of programs without an interpreter */
+        return;
     pm_lock(&pm_common_lock);
     struct pm_heap *left = leave_locked(heap);
     pm_unlock(&pm_common_lock);
