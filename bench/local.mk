@@ -73,6 +73,7 @@ CLEANFILES += $(bench_programs)
 EXTRA_DIST += \
 	bench/README.md \
 	bench/allocators.py \
+	bench/commands.py \
 	bench/field.py \
 	bench/instructions \
 	bench/measure.py \

@@ -95,9 +95,9 @@ class Bench:
         self.failures = []
         self.checksums = {}  # workload name -> (line, allocator name)
 
-    def launch(self, allocator, command, stdin=None, directory=None):
-        """One run, reading the file stdin, in the directory: its cost, the lines of its output.
-        Raises RunFailed."""
+    def launch(self, allocator, command, stdin=None, directory=None, drop_output=False):
+        """One run, reading the file stdin, in the directory: its cost, the lines of its output
+        (or only those on standard error). Raises RunFailed."""
         reader, writer = os.pipe()
         launcher = al.launch_command(self.build_dir, allocator) + ["-f", str(writer), "--"]
         with os.fdopen(reader) as report, open(stdin or os.devnull, "rb") as stdin_file:
@@ -108,8 +108,8 @@ class Bench:
                     pass_fds=(writer,),
                     cwd=directory,
                     stdin=stdin_file,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.STDOUT,
+                    stdout=subprocess.DEVNULL if drop_output else subprocess.PIPE,
+                    stderr=subprocess.PIPE if drop_output else subprocess.STDOUT,
                     text=True,
                     errors="replace",
                     start_new_session=True,
@@ -117,7 +117,8 @@ class Bench:
             finally:
                 os.close(writer)
             try:
-                output, _ = child.communicate(timeout=TIMEOUT)
+                output, errors = child.communicate(timeout=TIMEOUT)
+                output = errors if drop_output else output
             except subprocess.TimeoutExpired:
                 raise RunFailed(f"no end after {TIMEOUT} s") from None
             finally:
