@@ -50,7 +50,7 @@ START_TEST(count_counts_its_range)
     for (size_t first = 0; first < BITS; first++) {
         size_t expected = 0;
         for (size_t count = 0; first + count <= BITS; count++) {
-            ck_assert_uint_eq(pm_bitmap_count(map, first, count), expected);
+            UNIT_EQUAL(pm_bitmap_count(map, first, count), expected);
             expected += first + count < BITS && model[first + count];
         }
     }
@@ -66,7 +66,7 @@ START_TEST(read_and_add_move_words)
             uint64_t bits = pm_bitmap_read(map, first, count);
             uint64_t more = unit_random(&state) >> (64 - count);
             for (size_t i = 0; i < 64; i++)
-                ck_assert_int_eq(bits >> i & 1, i < count && model[first + i]);
+                UNIT_EQUAL(bits >> i & 1, i < count && model[first + i]);
             for (size_t i = 0; i < count; i++)
                 model[first + i] |= more >> i & 1;
             pm_bitmap_add(map, first, more);
@@ -92,10 +92,8 @@ START_TEST(next_finds_the_first_of_its_kind)
             memset(model, round == 1, BITS), memset(map, round == 1 ? 0xff : 0, sizeof map);
         for (size_t first = 0; first <= BITS; first++) {
             for (size_t end = first; end <= BITS; end++) {
-                ck_assert_uint_eq(pm_bitmap_next(map, first, end, true),
-                                  model_next(first, end, true));
-                ck_assert_uint_eq(pm_bitmap_next(map, first, end, false),
-                                  model_next(first, end, false));
+                UNIT_EQUAL(pm_bitmap_next(map, first, end, true), model_next(first, end, true));
+                UNIT_EQUAL(pm_bitmap_next(map, first, end, false), model_next(first, end, false));
             }
         }
     }
@@ -112,7 +110,7 @@ START_TEST(behind_is_where_the_last_one_ends)
                 size_t last = end;
                 while (last > first && !model[last - 1])
                     last--;
-                ck_assert_uint_eq(pm_bitmap_behind(map, first, end), last);
+                UNIT_EQUAL(pm_bitmap_behind(map, first, end), last);
             }
         }
         memset(model + BITS - from, 0, from);
@@ -163,8 +161,7 @@ START_TEST(gap_finds_runs_that_are_not_in_the_set)
         }
         for (size_t first = 0; first <= BITS; first++) {
             for (size_t end = first; end <= BITS; end++) {
-                ck_assert_uint_eq(pm_bitmap_gap(map, first, end, least),
-                                  model_gap(first, end, least));
+                UNIT_EQUAL(pm_bitmap_gap(map, first, end, least), model_gap(first, end, least));
             }
         }
     }

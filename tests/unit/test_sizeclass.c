@@ -80,7 +80,7 @@ START_TEST(aligned_classes_are_the_smallest_too)
 {
     for (size_t align = 1; align <= PM_POOL_SIZE_MAX; align *= 2) {
         for (size_t size = 0; size <= PM_POOL_SIZE_MAX; size++)
-            ck_assert_uint_eq(pm_class_of_aligned(size, align), smallest_aligned(size, align));
+            UNIT_EQUAL(pm_class_of_aligned(size, align), smallest_aligned(size, align));
     }
 }
 END_TEST

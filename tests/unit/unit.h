@@ -36,6 +36,16 @@
         }                                                                                          \
     } while (0)
 
+/* As ck_assert_uint_eq(), for what is asserted a million times: the framework's writes a message
+ * each time, which would be most of a test's time. */
+#define UNIT_EQUAL(got, wanted)                                                                    \
+    do {                                                                                           \
+        uint64_t got_now = (got), wanted_now = (wanted);                                           \
+        if (got_now != wanted_now)                                                                 \
+            ck_abort_msg("%s is %#lx, not %#lx", #got, (unsigned long)got_now,                     \
+                         (unsigned long)wanted_now);                                               \
+    } while (0)
+
 /* Runs the tests that `add` puts into one case; returns main's exit status. */
 static inline int unit_run(const char *name, void (*add)(TCase *tests))
 {
