@@ -8,7 +8,6 @@
 #include "heap/thread.h"
 
 struct pm_lock pm_common_lock = PM_LOCK_INIT;
-struct pm_heap *pm_common_of_only_thread = &pm_heap_none;
 
 /* Under the lock. */
 static struct pm_heap *common;     /* NULL as long as nobody uses it */
@@ -120,18 +119,12 @@ void pm_common_leave(struct pm_heap *heap)
         return;
     pm_lock(&pm_common_lock);
     struct pm_heap *left = leave_locked(heap);
-    pm_common_of_only_thread = &pm_heap_none;
     pm_unlock(&pm_common_lock);
     heap->common = &pm_heap_none;
     if (left != NULL) {
         pm_heap_abandon(left);
         pm_registry_return(left);
     }
-}
-
-void pm_common_before_fork(void)
-{
-    pm_common_of_only_thread = &pm_heap_none;
 }
 
 struct pm_heap *pm_common_inherit(struct pm_heap *own, bool within)
@@ -143,7 +136,6 @@ struct pm_heap *pm_common_inherit(struct pm_heap *own, bool within)
     if (kept == NULL && own->common != &pm_heap_none)
         own->common = own;
     owners = own->common == own && own != &pm_heap_none;
-    pm_common_of_only_thread = own->common;
     return kept;
 }
 
@@ -179,8 +171,6 @@ static struct pm_heap *choose(void)
         pm_heap_abandon(own);
         join();
     }
-    if (pm_alone()) /* again, maybe */
-        pm_common_of_only_thread = pm_tls_heap->common;
     return pm_common_heap(true);
 }
 

@@ -20,7 +20,6 @@
 #define PM_HEAP_COMMON_H
 
 #include "heap/alloc.h"
-#include "os/alone.h"
 #include "os/lock.h"
 
 extern struct pm_lock pm_common_lock;
@@ -41,9 +40,6 @@ struct pm_heap *pm_common_ask(struct pm_heap *own);
 
 /* The thread of `heap` ends. */
 void pm_common_leave(struct pm_heap *heap);
-
-/* Before a fork, under pm_common_lock: the child's only thread may be another one than it was. */
-void pm_common_before_fork(void);
 
 /* For the child of a fork, where there is one thread, whose heap is `own` (or the one that is
  * none). Returns the common heap if that goes on, as nobody else can have been at work in it: no
@@ -68,17 +64,8 @@ void *pm_common_realloc_object(void *block, size_t size, const char *call);
 void pm_common_free_missed(void *block, size_t size, const char *call);
 void pm_common_free_slow(struct pm_heap *heap, void *block, size_t size, const char *call);
 
-/*
- * heap->common of the only thread, while the process has one: the chain of loads that a call waits
- * for is shorter by two than by way of thread-local storage.  pm_heap_none where it is not known.
- * Read when there is no other thread; written then, or under pm_common_lock.
- */
-extern struct pm_heap *pm_common_of_only_thread;
-
 PM_INLINE struct pm_heap *pm_common_heap(bool ask)
 {
-    if (PM_LIKELY(pm_alone()))
-        return pm_common_of_only_thread;
     struct pm_heap *own = pm_tls_heap, *heap = own->common;
     return ask && heap != own ? pm_common_ask(own) : heap;
 }

@@ -61,7 +61,6 @@ static void prepare(void)
         return;
     pm_os_streams_lock();
     for_each_lock(lock);
-    pm_common_before_fork();
     pm_lock_set_forking_thread(pm_tls_self());
 }
 

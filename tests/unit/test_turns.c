@@ -5,7 +5,6 @@
 #include "turns.h"
 
 #include "heap/registry.h"
-#include "os/alone.h"
 
 /* ThreadSanitizer refuses new threads after a fork of a threaded program, and misses those that
  * nobody joins. */
@@ -96,41 +95,6 @@ START_TEST(a_fork_within_a_call_keeps_it)
     pm_tls_heap = own;
     unit_wait_for(child);
     end(&helper);
-}
-END_TEST
-
-static _Noreturn void live_on_alone(void)
-{
-    unit_give_up_after(30);
-    UNIT_CHECK(pm_common_of_only_thread == pm_tls_heap->common);
-    void *object_of_child = object(40);
-    UNIT_CHECK(pm_pool_is_owned_by(unit_pool_of(object_of_child), pm_tls_heap));
-    UNIT_CHECK(!pm_alone() || pm_common_of_only_thread == pm_tls_heap);
-    drop(object_of_child);
-    pm_heap_check(pm_tls_heap);
-    _exit(EXIT_SUCCESS);
-}
-
-static void *fork_elsewhere(void *unused)
-{
-    pid_t child = fork();
-    if (child == 0)
-        live_on_alone();
-    UNIT_CHECK(pm_common_of_only_thread == &pm_heap_none);
-    unit_wait_for(child);
-    return unused;
-}
-
-START_TEST(an_only_thread_finds_its_heap_at_once)
-{
-    set_up(_i);
-    ck_assert_ptr_eq(pm_common_of_only_thread, &pm_heap_none);
-    drop(object(40));
-    ck_assert_ptr_eq(pm_common_of_only_thread, pm_alone() ? pm_tls_heap : &pm_heap_none);
-    pthread_t thread;
-    ck_assert_int_eq(pthread_create(&thread, NULL, fork_elsewhere, NULL), 0);
-    ck_assert_int_eq(pthread_join(thread, NULL), 0);
-    drop(object(40));
 }
 END_TEST
 
@@ -243,7 +207,6 @@ static void add(TCase *tests)
     tcase_set_timeout(tests, 60);
     tcase_add_loop_test(tests, in_the_child_of_a_fork_there_is_one_heap, 0, 4);
     tcase_add_test(tests, the_child_of_the_only_user_keeps_it);
-    tcase_add_loop_test(tests, an_only_thread_finds_its_heap_at_once, 0, 2);
     tcase_add_test(tests, a_fork_within_a_call_keeps_it);
     tcase_add_loop_test(tests, threads_in_turn_come_and_go, 0, 2);
 }
