@@ -1,6 +1,6 @@
 """Commands of the user's own as workloads for bench/run: --command."""
 
-import os
+import os.path
 import shlex
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ class Command(NamedTuple):
     def run(self, bench, allocator):
         """Where bench/run was started; what it prints is dropped, but for standard error."""
         command = [self.program, *self.arguments]
-        cost, _ = bench.launch(allocator, command, directory=os.getcwd(), drop_output=True)
+        cost, _ = bench.launch(allocator, command, drop_output=True)
         return cost._asdict()
 
 

@@ -434,7 +434,7 @@ START_TEST(the_pool_that_is_none_has_no_block)
 {
     uint64_t state = unit_seed();
     for (int i = 0; i < RANDOMS; i++)
-        UNIT_CHECK(pm_pool_block_at(&pm_pool_none, (void *)unit_random(&state)) >=
+        UNIT_EQUAL(pm_pool_block_at(&pm_pool_none, (void *)unit_random(&state)),
                    pm_pool_none.limit);
     ck_assert_uint_eq(pm_pool_none.limit, 0);
     ck_assert_uint_eq(pm_pool_none.free, PM_LINK_NONE);
