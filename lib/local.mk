@@ -28,6 +28,7 @@ pm_core_sources = \
 	lib/heap/floating.h lib/heap/floating.c \
 	lib/heap/background.h lib/heap/background.c \
 	lib/heap/common.h lib/heap/common.c \
+	lib/heap/turns.h lib/heap/turns.c \
 	lib/heap/remote.h lib/heap/remote.c \
 	lib/heap/idle.h lib/heap/idle.c lib/heap/large.h lib/heap/large.c lib/heap/spare.h lib/heap/spare.c \
 	lib/heap/registry.h lib/heap/registry.c \

@@ -26,6 +26,7 @@ unit_tests = \
 	tests/unit/test_floating \
 	tests/unit/test_fork \
 	tests/unit/test_full \
+	tests/unit/test_granted \
 	tests/unit/test_heap \
 	tests/unit/test_heap_check \
 	tests/unit/test_heap_purge \
@@ -113,6 +114,8 @@ tests_unit_test_fork_CFLAGS = $(unit_cflags)
 tests_unit_test_fork_LDADD = $(unit_libs)
 tests_unit_test_full_CFLAGS = $(unit_cflags)
 tests_unit_test_full_LDADD = $(unit_libs)
+tests_unit_test_granted_CFLAGS = $(unit_cflags)
+tests_unit_test_granted_LDADD = $(unit_libs)
 tests_unit_test_heap_CFLAGS = $(unit_cflags)
 tests_unit_test_heap_LDADD = $(unit_libs)
 tests_unit_test_heap_check_CFLAGS = $(unit_cflags)

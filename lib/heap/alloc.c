@@ -234,15 +234,10 @@ static PM_NOINLINE void free_by_ownermap(struct pm_heap *heap, void *address, si
 }
 
 /* `has_batches` is false in a program with one thread. */
-void pm_free_slow(struct pm_heap *heap, void *address, size_t size, const char *call)
+void pm_free_slow(void *address, size_t size, const char *call, struct pm_heap *heap)
 {
     if (!heap->has_batches || !pm_remote_join(heap, address, size))
         free_by_ownermap(heap, address, size, call);
-}
-
-void pm_free_missed(void *block, size_t size, const char *call)
-{
-    pm_free_slow(pm_tls_heap, block, size, call);
 }
 
 void *pm_alloc_zeroed(size_t size)
@@ -255,6 +250,13 @@ void *pm_alloc_zeroed(size_t size)
 void *pm_alloc_zeroed_array(size_t count, size_t size)
 {
     return pm_alloc_zeroed(pm_product(count, size));
+}
+
+void *pm_alloc_zeroed_objects(size_t count, size_t size)
+{
+    size_t bytes = pm_product(count, size);
+    return bytes > PM_OBJECT_MAX ? pm_alloc_zeroed(bytes)
+                                 : pm_zeroed(pm_alloc_object(bytes), bytes);
 }
 
 /* Where no class is aligned so, a large block: whole slices can be had at any address. */

@@ -26,14 +26,14 @@
 void *pm_alloc_medium(size_t size);
 void *pm_alloc_next(size_t size, struct pm_pool *exhausted);
 void *pm_alloc_next_object(size_t size, struct pm_pool *exhausted);
-void pm_free_slow(struct pm_heap *heap, void *block, size_t size, const char *call);
-void pm_free_missed(void *block, size_t size, const char *call); /* no register for the heap */
+void pm_free_slow(void *block, size_t size, const char *call, struct pm_heap *heap);
 
 /* `size` bytes, zeroed; pages known to be zero are not touched. */
 void *pm_alloc_zeroed(size_t size);
 
 /* `count` elements of `size` bytes, zeroed; a product that overflows is refused. */
 void *pm_alloc_zeroed_array(size_t count, size_t size);
+void *pm_alloc_zeroed_objects(size_t count, size_t size);
 
 /* `align` is a power of two. */
 void *pm_alloc_aligned(size_t size, size_t align);
@@ -84,36 +84,34 @@ PM_INLINE void *pm_alloc_object(size_t size)
     return pm_alloc_next_object(size, pool);
 }
 
-/* `missed` is called where the heap's table has no pool.  A `size` that the block does not have
- * ends the process; 0 is any size. */
-PM_INLINE void pm_free_in(struct pm_heap *heap, void *address, size_t size, const char *call,
-                          void (*missed)(void *address, size_t size, const char *call),
-                          void (*slow)(struct pm_heap *heap, void *address, size_t size,
-                                       const char *call))
+/* Puts back a live block of one of the heap's near pools, which has `size` bytes (0: or any other
+ * number).  False: it is another's, and pm_free_slow() gets what is in `*address` then. */
+PM_INLINE bool pm_free_fast(struct pm_heap *heap, void **address, size_t size)
 {
-    struct pm_pool *pool = *pm_heap_tlb_slot(heap, address);
-    if (PM_UNLIKELY(pool == NULL)) {
-        missed(address, size, call);
-        return;
-    }
-    uint64_t distance = (uintptr_t)address - pool->block0;
-    PM_OPAQUE(distance); /* it takes the place of `address` */
+    struct pm_pool *pool = *pm_heap_tlb_slot(heap, *address);
+    if (PM_UNLIKELY(pool == NULL))
+        return false;
+    uint64_t distance = (uintptr_t)*address - pool->block0;
+    PM_OPAQUE(distance); /* it takes the place of `*address` */
     uint64_t block = pm_multiply_high(distance, pool->reciprocal);
     if (PM_UNLIKELY(block >= pool->limit) ||
         PM_UNLIKELY(pm_link_get(pool, block) != (uint16_t)distance) ||
         PM_UNLIKELY(size > pool->size)) {
         PM_OPAQUE(pool); /* nor is block0 kept for this */
-        slow(heap, (void *)(pool->block0 + distance), size, call);
-        return;
+        *address = (void *)(pool->block0 + distance);
+        return false;
     }
     PM_OPAQUE(block);
     if (PM_UNLIKELY(pm_pool_push(pool, block)))
         pm_heap_pushed(heap, pool);
+    return true;
 }
 
 PM_INLINE void pm_free_sized(void *address, size_t size, const char *call)
 {
-    pm_free_in(pm_tls_heap, address, size, call, pm_free_missed, pm_free_slow);
+    struct pm_heap *heap = pm_tls_heap;
+    if (PM_UNLIKELY(!pm_free_fast(heap, &address, size)))
+        pm_free_slow(address, size, call, heap);
 }
 
 PM_INLINE void pm_free(void *address, const char *call)

@@ -6,43 +6,58 @@
 #include "arena/provider.h"
 #include "heap/registry.h"
 #include "heap/thread.h"
+#include "os/os.h"
 
 struct pm_lock pm_common_lock = PM_LOCK_INIT;
 
-/* Under the lock. */
+static bool (*is_turn)(void); /* written before the interpreter's first call */
+
+/* Written once, if at all. */
+static struct pm_heap *_Atomic granted;
+
+/* Where threads ask; under the lock. */
 static struct pm_heap *common;     /* NULL as long as nobody uses it */
 static size_t owners, owners_most; /* threads that use their own, and how many may */
 
-/* Written under the lock, and looked at without; relaxed, for nothing else hangs on them. */
-static _Atomic enum pm_turns turns;
-static bool (*_Atomic is_turn)(void);
-static _Atomic size_t users; /* of the common heap */
+static _Atomic size_t
+    users; /* of `common`; written under the lock, and looked at without: relaxed */
 
 static atomic_bool trim_wanted; /* relaxed: a call sooner or later does no harm */
 
-static enum pm_turns turns_now(void)
+struct pm_heap *pm_common_grant(bool (*asked)(void))
 {
-    return atomic_load_explicit(&turns, memory_order_relaxed);
+    if (pm_tls_heap == &pm_heap_none && pm_thread_begin() == NULL) /* which sees to forks */
+        return NULL;
+    struct pm_heap *heap = pm_registry_obtain(NULL);
+    is_turn = asked;
+    /* release pairs with the acquire in find_granted() */
+    atomic_store_explicit(&granted, heap, memory_order_release);
+    return heap;
 }
 
-void pm_common_set_turns(enum pm_turns now, bool (*asked)(void), size_t own_heaps)
+/* Any thread may look. */
+static struct pm_heap *find_granted(void)
+{
+    /* acquire pairs with the release in pm_common_grant() */
+    return atomic_load_explicit(&granted, memory_order_acquire);
+}
+
+bool pm_common_is_granted(const struct pm_heap *heap)
+{
+    return heap == find_granted();
+}
+
+void pm_common_let_ask(bool (*asked)(void), size_t own_heaps)
 {
     pm_lock(&pm_common_lock);
+    is_turn = asked;
     owners_most = own_heaps;
-    atomic_store_explicit(&is_turn, asked, memory_order_relaxed);
-    atomic_store_explicit(&turns, now, memory_order_relaxed);
     pm_unlock(&pm_common_lock);
-}
-
-static bool asked(void)
-{
-    return atomic_load_explicit(&is_turn, memory_order_relaxed)();
 }
 
 struct pm_heap *pm_common_ask(struct pm_heap *own)
 {
-    bool may_use = own->common == &pm_heap_none || turns_now() == PM_TURNS_TAKEN || asked();
-    return may_use ? own->common : own;
+    return own->common == &pm_heap_none || is_turn() ? own->common : own;
 }
 
 static size_t users_now(void)
@@ -50,20 +65,9 @@ static size_t users_now(void)
     return atomic_load_explicit(&users, memory_order_relaxed);
 }
 
-static bool has_users(void)
-{
-    return users_now() != 0;
-}
-
 static void change_users(int by)
 {
     atomic_store_explicit(&users, users_now() + (size_t)by, memory_order_relaxed);
-}
-
-/* Do the threads that come first use it as well?  Not where they would have to ask each time. */
-static bool is_for_all(void)
-{
-    return has_users() && turns_now() == PM_TURNS_TAKEN;
 }
 
 /* Where there is no memory for another heap a thread's own will do. */
@@ -73,7 +77,7 @@ static struct pm_heap *choose_locked(struct pm_heap *own)
         common = pm_registry_obtain(NULL);
         atomic_store_explicit(&trim_wanted, false, memory_order_relaxed);
     }
-    if (common == NULL || (owners < owners_most && !is_for_all())) {
+    if (common == NULL || owners < owners_most) {
         owners++;
         return own;
     }
@@ -81,7 +85,7 @@ static struct pm_heap *choose_locked(struct pm_heap *own)
     return common;
 }
 
-/* Of a thread that has not ended.  Without memory for a heap nothing changes. */
+/* At the first call of a thread that asks.  Without memory for a heap nothing changes. */
 static PM_COLD void join(void)
 {
     struct pm_heap *own = pm_tls_heap;
@@ -89,13 +93,23 @@ static PM_COLD void join(void)
         own = pm_thread_begin();
     if (own == NULL)
         return;
-    if (turns_now() == PM_TURNS_NONE) {
-        own->common = own;
-        return;
-    }
     pm_lock(&pm_common_lock);
     own->common = choose_locked(own);
     pm_unlock(&pm_common_lock);
+}
+
+/* (What is called within a call that has led to an arena allocator is served by the same heap.) */
+struct pm_heap *pm_common_choose(struct pm_heap *heap)
+{
+    struct pm_heap *own = pm_tls_heap;
+    if (PM_UNLIKELY(pm_provider_am_inside()))
+        return own;
+    if (PM_LIKELY(heap != &pm_heap_none))
+        return heap;
+    if (own == &pm_heap_ended)
+        return own;
+    join();
+    return pm_common_asked();
 }
 
 /* Under the lock: the common heap, if its last user goes. */
@@ -107,7 +121,7 @@ static struct pm_heap *leave_locked(struct pm_heap *heap)
     if (heap->common != common || common == NULL)
         return NULL;
     change_users(-1);
-    if (has_users())
+    if (users_now() != 0)
         return NULL;
     common = NULL;
     return left;
@@ -115,7 +129,7 @@ static struct pm_heap *leave_locked(struct pm_heap *heap)
 
 void pm_common_leave(struct pm_heap *heap)
 {
-    if (heap->common == &pm_heap_none) /* most threads: of programs without an interpreter */
+    if (heap->common == &pm_heap_none) /* most threads: they have not asked */
         return;
     pm_lock(&pm_common_lock);
     struct pm_heap *left = leave_locked(heap);
@@ -127,16 +141,37 @@ void pm_common_leave(struct pm_heap *heap)
     }
 }
 
-struct pm_heap *pm_common_inherit(struct pm_heap *own, bool within)
+static struct pm_heap *inherit_asked(struct pm_heap *own, bool within)
 {
-    bool joined = own->common == common && common != NULL, alone = users_now() == 1;
-    struct pm_heap *kept = joined && (within || alone) ? common : NULL;
+    bool joined = own->common == common && common != NULL, is_only_user = users_now() == 1;
+    struct pm_heap *kept = joined && (within || is_only_user) ? common : NULL;
     common = kept;
     atomic_store_explicit(&users, kept != NULL, memory_order_relaxed);
     if (kept == NULL && own->common != &pm_heap_none)
         own->common = own;
     owners = own->common == own && own != &pm_heap_none;
     return kept;
+}
+
+struct pm_heap *pm_common_inherit(struct pm_heap *own, bool was_alone, bool within)
+{
+    struct pm_heap *heap = find_granted();
+    if (heap == NULL)
+        return inherit_asked(own, within);
+    return was_alone || within || is_turn() ? heap : NULL;
+}
+
+/* Who is alone has it to himself, even where the interpreter is gone that would know. */
+static bool has_granted(void)
+{
+    return !pm_provider_am_inside() && (pm_alone() || is_turn());
+}
+
+void pm_common_look(const struct pm_heap *heap, uint64_t now)
+{
+    struct pm_heap *other = find_granted();
+    if (other != NULL && other != heap && has_granted())
+        pm_heap_tick(other, now);
 }
 
 static size_t trim(struct pm_heap *heap)
@@ -146,112 +181,26 @@ static size_t trim(struct pm_heap *heap)
     return pm_heap_purge(heap, true);
 }
 
+void pm_common_entered(struct pm_heap *heap)
+{
+    if (PM_UNLIKELY(atomic_load_explicit(&trim_wanted, memory_order_relaxed)))
+        trim(heap);
+}
+
+static bool uses_common(const struct pm_heap *own)
+{
+    return own->common != own && own->common != &pm_heap_none;
+}
+
 size_t pm_common_trim(void)
 {
-    struct pm_heap *own = pm_tls_heap;
-    if (!has_users())
+    struct pm_heap *heap = find_granted(), *own = pm_tls_heap;
+    if (heap == NULL && users_now() == 0)
         return 0;
-    if (own->common != own && own->common != &pm_heap_none && asked())
+    if (heap != NULL && has_granted())
+        return trim(heap);
+    if (heap == NULL && uses_common(own) && is_turn())
         return trim(own->common);
     atomic_store_explicit(&trim_wanted, true, memory_order_relaxed);
     return 0;
-}
-
-/* A thread joins at its first call; and one that came first again, when all others may use what it
- * has left.  (Not within a call that has led to an arena allocator.) */
-static struct pm_heap *choose(void)
-{
-    struct pm_heap *own = pm_tls_heap;
-    if (PM_UNLIKELY(own == &pm_heap_ended) || pm_provider_am_inside())
-        return own;
-    if (PM_UNLIKELY(own->common == &pm_heap_none)) {
-        join();
-    } else if (PM_UNLIKELY(own->common == own && is_for_all())) {
-        pm_common_leave(own);
-        pm_heap_abandon(own);
-        join();
-    }
-    return pm_common_heap(true);
-}
-
-/*
- * For the duration of a call the common heap is the thread's: all that alloc.c does is done there.
- * Returns the thread's own, for leave().
- */
-static struct pm_heap *enter(void)
-{
-    struct pm_heap *heap = choose(), *own = pm_tls_heap;
-    if (heap == own)
-        return own;
-    pm_tls_heap = heap;
-    if (PM_UNLIKELY(atomic_load_explicit(&trim_wanted, memory_order_relaxed)))
-        trim(heap);
-    return own;
-}
-
-static void leave(struct pm_heap *own)
-{
-    pm_tls_heap = own;
-}
-
-#define IN_COMMON_HEAP(call)                                                                       \
-    struct pm_heap *own = enter();                                                                 \
-    void *block = call;                                                                            \
-    leave(own);                                                                                    \
-    return block
-
-void *pm_common_alloc_slow(size_t size)
-{
-    IN_COMMON_HEAP(pm_alloc(size));
-}
-
-void *pm_common_alloc_object_slow(size_t size)
-{
-    IN_COMMON_HEAP(pm_alloc_object(size));
-}
-
-static PM_NOINLINE void *alloc_zeroed_slow(size_t size)
-{
-    IN_COMMON_HEAP(pm_alloc_zeroed(size));
-}
-
-void *pm_common_alloc_zeroed_array(size_t count, size_t size)
-{
-    size_t bytes = pm_product(count, size);
-    if (bytes > PM_POOL_SIZE_MAX)
-        return alloc_zeroed_slow(bytes);
-    return pm_zeroed(pm_common_alloc(bytes, true), bytes);
-}
-
-void *pm_common_alloc_zeroed_objects(size_t count, size_t size)
-{
-    size_t bytes = pm_product(count, size);
-    if (bytes > PM_OBJECT_MAX)
-        return pm_common_alloc_zeroed_array(bytes, 1);
-    return pm_zeroed(pm_common_alloc_object(bytes, true), bytes);
-}
-
-void *pm_common_realloc(void *address, size_t size, const char *call)
-{
-    IN_COMMON_HEAP(pm_realloc(address, size, call));
-}
-
-void *pm_common_realloc_object(void *address, size_t size, const char *call)
-{
-    IN_COMMON_HEAP(pm_realloc_object(address, size, call));
-}
-
-void pm_common_free_missed(void *address, size_t size, const char *call)
-{
-    struct pm_heap *own = enter();
-    pm_free_missed(address, size, call);
-    leave(own);
-}
-
-void pm_common_free_slow(struct pm_heap *heap, void *address, size_t size, const char *call)
-{
-    struct pm_heap *own = pm_tls_heap;
-    pm_tls_heap = heap;
-    pm_free_slow(heap, address, size, call);
-    leave(own);
 }

@@ -166,29 +166,34 @@ static void return_heaps(void)
             pm_spare_inherit(heap);
             pm_large_lose(heap);
             pm_heap_clear(heap);
-            pm_registry_return(heap);
+            if (!pm_common_is_granted(heap))
+                pm_registry_return(heap);
         }
     }
 }
 
 /* A signal handler may have forked within a call to the common heap, which is the thread's then. */
-static void find_own(void)
+static void find_own(bool was_alone)
 {
     struct pm_heap *found = pm_registry_find(pm_tls_self());
-    bool within = found != NULL && found != pm_tls_heap && pm_thread_has_heap(pm_tls_heap);
-    own = within ? found : pm_tls_heap;
-    common = pm_common_inherit(own, within);
+    bool within = pm_thread_has_heap(pm_tls_heap) && found != pm_tls_heap;
+    if (within)
+        own = found != NULL ? found : &pm_heap_none;
+    else
+        own = pm_tls_heap;
+    common = pm_common_inherit(own, was_alone, within);
 }
 
 /* Only this thread exists: a list that is read without its lock stays as it is. */
 static void child(void)
 {
-    if (pm_lock_held_by_forking_thread())
+    bool was_alone = !pm_lock_held_by_forking_thread();
+    if (!was_alone)
         pm_os_streams_reset();
     pm_lock_set_forking_thread(NULL);
     for_each_lock(reset);
     bool alone = !pm_background_forget();
-    find_own();
+    find_own(was_alone);
     if (alone && pm_registry_count() == (size_t)pm_thread_has_heap(own) + (common != NULL))
         return;
     recover_all();

@@ -13,6 +13,7 @@
 #include "arena/arena.h"
 #include "arena/purge.h"
 #include "heap/background.h"
+#include "heap/common.h"
 #include "heap/floating.h"
 #include "heap/heap.h"
 #include "heap/thread.h"
@@ -239,6 +240,7 @@ void pm_heap_look(struct pm_heap *heap)
         return;
     pm_purge_tick(now);
     pm_heap_tick(heap, now);
+    pm_common_look(heap, now);
 }
 
 void pm_heap_freed_large(struct pm_heap *heap, bool kept)

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "heap/alloc.h"
 #include "heap/common.h"
 #include "host/domains.h"
 #include "os/text.h"
@@ -183,29 +184,46 @@ static bool has_lock(void)
     return state != NULL && state == cpython.this_thread_state();
 }
 
-static void set_turns(enum pm_turns turns)
-{
-    if (turns == PM_TURNS_ASKED)
-        pm_common_set_turns(turns, is_turn, OWN_HEAPS);
-    else
-        pm_common_set_turns(turns, has_lock, 1);
-}
+enum turns {
+    TURNS_UNKNOWN, /* each thread has its own heap */
+    TURNS_ASKED,   /* one may call that does not have the lock */
+    TURNS_GRANTED, /* whoever calls has it */
+};
 
-static enum pm_turns turns_of(const char *version)
+static enum turns turns_of(const char *version)
 {
     bool is_old = minor_of(version) < MINOR_OWN_LOCKS;
     bool can_ask = cpython.thread_state != NULL &&
                    (is_old ? cpython.this_thread_state != NULL
                            : cpython.interpreter_of != NULL && cpython.main_interpreter != NULL);
     if (!can_ask)
-        return PM_TURNS_NONE;
-    return is_old ? PM_TURNS_TAKEN : PM_TURNS_ASKED;
+        return TURNS_UNKNOWN;
+    return is_old ? TURNS_GRANTED : TURNS_ASKED;
 }
 
-static void install(PyMemAllocatorDomain domain, bool asking)
+/* One of `heap`, unless the program has set one of its own by our PyMem_SetAllocator(). */
+static void install(PyMemAllocatorDomain domain, const PyMemAllocatorEx heap[], void *context)
 {
-    PyMemAllocatorEx allocator = asking ? pm_domain_heap_asking[domain] : pm_domain[domain];
+    PyMemAllocatorEx allocator = pm_domain[domain];
+    if (allocator.malloc == pm_domain_heap[domain].malloc) {
+        allocator = heap[domain];
+        allocator.ctx = context;
+    }
     cpython.set_allocator(domain, &allocator);
+}
+
+static void install_mem_and_obj(enum turns turns)
+{
+    const PyMemAllocatorEx *heap = pm_domain_heap;
+    struct pm_heap *granted = turns == TURNS_GRANTED ? pm_common_grant(has_lock) : NULL;
+    if (granted != NULL) {
+        heap = pm_domain_heap_granted;
+    } else if (turns == TURNS_ASKED) {
+        pm_common_let_ask(is_turn, OWN_HEAPS);
+        heap = pm_domain_heap_asked;
+    }
+    install(PYMEM_DOMAIN_MEM, heap, granted);
+    install(PYMEM_DOMAIN_OBJ, heap, granted);
 }
 
 /* Only theirs have a context. */
@@ -215,16 +233,14 @@ static bool has_debug_hooks(void)
 }
 
 /* An interpreter built --with-pydebug has its debug hooks from the start. */
-static void install_under_hooks(bool raw_only, enum pm_turns turns)
+static void install_under_hooks(bool raw_only, enum turns turns)
 {
     bool debug_hooks = has_debug_hooks();
-    install(PYMEM_DOMAIN_RAW, false);
+    install(PYMEM_DOMAIN_RAW, pm_domain_heap, NULL);
     if (!raw_only) {
         PyObjectArenaAllocator arenas = {NULL, arena_alloc, arena_free};
-        set_turns(turns);
         cpython.set_arena_allocator(&arenas);
-        install(PYMEM_DOMAIN_MEM, turns == PM_TURNS_ASKED);
-        install(PYMEM_DOMAIN_OBJ, turns == PM_TURNS_ASKED);
+        install_mem_and_obj(turns);
     }
     if (debug_hooks)
         cpython.setup_debug_hooks();
@@ -260,7 +276,7 @@ static void adopt(bool may_install)
     else if (minor_of(version) < MINOR_MIN) /* newer ones than we know are taken to be alike */
         say(version, ": older than 3.8, its allocators stay as they are\n");
     else if (is_free_threaded(version)) {
-        install_under_hooks(true, PM_TURNS_NONE);
+        install_under_hooks(true, TURNS_UNKNOWN);
         say(version, " (free-threading): the RAW domain is served by this heap\n");
     } else {
         install_under_hooks(false, turns_of(version));

@@ -4,56 +4,65 @@
 #include "host/domains.h"
 
 #include "heap/common.h"
+#include "heap/turns.h"
 
-/* The heap's own allocator, once for each domain: messages name the public function. */
-#define HEAP_ALLOCATOR(name, prefix, alloc, zeroed, resize, release)                               \
+/* The functions of one domain, from what each returns or does.  Messages name the public one. */
+#define ALLOCATOR(name, alloc, zeroed, resize, release)                                            \
     static void *name##_malloc(void *ctx, size_t size)                                             \
     {                                                                                              \
         (void)ctx;                                                                                 \
-        return alloc(size);                                                                        \
+        return alloc;                                                                              \
     }                                                                                              \
     static void *name##_calloc(void *ctx, size_t count, size_t size)                               \
     {                                                                                              \
         (void)ctx;                                                                                 \
-        return zeroed(count, size);                                                                \
+        return zeroed;                                                                             \
     }                                                                                              \
     static void *name##_realloc(void *ctx, void *block, size_t size)                               \
     {                                                                                              \
         (void)ctx;                                                                                 \
-        return resize(block, size, prefix "Realloc");                                              \
+        return resize;                                                                             \
     }                                                                                              \
     static void name##_free(void *ctx, void *block)                                                \
     {                                                                                              \
         (void)ctx;                                                                                 \
-        release(block, prefix "Free");                                                             \
+        release;                                                                                   \
     }
 
-#define ALLOC(size) pm_common_alloc(size, false)
-#define ALLOC_ASK(size) pm_common_alloc(size, true)
-#define ALLOC_OBJECT(size) pm_common_alloc_object(size, false)
-#define ALLOC_OBJECT_ASK(size) pm_common_alloc_object(size, true)
-#define FREE(block, call) pm_common_free(block, call, false)
-#define FREE_ASK(block, call) pm_common_free(block, call, true)
+ALLOCATOR(raw, pm_alloc(size), pm_alloc_zeroed_array(count, size),
+          pm_realloc(block, size, "PyMem_RawRealloc"), pm_free(block, "PyMem_RawFree"))
 
-HEAP_ALLOCATOR(raw, "PyMem_Raw", pm_alloc, pm_alloc_zeroed_array, pm_realloc, pm_free)
-HEAP_ALLOCATOR(mem, "PyMem_", ALLOC, pm_common_alloc_zeroed_array, pm_common_realloc, FREE)
-HEAP_ALLOCATOR(obj, "PyObject_", ALLOC_OBJECT, pm_common_alloc_zeroed_objects,
-               pm_common_realloc_object, FREE)
-HEAP_ALLOCATOR(mem_ask, "PyMem_", ALLOC_ASK, pm_common_alloc_zeroed_array, pm_common_realloc,
-               FREE_ASK)
-HEAP_ALLOCATOR(obj_ask, "PyObject_", ALLOC_OBJECT_ASK, pm_common_alloc_zeroed_objects,
-               pm_common_realloc_object, FREE_ASK)
+/* Of the thread's own heap; */
+ALLOCATOR(mem, pm_alloc(size), pm_alloc_zeroed_array(count, size),
+          pm_realloc(block, size, "PyMem_Realloc"), pm_free(block, "PyMem_Free"))
+ALLOCATOR(obj, pm_alloc_object(size), pm_alloc_zeroed_objects(count, size),
+          pm_realloc_object(block, size, "PyObject_Realloc"), pm_free(block, "PyObject_Free"))
+
+/* of the one that all threads have in common, where that is granted or they ask. */
+#define TURN_ALLOCATORS(kind, heap)                                                                \
+    ALLOCATOR(mem_##kind, pm_turn_alloc(heap, size),                                               \
+              pm_turn_alloc_zeroed_array(heap, count, size),                                       \
+              pm_turn_realloc(heap, block, size, "PyMem_Realloc"),                                 \
+              pm_turn_free(heap, block, "PyMem_Free"))                                             \
+    ALLOCATOR(obj_##kind, pm_turn_alloc_object(heap, size),                                        \
+              pm_turn_alloc_zeroed_objects(heap, count, size),                                     \
+              pm_turn_realloc_object(heap, block, size, "PyObject_Realloc"),                       \
+              pm_turn_free(heap, block, "PyObject_Free"))
+
+TURN_ALLOCATORS(granted, ctx)
+TURN_ALLOCATORS(asked, pm_common_asked())
 
 #define FUNCTIONS(name)                                                                            \
     {                                                                                              \
         NULL, name##_malloc, name##_calloc, name##_realloc, name##_free                            \
     }
-#define HEAP_ALLOCATORS(mem, obj)                                                                  \
+#define ALLOCATORS(mem, obj)                                                                       \
     {                                                                                              \
         [PYMEM_DOMAIN_RAW] = FUNCTIONS(raw), [PYMEM_DOMAIN_MEM] = FUNCTIONS(mem),                  \
         [PYMEM_DOMAIN_OBJ] = FUNCTIONS(obj),                                                       \
     }
 
-const PyMemAllocatorEx pm_domain_heap[PM_DOMAINS] = HEAP_ALLOCATORS(mem, obj);
-const PyMemAllocatorEx pm_domain_heap_asking[PM_DOMAINS] = HEAP_ALLOCATORS(mem_ask, obj_ask);
-PyMemAllocatorEx pm_domain[PM_DOMAINS] = HEAP_ALLOCATORS(mem, obj);
+const PyMemAllocatorEx pm_domain_heap[PM_DOMAINS] = ALLOCATORS(mem, obj);
+const PyMemAllocatorEx pm_domain_heap_granted[PM_DOMAINS] = ALLOCATORS(mem_granted, obj_granted);
+const PyMemAllocatorEx pm_domain_heap_asked[PM_DOMAINS] = ALLOCATORS(mem_asked, obj_asked);
+PyMemAllocatorEx pm_domain[PM_DOMAINS] = ALLOCATORS(mem, obj);

@@ -13,10 +13,14 @@ enum { PM_DOMAINS = 3 };
 /* Read by every PyMem_ and PyObject_ call of ours; written before threads start. */
 extern PyMemAllocatorEx pm_domain[PM_DOMAINS];
 
-/* The heap as the allocator of each domain; */
+/* The thread's own heap as the allocator of each domain; */
 extern const PyMemAllocatorEx pm_domain_heap[PM_DOMAINS];
 
-/* and where threads have to ask whose turn it is: heap/common.h. */
-extern const PyMemAllocatorEx pm_domain_heap_asking[PM_DOMAINS];
+/* and for MEM and OBJ the one that threads have in common (heap/common.h): where it is granted, and
+ * then it is the context that these are called with; */
+extern const PyMemAllocatorEx pm_domain_heap_granted[PM_DOMAINS];
+
+/* and where they ask whose turn it is. */
+extern const PyMemAllocatorEx pm_domain_heap_asked[PM_DOMAINS];
 
 #endif /* PM_HOST_DOMAINS_H */

@@ -103,7 +103,7 @@ static inline struct pm_pool *unit_used_pool(struct pm_heap *heap, unsigned clas
 /* The pool's `i`th block is freed by the thread of `heap`. */
 static inline void unit_free_from(struct pm_heap *heap, struct pm_pool *pool, uint32_t i)
 {
-    pm_free_slow(heap, pm_pool_address(pool, unit_nth(pool, i)), 0, "free");
+    pm_free_slow(pm_pool_address(pool, unit_nth(pool, i)), 0, "free", heap);
 }
 
 /* A live block of a pool that is in no other thread's hands is on the list in `remote`. */

@@ -10,7 +10,6 @@
 #include "arena/ownermap.h"
 #include "heap/alloc.h"
 #include "heap/census.h"
-#include "heap/common.h"
 
 enum { MARK = 77 };
 
@@ -83,7 +82,7 @@ START_TEST(objects_of_each_size_keep_to_themselves)
         ck_assert_uint_ge(class_at(object), PM_CLASS_OBJECTS);
         object = pm_realloc_object(object, size, "PyObject_Realloc");
         ck_assert_uint_ge(class_at(object), PM_CLASS_OBJECTS);
-        void *zeroed = pm_common_alloc_zeroed_objects(1, size);
+        void *zeroed = pm_alloc_zeroed_objects(1, size);
         ck_assert_uint_eq(class_at(zeroed), class);
         pm_free(zeroed, "PyObject_Free");
         pm_free(object, "PyObject_Free");
@@ -104,7 +103,7 @@ START_TEST(larger_objects_are_blocks_like_others)
     ck_assert_uint_ge(class_at(object), PM_CLASS_OBJECTS);
     ck_assert(unit_holds(object, PM_OBJECT_MAX, 64, 1));
     pm_free(object, "PyObject_Free");
-    object = pm_common_alloc_zeroed_objects(PM_OBJECT_MAX, 2);
+    object = pm_alloc_zeroed_objects(PM_OBJECT_MAX, 2);
     ck_assert_uint_eq(class_at(object), pm_class_of(2 * PM_OBJECT_MAX));
     pm_free(object, "PyObject_Free");
 }
@@ -115,7 +114,7 @@ START_TEST(zeroed_objects_are_zero_when_reused)
     char *object = pm_alloc_object(100);
     unit_fill(object, 100, 3);
     pm_free(object, "PyObject_Free");
-    char *again = pm_common_alloc_zeroed_objects(10, 10);
+    char *again = pm_alloc_zeroed_objects(10, 10);
     ck_assert_ptr_eq(again, object);
     for (size_t i = 0; i < 100; i++)
         ck_assert_int_eq(again[i], 0);

@@ -296,7 +296,7 @@ static void free_last_block(void *unused)
 {
     (void)unused;
     signal(SIGABRT, tell_what_is_gone);
-    pm_free_slow(&other, last_block, 0, "free");
+    pm_free_slow(last_block, 0, "free", &other);
 }
 
 /* The last block of a pool that floats is under way: to send it would destroy the pool. */
@@ -306,7 +306,7 @@ START_TEST(a_second_free_is_told_before_anything_is_sent)
     last_block = pm_pool_address(pool, unit_nth(pool, 0));
     pm_pool_unset_current(pool);
     ck_assert(pm_floating_release(pool, true, false));
-    pm_free_slow(&other, last_block, 0, "free");
+    pm_free_slow(last_block, 0, "free", &other);
     char line[100];
     snprintf(line, sizeof line, "pymem: free: %p is already free\n", (void *)last_block);
     unit_child_aborts(free_last_block, NULL, line);

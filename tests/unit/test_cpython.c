@@ -13,6 +13,7 @@
 #include "arena/purge.h"
 #include "fake_cpython.h"
 #include "heap/alloc.h"
+#include "heap/common.h"
 #include "heap/misuse.h"
 #include "host/cpython.h"
 #include "host/domains.h"
@@ -34,9 +35,15 @@ static bool same_allocator(const PyMemAllocatorEx *one, const PyMemAllocatorEx *
            one->realloc == other->realloc && one->free == other->free;
 }
 
+/* As up to 3.11. */
 static bool on_the_heap(const struct fake_cpython *fake, PyMemAllocatorDomain domain)
 {
-    return same_allocator(&fake->domains[domain], &pm_domain_heap[domain]);
+    PyMemAllocatorEx served = fake->domains[domain];
+    if (domain == PYMEM_DOMAIN_RAW)
+        return same_allocator(&served, &pm_domain_heap[domain]);
+    bool is_granted = pm_common_is_granted(served.ctx);
+    served.ctx = NULL;
+    return is_granted && same_allocator(&served, &pm_domain_heap_granted[domain]);
 }
 
 /* Every domain and the arenas as they were. */
@@ -110,7 +117,7 @@ START_TEST(our_getters_and_setters_are_passed_on)
     allocator.ctx = &context;
     PyMem_SetAllocator(PYMEM_DOMAIN_MEM, &allocator);
     ck_assert_ptr_eq(linked->domains[PYMEM_DOMAIN_MEM].ctx, &context);
-    ck_assert_ptr_null(linked->domains[PYMEM_DOMAIN_OBJ].ctx);
+    ck_assert_ptr_ne(linked->domains[PYMEM_DOMAIN_OBJ].ctx, &context);
     ck_assert_ptr_ne(pm_domain[PYMEM_DOMAIN_MEM].ctx, &context);
     PyObject_GetArenaAllocator(&arenas);
     ck_assert(arenas.alloc == linked->arenas.alloc);
@@ -157,10 +164,25 @@ START_TEST(known_versions_are_served)
 {
     static const char *const versions[] = {"3.8.18 (default)", "3.10.13", "3.14.0rc1 (main)",
                                            "3.13.0+ (heads/main)"};
-    const PyMemAllocatorEx *served = _i < 2 ? pm_domain_heap : pm_domain_heap_asking;
     linked->version = versions[_i];
     pm_cpython_start(true, false);
-    ck_assert(same_allocator(&linked->domains[PYMEM_DOMAIN_OBJ], &served[PYMEM_DOMAIN_OBJ]));
+    if (_i < 2)
+        ck_assert(on_the_heap(linked, PYMEM_DOMAIN_OBJ));
+    else
+        ck_assert(same_allocator(&linked->domains[PYMEM_DOMAIN_OBJ],
+                                 &pm_domain_heap_asked[PYMEM_DOMAIN_OBJ]));
+}
+END_TEST
+
+START_TEST(where_the_program_has_set_its_own_that_is_installed)
+{
+    PyMemAllocatorEx own = pm_domain_heap[PYMEM_DOMAIN_RAW];
+    int context;
+    own.ctx = &context;
+    PyMem_SetAllocator(PYMEM_DOMAIN_OBJ, &own);
+    pm_cpython_start(true, false);
+    ck_assert(same_allocator(&linked->domains[PYMEM_DOMAIN_OBJ], &own));
+    ck_assert(on_the_heap(linked, PYMEM_DOMAIN_MEM));
 }
 END_TEST
 
@@ -201,7 +223,7 @@ START_TEST(from_3_12_on_threads_ask_whose_turn_it_is)
     pm_cpython_start(true, false);
     ck_assert(on_the_heap(linked, PYMEM_DOMAIN_RAW));
     for (int domain = PYMEM_DOMAIN_MEM; domain <= PYMEM_DOMAIN_OBJ; domain++)
-        ck_assert(same_allocator(&linked->domains[domain], &pm_domain_heap_asking[domain]));
+        ck_assert(same_allocator(&linked->domains[domain], &pm_domain_heap_asked[domain]));
     ck_assert_ptr_null(others_heap());
     unit_in_thread(later_thread, &(int){4});
 }
@@ -221,7 +243,7 @@ static void *make_holes(void *unused)
     PyMemAllocatorEx *buffers = &linked->domains[PYMEM_DOMAIN_MEM];
     void *blocks[COUNT];
     int state;
-    UNIT_CHECK(others_heap() != NULL);
+    UNIT_CHECK(pm_common_is_granted(buffers->ctx));
     for (size_t i = 0; i < COUNT; i++)
         blocks[i] = buffers->malloc(buffers->ctx, 1000);
     for (size_t i = 0; i < COUNT; i++) {
@@ -239,7 +261,6 @@ START_TEST(before_that_whoever_has_the_lock_may_trim)
 {
     pm_purge_set_decay(-1);
     pm_cpython_start(true, false);
-    ck_assert_ptr_null(others_heap());
     unit_in_thread(make_holes, NULL);
 }
 END_TEST
@@ -429,6 +450,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, a_process_with_blocks_of_another_malloc_is_left_alone);
     tcase_add_loop_test(tests, unknown_versions_are_left_alone, 0, 4);
     tcase_add_loop_test(tests, known_versions_are_served, 0, 4);
+    tcase_add_test(tests, where_the_program_has_set_its_own_that_is_installed);
     tcase_add_test(tests, from_3_12_on_threads_ask_whose_turn_it_is);
     tcase_add_test(tests, before_that_whoever_has_the_lock_may_trim);
     tcase_add_test(tests, free_threading_takes_the_raw_domain_only);

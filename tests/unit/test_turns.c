@@ -1,6 +1,6 @@
 /*
- * test_turns.c - the heap that threads have in common over time: in the children of forks, and
- * while threads come and go.
+ * test_turns.c - the heap that threads have in common over time: while they come and go, and in
+ * the children of forks where they ask (test_granted.c has the others).
  */
 #include "turns.h"
 
@@ -34,11 +34,9 @@ static _Noreturn void live_on(struct helper *helper)
 START_TEST(in_the_child_of_a_fork_there_is_one_heap)
 {
     struct helper helper;
-    set_up(_i / 2);
+    let_ask();
     drop(object(40));
     begin(&helper, NULL);
-    if (_i % 2 == 1)
-        drop(object(2000)); /* the forking thread uses it, too */
     pid_t child = fork();
     if (child == 0)
         live_on(&helper);
@@ -66,10 +64,9 @@ static _Noreturn void live_on_with(struct pm_heap *own, struct pm_heap *common, 
 START_TEST(the_child_of_the_only_user_keeps_it)
 {
     struct helper helper;
-    set_up(false);
-    drop(object(40));
+    let_ask();
     begin(&helper, NULL);
-    void *made = object(2000); /* and joins */
+    void *made = object(2000); /* the first has its own */
     end(&helper);
     drop(helper.made);
     pid_t child = fork();
@@ -83,8 +80,7 @@ END_TEST
 START_TEST(a_fork_within_a_call_keeps_it)
 {
     struct helper helper;
-    set_up(false);
-    drop(object(40));
+    let_ask();
     begin(&helper, NULL);
     void *made = object(2000);
     struct pm_heap *own = pm_tls_heap;
@@ -113,19 +109,19 @@ static void replace(struct slot *slot, uint64_t *state)
         UNIT_CHECK(unit_intact(slot->block, slot->size, tag));
     switch (unit_random(state) % 4) {
     case 0:
-        pm_common_free(slot->block, "PyObject_Free", asks);
-        slot->block = pm_common_alloc_object(size, asks);
+        pm_turn_free(serving(), slot->block, "PyObject_Free");
+        slot->block = pm_turn_alloc_object(serving(), size);
         break;
     case 1:
-        pm_common_free(slot->block, "PyMem_Free", asks);
-        slot->block = pm_common_alloc_zeroed_objects(size, 1);
+        pm_turn_free(serving(), slot->block, "PyMem_Free");
+        slot->block = pm_turn_alloc_zeroed_objects(serving(), size, 1);
         UNIT_CHECK(unit_is_zero(slot->block, size));
         break;
     case 2:
-        slot->block = pm_common_realloc_object(slot->block, size, "PyObject_Realloc");
+        slot->block = pm_turn_realloc_object(serving(), slot->block, size, "PyObject_Realloc");
         break;
     default:
-        slot->block = pm_common_realloc(slot->block, size, "PyMem_Realloc");
+        slot->block = pm_turn_realloc(serving(), slot->block, size, "PyMem_Realloc");
     }
     UNIT_CHECK(slot->block != NULL);
     slot->size = size;
@@ -163,11 +159,12 @@ static _Noreturn void free_all_as_a_child(void)
 {
     unit_give_up_after(30);
     for (size_t i = 0; i < SLOTS; i++)
-        pm_common_free(slots[i].block, "PyObject_Free", asks);
+        pm_turn_free(serving(), slots[i].block, "PyObject_Free");
     for (size_t size = 0; size < 3000; size += 50)
-        pm_common_free(pm_common_alloc(size, asks), "PyMem_Free", asks);
+        pm_turn_free(serving(), pm_turn_alloc(serving(), size), "PyMem_Free");
     pm_heap_check(pm_tls_heap);
-    UNIT_CHECK(pm_registry_count() == 1u + (pm_tls_heap->common != pm_tls_heap));
+    pm_heap_check(serving());
+    UNIT_CHECK(pm_registry_count() == 1u + (serving() != pm_tls_heap));
     _exit(EXIT_SUCCESS);
 }
 
@@ -194,8 +191,8 @@ START_TEST(threads_in_turn_come_and_go)
     for (size_t i = 0; i < SLOTS; i++)
         drop(slots[i].block);
     pm_heap_check(pm_tls_heap);
-    if (pm_tls_heap->common != pm_tls_heap)
-        unit_collect(pm_tls_heap->common);
+    if (granted != NULL)
+        unit_collect(granted);
     unit_collect(pm_tls_heap);
     ck_assert_uint_eq(unit_live(), 0);
 }
@@ -205,7 +202,7 @@ static void add(TCase *tests)
 {
     tcase_add_checked_fixture(tests, setup, NULL);
     tcase_set_timeout(tests, 60);
-    tcase_add_loop_test(tests, in_the_child_of_a_fork_there_is_one_heap, 0, 4);
+    tcase_add_test(tests, in_the_child_of_a_fork_there_is_one_heap);
     tcase_add_test(tests, the_child_of_the_only_user_keeps_it);
     tcase_add_test(tests, a_fork_within_a_call_keeps_it);
     tcase_add_loop_test(tests, threads_in_turn_come_and_go, 0, 2);

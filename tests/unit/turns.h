@@ -10,10 +10,11 @@
 #include "arena/purge.h"
 #include "heap/common.h"
 #include "heap/thread.h"
+#include "heap/turns.h"
 
 static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER; /* the interpreter's lock */
-static bool asks;                                        /* who has it */
 static __thread bool has_turn;
+static struct pm_heap *granted; /* NULL: threads ask */
 
 static inline bool is_turn(void)
 {
@@ -37,17 +38,38 @@ static inline void setup(void)
     pm_purge_set_decay(-1);
 }
 
-/* Most tests are made twice: where whoever calls has the lock, and where threads ask. */
+/* Whoever calls has the lock. */
+static inline void grant(void)
+{
+    granted = pm_common_grant(is_turn);
+    ck_assert_ptr_nonnull(granted);
+}
+
+/* Threads ask, all but the first; */
+static inline void let_ask(void)
+{
+    pm_common_let_ask(is_turn, 1);
+}
+
+/* some tests are made with both. */
 static inline void set_up(int ask)
 {
-    asks = ask != 0;
-    pm_common_set_turns(asks ? PM_TURNS_ASKED : PM_TURNS_TAKEN, is_turn, 1);
+    if (ask)
+        let_ask();
+    else
+        grant();
+}
+
+/* As the domains' functions find it. */
+static inline struct pm_heap *serving(void)
+{
+    return granted != NULL ? granted : pm_common_asked();
 }
 
 static inline void *object(size_t size)
 {
     take_turn();
-    void *block = pm_common_alloc_object(size, asks);
+    void *block = pm_turn_alloc_object(serving(), size);
     end_turn();
     UNIT_CHECK(block != NULL);
     return block;
@@ -56,7 +78,7 @@ static inline void *object(size_t size)
 static inline void drop(void *block)
 {
     take_turn();
-    pm_common_free(block, "PyObject_Free", asks);
+    pm_turn_free(serving(), block, "PyObject_Free");
     end_turn();
 }
 
