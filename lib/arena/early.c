@@ -3,7 +3,9 @@
  *
  * What goes early may be wanted again, and a program that takes and frees the same would
  * pay for it over and over.  So growth pays: it is a quarter of the peak and 8 MiB
- * (milliseconds), at most, in the life of a process, for each of the two reasons.
+ * (milliseconds), at most, in the life of a process, for each of the two reasons.  And what pools
+ * have left goes no more once so much of it has come back, unless the process drops most of what
+ * it has.
  */
 #include "arena/early.h"
 
@@ -12,12 +14,17 @@
 
 #define ALLOWED_MIN (256 * PM_KIB)
 #define PAID_MIN (8 * PM_MIB)
+#define REGRETTED_MIN (1 * PM_MIB)
 #define SMALL_PROCESS (16 * PM_MIB)
 
 /* Under pm_arena_lock. */
 static size_t booked[PM_EARLY_REASONS]; /* bytes so far */
 static size_t most_resident;            /* at one time, as far as somebody looked */
 static size_t record;                   /* until more is resident, nothing is in the way */
+
+static size_t left_resident; /* when pools' pages had gone the last time, */
+static size_t gone;          /* which were so many bytes; */
+static size_t regretted;     /* and so many came back, each time before the next went */
 
 static size_t above(size_t bytes, size_t limit)
 {
@@ -89,6 +96,19 @@ static bool may_wait(size_t dirty, size_t resident)
            dirty <= pm_arena_used() / 2;
 }
 
+static bool would_be_regretted(size_t dirty)
+{
+    return regretted > pm_arena_peak_used() / 32 + REGRETTED_MIN && dirty <= pm_arena_used();
+}
+
+/* What is resident again since the last time was not left out of the peak. */
+static void look_back(size_t resident, size_t bytes)
+{
+    regretted += at_most(above(resident, left_resident), gone);
+    left_resident = resident - bytes;
+    gone = bytes;
+}
+
 /*
  * A process that drops what it built, as an interpreter does at its end, still touches code and
  * data that it never touched before: that would be its peak, if all it has dropped
@@ -97,10 +117,13 @@ static bool may_wait(size_t dirty, size_t resident)
 static size_t left_by_pools(void)
 {
     size_t dirty = pm_arena_dirty(), resident = look_at_resident();
-    if (PM_LIKELY(dirty <= allowed()) || may_wait(dirty, resident))
+    if (PM_LIKELY(dirty <= allowed()) || may_wait(dirty, resident) || would_be_regretted(dirty))
         return 0;
     size_t bytes = at_most(dirty, paid_for(PM_EARLY_POOLS));
-    return bytes >= allowed() ? book(PM_EARLY_POOLS, bytes) : 0;
+    if (bytes < allowed())
+        return 0;
+    look_back(resident, bytes);
+    return book(PM_EARLY_POOLS, bytes);
 }
 
 size_t pm_early_excess_locked(enum pm_early reason)
@@ -117,4 +140,8 @@ void pm_early_refused_locked(enum pm_early reason, size_t bytes)
 void pm_early_unbook_locked(enum pm_early reason, size_t bytes)
 {
     booked[reason] -= bytes;
+    if (reason == PM_EARLY_POOLS) {
+        gone -= at_most(bytes, gone);
+        left_resident += bytes;
+    }
 }

@@ -180,6 +180,31 @@ START_TEST(a_program_that_drops_its_pools_again_keeps_their_pages)
 }
 END_TEST
 
+/* An eighth of what there is goes and comes back over and over, as in a loop. */
+static void drop_and_rebuild_a_part(void)
+{
+    for (int i = 0; i < POOLS / 8; i++)
+        pm_spans_give(&pools[i]);
+    for (int i = 0; i < POOLS / 8; i++)
+        take_pool(i);
+}
+
+START_TEST(what_comes_back_soon_goes_no_more)
+{
+    build();
+    for (int i = 0; i < 4; i++)
+        drop_and_rebuild_a_part();
+    size_t before = pm_purge_total();
+    ck_assert_uint_gt(before, PM_MIB);
+    ck_assert_uint_lt(before, PEAK / 32 + PM_MIB + 2 * PEAK / 8);
+    for (int i = 0; i < 10; i++)
+        drop_and_rebuild_a_part();
+    ck_assert_uint_eq(pm_purge_total(), before);
+    drop(); /* most of it: that may be the end */
+    ck_assert_uint_gt(pm_purge_total(), before);
+}
+END_TEST
+
 START_TEST(large_blocks_that_go_are_kept_for_the_next)
 {
     struct pm_span block, fence;
@@ -228,6 +253,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, a_small_process_has_it_go_in_longer_runs);
     tcase_add_test(tests, a_program_that_drops_its_pools_again_keeps_their_pages);
     tcase_add_test(tests, what_the_system_refuses_is_asked_for_seldom);
+    tcase_add_test(tests, what_comes_back_soon_goes_no_more);
     tcase_add_test(tests, large_blocks_that_go_are_kept_for_the_next);
     tcase_add_test(tests, what_nobody_could_purge_is_not_paid_for);
 }
