@@ -44,7 +44,7 @@ static struct pm_heap *find_granted(void)
 
 bool pm_common_is_granted(const struct pm_heap *heap)
 {
-    return heap == find_granted();
+    return heap != NULL && heap == find_granted();
 }
 
 void pm_common_let_ask(bool (*asked)(void), size_t own_heaps)
@@ -161,16 +161,18 @@ struct pm_heap *pm_common_inherit(struct pm_heap *own, bool was_alone, bool with
     return was_alone || within || is_turn() ? heap : NULL;
 }
 
-/* Who is alone has it to himself, even where the interpreter is gone that would know. */
-static bool has_granted(void)
+/* Can nobody else be at work in it?  (With other threads about there are ways to hold an
+ * interpreter's lock, or not, of which it does not know.) */
+static bool has_to_oneself(const struct pm_heap *heap)
 {
-    return !pm_provider_am_inside() && (pm_alone() || is_turn());
+    return heap != NULL && pm_alone() && !pm_lock_held_by_forking_thread() &&
+           !pm_provider_am_inside();
 }
 
 void pm_common_look(const struct pm_heap *heap, uint64_t now)
 {
     struct pm_heap *other = find_granted();
-    if (other != NULL && other != heap && has_granted())
+    if (other != heap && has_to_oneself(other))
         pm_heap_tick(other, now);
 }
 
@@ -197,7 +199,7 @@ size_t pm_common_trim(void)
     struct pm_heap *heap = find_granted(), *own = pm_tls_heap;
     if (heap == NULL && users_now() == 0)
         return 0;
-    if (heap != NULL && has_granted())
+    if (has_to_oneself(heap))
         return trim(heap);
     if (heap == NULL && uses_common(own) && is_turn())
         return trim(own->common);

@@ -28,14 +28,14 @@
 extern struct pm_lock pm_common_lock;
 
 /*
- * Of these two one is called, once, before there are threads; in programs without an interpreter
+ * Of these two one is called, once, before the interpreter makes calls; in programs without one
  * none.  `is_turn` says whether the calling thread has the lock.
  *
- * Makes the heap that is granted; NULL: no memory.  When `is_turn` may be wrong it says no.
+ * Makes the heap that is granted; NULL: no memory.  Only a thread that forks asks.
  */
 struct pm_heap *pm_common_grant(bool (*is_turn)(void));
 
-/* Threads ask; so many of them have their own heap. */
+/* Threads ask before each call; so many of them have their own heap. */
 void pm_common_let_ask(bool (*is_turn)(void), size_t own_heaps);
 
 /* The heap of a thread that does not only use its own: whose turn it is decides. */
@@ -57,12 +57,12 @@ void pm_common_entered(struct pm_heap *common);
 /* The thread of `heap` ends. */
 void pm_common_leave(struct pm_heap *heap);
 
-/* The thread has looked at the clock in `heap`.  Where the common heap is granted and it is this
- * thread's turn, purges what is due there, lest it wait for an interpreter that does not run. */
+/* The thread has looked at the clock in `heap`.  Where the common heap is granted and there is no
+ * other thread, purges what is due there, lest it wait for an interpreter that is gone. */
 void pm_common_look(const struct pm_heap *heap, uint64_t now);
 
-/* Gives free pages inside the common heap's pools back, and returns the bytes, if it is the calling
- * thread's turn; else the next call that reaches its slow half does. */
+/* Gives free pages inside the common heap's pools back, and returns the bytes, if the calling
+ * thread has it to itself; else the next call that reaches its slow half does. */
 size_t pm_common_trim(void);
 
 /* For the child of a fork, where there is one thread, whose heap is `own` (or the one that is

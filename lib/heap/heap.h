@@ -59,7 +59,7 @@ struct pm_heap {
     struct pm_batch *batch;                  /* PM_BATCH_SLOTS */
     bool has_batches;                        /* some may have begun since all were sent */
     struct pm_pool *sending; /* that gets a block without a batch just now, or NULL */
-    struct pm_heap *common;  /* serves the MEM and OBJ domains of its thread: common.h */
+    struct pm_heap *common;  /* where its thread asks, what serves MEM and OBJ: common.h */
 
     struct pm_large *spare[PM_SPARE_LENGTHS + 1]; /* spare.c's lists, by slices; */
     uint32_t spare_lengths;                       /* which of them are not empty, as bits, */

@@ -5,23 +5,23 @@
 
 #include "heap/common.h"
 
-/* For the duration of a call the heap is the thread's.  Returns the thread's own, for leave(). */
+/* For the duration of a call the heap is the thread's.  Returns the thread's own, for leave();
+ * NULL if that is the one which serves, where the call may give it to a thread without any. */
 static struct pm_heap *enter(struct pm_heap *heap)
 {
-    struct pm_heap *own = pm_tls_heap;
     heap = pm_common_choose(heap);
-    if (PM_UNLIKELY(own == &pm_heap_none)) /* it may have got one now */
-        own = pm_tls_heap;
-    if (heap != own) {
-        pm_tls_heap = heap;
-        pm_common_entered(heap);
-    }
+    struct pm_heap *own = pm_tls_heap;
+    if (heap == own)
+        return NULL;
+    pm_tls_heap = heap;
+    pm_common_entered(heap);
     return own;
 }
 
 static void leave(struct pm_heap *own)
 {
-    pm_tls_heap = own;
+    if (PM_LIKELY(own != NULL))
+        pm_tls_heap = own;
 }
 
 #define IN_TURN(heap, call)                                                                        \

@@ -177,7 +177,8 @@ static bool is_turn(void)
     return state != NULL && cpython.interpreter_of(state) == cpython.main_interpreter();
 }
 
-/* Before 3.12 the state is that of whichever thread has the lock. */
+/* Before 3.12 the state is that of whichever thread has the lock (but for one that was given back
+ * by PyEval_ReleaseLock(), or a state that was made or ended by another thread). */
 static bool has_lock(void)
 {
     void *state = cpython.thread_state();
@@ -201,11 +202,16 @@ static enum turns turns_of(const char *version)
     return is_old ? TURNS_GRANTED : TURNS_ASKED;
 }
 
+static bool is_as_at_first(PyMemAllocatorDomain domain)
+{
+    return memcmp(&pm_domain[domain], &pm_domain_heap[domain], sizeof pm_domain[domain]) == 0;
+}
+
 /* One of `heap`, unless the program has set one of its own by our PyMem_SetAllocator(). */
 static void install(PyMemAllocatorDomain domain, const PyMemAllocatorEx heap[], void *context)
 {
     PyMemAllocatorEx allocator = pm_domain[domain];
-    if (allocator.malloc == pm_domain_heap[domain].malloc) {
+    if (is_as_at_first(domain)) {
         allocator = heap[domain];
         allocator.ctx = context;
     }
@@ -226,7 +232,7 @@ static void install_mem_and_obj(enum turns turns)
     install(PYMEM_DOMAIN_OBJ, heap, granted);
 }
 
-/* Only theirs have a context. */
+/* Of RAW only theirs have a context. */
 static bool has_debug_hooks(void)
 {
     return raw_allocator().ctx != NULL;

@@ -106,7 +106,8 @@ START_TEST(whoever_comes_next_may_be_first)
 }
 END_TEST
 
-static int arenas; /* asked for in turn, by a thread that uses the common heap */
+static int arenas; /* asked for in turn, by a thread that uses the common heap, */
+static int served; /* and blocks of sizes that had no pool, had from within; there may be no room */
 
 static void *alloc_arena(void *context, size_t size)
 {
@@ -114,6 +115,13 @@ static void *alloc_arena(void *context, size_t size)
     void *block = pm_turn_alloc_object(serving(), 40);
     UNIT_CHECK(block != NULL);
     pm_turn_free(serving(), block, "PyObject_Free");
+    struct pm_heap *within = pm_tls_heap;
+    block = pm_turn_alloc(serving(), 200 + (size_t)arenas * 100);
+    UNIT_CHECK(pm_tls_heap == within);
+    if (block != NULL)
+        UNIT_CHECK(pm_pool_is_owned_by(unit_pool_of(block), within));
+    served += block != NULL;
+    pm_turn_free(serving(), block, "PyMem_Free");
     arenas++;
     void *arena = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     return arena == MAP_FAILED ? NULL : arena;
@@ -145,6 +153,7 @@ START_TEST(calls_within_calls_are_served_by_the_same_heap)
     drop(object(40));
     unit_in_thread(fill_arenas, NULL);
     ck_assert_int_gt(arenas, 0);
+    ck_assert_int_gt(served, 0);
     ck_assert_msg(pm_registry_count() == 1u + (granted != NULL), "all others have gone");
 }
 END_TEST
@@ -195,7 +204,11 @@ START_TEST(trimming_waits_for_somebodys_turn)
     drop(object(2000));
     size_t after = pm_purge_total();
     ck_assert_uint_gt(after, before);
-    drop(object(2000));
+    for (size_t i = 1; i < COUNT; i++)
+        blocks[i] = object(SIZE);
+    for (size_t i = 1; i < COUNT; i++)
+        drop(blocks[i]);
+    drop(object(3000));
     ck_assert_msg(pm_purge_total() == after, "once");
     end(&helper);
 }

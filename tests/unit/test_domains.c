@@ -5,12 +5,34 @@
 #include "unit.h"
 
 #include "heap/alloc.h"
+#include "heap/common.h"
 #include "heap/misuse.h"
 #include "host/domains.h"
 
-static const PyMemAllocatorEx *heap(int domain)
+/* The thread's own heap, and the one that all threads have in common: granted, and asked for by all
+ * of them. */
+static const PyMemAllocatorEx *const kinds[] = {pm_domain_heap, pm_domain_heap_granted,
+                                                pm_domain_heap_asked};
+enum { ALL = 3 * PM_DOMAINS };
+
+static bool is_turn(void)
 {
-    return &pm_domain_heap[domain];
+    return true;
+}
+
+/* The allocator of one domain, of one kind. */
+static const PyMemAllocatorEx *heap(int which)
+{
+    static PyMemAllocatorEx allocator;
+    if (allocator.malloc == NULL) {
+        const PyMemAllocatorEx *kind = kinds[which / PM_DOMAINS];
+        allocator = kind[which % PM_DOMAINS];
+        if (kind == pm_domain_heap_granted)
+            allocator.ctx = pm_common_grant(is_turn);
+        else if (kind == pm_domain_heap_asked)
+            pm_common_let_ask(is_turn, 0);
+    }
+    return &allocator;
 }
 
 START_TEST(the_heap_serves_every_domain_at_first)
@@ -26,93 +48,99 @@ END_TEST
 
 START_TEST(malloc_of_nothing_is_a_block)
 {
-    void *one = heap(_i)->malloc(NULL, 0);
-    void *other = heap(_i)->malloc(NULL, 0);
+    const PyMemAllocatorEx *served = heap(_i);
+    void *one = served->malloc(served->ctx, 0);
+    void *other = served->malloc(served->ctx, 0);
     ck_assert(pm_block_is_live(one));
     ck_assert(pm_block_is_live(other));
     ck_assert_ptr_ne(one, other);
-    heap(_i)->free(NULL, one);
+    served->free(served->ctx, one);
     ck_assert(!pm_block_is_live(one));
     ck_assert(pm_block_is_live(other));
-    heap(_i)->free(NULL, other);
+    served->free(served->ctx, other);
 }
 END_TEST
 
 START_TEST(calloc_zeroes_and_refuses_overflow)
 {
+    const PyMemAllocatorEx *served = heap(_i);
     static const size_t sizes[] = {1, 40, 4000, 400000};
     for (size_t i = 0; i < UNIT_COUNT_OF(sizes); i++) {
-        void *used = heap(_i)->malloc(NULL, sizes[i]);
+        void *used = served->malloc(served->ctx, sizes[i]);
         unit_fill(used, sizes[i], 1);
-        heap(_i)->free(NULL, used);
-        void *block = heap(_i)->calloc(NULL, sizes[i], 1);
+        served->free(served->ctx, used);
+        void *block = served->calloc(served->ctx, sizes[i], 1);
         ck_assert(pm_block_is_live(block));
         ck_assert(unit_is_zero(block, sizes[i]));
-        heap(_i)->free(NULL, block);
+        served->free(served->ctx, block);
     }
-    void *nothing = heap(_i)->calloc(NULL, 0, 8);
+    void *nothing = served->calloc(served->ctx, 0, 8);
     ck_assert(pm_block_is_live(nothing));
-    heap(_i)->free(NULL, nothing);
+    served->free(served->ctx, nothing);
     errno = 0;
-    ck_assert_ptr_null(heap(_i)->calloc(NULL, SIZE_MAX / 8 + 2, 8));
+    ck_assert_ptr_null(served->calloc(served->ctx, SIZE_MAX / 8 + 2, 8));
     ck_assert_int_eq(errno, ENOMEM);
 }
 END_TEST
 
 START_TEST(realloc_keeps_the_contents)
 {
+    const PyMemAllocatorEx *served = heap(_i);
     static const size_t sizes[] = {40, 48, 4000, 400000, 5000, 10};
-    void *block = heap(_i)->realloc(NULL, NULL, 24);
+    void *block = served->realloc(served->ctx, NULL, 24);
     size_t size = 24;
     for (size_t i = 0; i < UNIT_COUNT_OF(sizes); i++) {
         unit_fill(block, size, (unsigned)i);
-        block = heap(_i)->realloc(NULL, block, sizes[i]);
+        block = served->realloc(served->ctx, block, sizes[i]);
         ck_assert(pm_block_is_live(block));
         ck_assert(unit_holds(block, size, size < sizes[i] ? size : sizes[i], (unsigned)i));
         size = sizes[i];
     }
-    block = heap(_i)->realloc(NULL, block, 0);
+    block = served->realloc(served->ctx, block, 0);
     ck_assert_msg(pm_block_is_live(block), "a size of zero must not free");
     unit_fill(block, 1, 9);
-    ck_assert_ptr_null(heap(_i)->realloc(NULL, block, PTRDIFF_MAX));
+    ck_assert_ptr_null(served->realloc(served->ctx, block, PTRDIFF_MAX));
     ck_assert_msg(unit_intact(block, 1, 9), "a refused block must stay as it is");
-    heap(_i)->free(NULL, block);
+    served->free(served->ctx, block);
 }
 END_TEST
 
 START_TEST(free_of_null_does_nothing)
 {
+    const PyMemAllocatorEx *served = heap(_i);
     errno = EBUSY;
-    heap(_i)->free(NULL, NULL);
+    served->free(served->ctx, NULL);
     ck_assert_int_eq(errno, EBUSY);
 }
 END_TEST
 
-static void free_twice(void *domain)
+static void free_twice(void *which)
 {
-    void *volatile block = heap(*(int *)domain)->malloc(NULL, 100);
-    void *keep = heap(*(int *)domain)->malloc(NULL, 100); /* so that the pool stays */
+    const PyMemAllocatorEx *served = heap(*(int *)which);
+    void *volatile block = served->malloc(served->ctx, 100);
+    void *keep = served->malloc(served->ctx, 100); /* so that the pool stays */
     fprintf(stderr, "%p\n", block);
-    heap(*(int *)domain)->free(NULL, block);
-    heap(*(int *)domain)->free(NULL, block);
-    heap(*(int *)domain)->free(NULL, keep);
+    served->free(served->ctx, block);
+    served->free(served->ctx, block);
+    served->free(served->ctx, keep);
 }
 
-static void resize_freed(void *domain)
+static void resize_freed(void *which)
 {
-    void *volatile block = heap(*(int *)domain)->malloc(NULL, 100);
-    void *keep = heap(*(int *)domain)->malloc(NULL, 100);
+    const PyMemAllocatorEx *served = heap(*(int *)which);
+    void *volatile block = served->malloc(served->ctx, 100);
+    void *keep = served->malloc(served->ctx, 100);
     fprintf(stderr, "%p\n", block);
-    heap(*(int *)domain)->free(NULL, block);
-    block = heap(*(int *)domain)->realloc(NULL, block, 200);
-    heap(*(int *)domain)->free(NULL, keep);
+    served->free(served->ctx, block);
+    block = served->realloc(served->ctx, block, 200);
+    served->free(served->ctx, keep);
 }
 
 /* Runs `body`, which prints an address first, and checks the message about it. */
-static void dies_with(void (*body)(void *), int domain, const char *call)
+static void dies_with(void (*body)(void *), int which, const char *call)
 {
     char text[1024], address[64], expected[256];
-    int status = unit_child(body, &domain, text, sizeof text);
+    int status = unit_child(body, &which, text, sizeof text);
     ck_assert(WIFSIGNALED(status));
     ck_assert_int_eq(WTERMSIG(status), SIGABRT);
     ck_assert_int_eq(sscanf(text, "%63s", address), 1);
@@ -125,19 +153,19 @@ START_TEST(messages_name_the_public_function)
 {
     static const char *const releases[] = {"PyMem_RawFree", "PyMem_Free", "PyObject_Free"};
     static const char *const resizes[] = {"PyMem_RawRealloc", "PyMem_Realloc", "PyObject_Realloc"};
-    dies_with(free_twice, _i, releases[_i]);
-    dies_with(resize_freed, _i, resizes[_i]);
+    dies_with(free_twice, _i, releases[_i % PM_DOMAINS]);
+    dies_with(resize_freed, _i, resizes[_i % PM_DOMAINS]);
 }
 END_TEST
 
 static void add(TCase *tests)
 {
     tcase_add_loop_test(tests, the_heap_serves_every_domain_at_first, 0, PM_DOMAINS);
-    tcase_add_loop_test(tests, malloc_of_nothing_is_a_block, 0, PM_DOMAINS);
-    tcase_add_loop_test(tests, calloc_zeroes_and_refuses_overflow, 0, PM_DOMAINS);
-    tcase_add_loop_test(tests, realloc_keeps_the_contents, 0, PM_DOMAINS);
-    tcase_add_loop_test(tests, free_of_null_does_nothing, 0, PM_DOMAINS);
-    tcase_add_loop_test(tests, messages_name_the_public_function, 0, PM_DOMAINS);
+    tcase_add_loop_test(tests, malloc_of_nothing_is_a_block, 0, ALL);
+    tcase_add_loop_test(tests, calloc_zeroes_and_refuses_overflow, 0, ALL);
+    tcase_add_loop_test(tests, realloc_keeps_the_contents, 0, ALL);
+    tcase_add_loop_test(tests, free_of_null_does_nothing, 0, ALL);
+    tcase_add_loop_test(tests, messages_name_the_public_function, 0, ALL);
 }
 
 int main(void)
