@@ -243,6 +243,51 @@ START_TEST(a_small_block_shrinks_to_another_class_or_by_a_quarter)
 }
 END_TEST
 
+/* As CPython's lists grow. */
+START_TEST(what_grows_by_little_has_room_to_grow)
+{
+    size_t size = 2000, steps = 0, moves = 0;
+    char *block = pm_alloc(size);
+    for (; size < PM_POOL_SIZE_MAX; size += size / 8, steps++) {
+        unit_fill(block, size, 1);
+        char *grown = pm_realloc(block, size + size / 8, "realloc");
+        ck_assert(unit_holds(grown, size, size, 1));
+        moves += grown != block;
+        block = grown;
+        ck_assert_uint_le(pm_usable_size(block, "test"), size / 8 * 13);
+    }
+    ck_assert_uint_le(moves, steps / 2 + 1);
+    pm_free(block, "free");
+}
+END_TEST
+
+START_TEST(what_grows_by_much_has_what_it_asks_for)
+{
+    char *block = pm_alloc(1000);
+    for (size_t size = 2000; size < PM_POOL_SIZE_MAX; size += size / 2) {
+        block = pm_realloc(block, size, "realloc");
+        ck_assert_uint_eq(pm_usable_size(block, "test"), pm_class_size(pm_class_of(size)));
+    }
+    pm_free(block, "free");
+}
+END_TEST
+
+START_TEST(where_there_is_no_room_to_grow_what_is_needed_will_do)
+{
+    void *keep = pm_alloc(2250); /* and the pool that has more of them */
+    char *block = pm_alloc(2000);
+    unit_os_install();
+    unit_os_fail(UNIT_BIT(UNIT_MAP), 1, true);
+    while (pm_alloc(2250 + 2250 / 4) != NULL) {
+    }
+    char *grown = pm_realloc(block, 2250, "realloc");
+    ck_assert_ptr_nonnull(grown);
+    ck_assert_uint_eq(pm_usable_size(grown, "test"), 2304);
+    unit_os_heal();
+    pm_free(keep, "free");
+}
+END_TEST
+
 START_TEST(realloc_keeps_the_alignment_it_is_given)
 {
     static const size_t sizes[] = {1, 100, 5000, 40000, PM_MIB, 300000, 9 * PM_MIB, 200, 0};
@@ -333,6 +378,9 @@ static void add(TCase *tests)
     tcase_add_test(tests, realloc_keeps_the_common_part);
     tcase_add_test(tests, a_block_that_shrinks_gives_back);
     tcase_add_test(tests, a_small_block_shrinks_to_another_class_or_by_a_quarter);
+    tcase_add_test(tests, what_grows_by_little_has_room_to_grow);
+    tcase_add_test(tests, what_grows_by_much_has_what_it_asks_for);
+    tcase_add_test(tests, where_there_is_no_room_to_grow_what_is_needed_will_do);
     tcase_add_test(tests, realloc_keeps_the_alignment_it_is_given);
     tcase_add_test(tests, any_series_keeps_contents);
 }
