@@ -10,6 +10,8 @@
 
 struct pm_lock pm_common_lock = PM_LOCK_INIT;
 
+__thread struct pm_heap *pm_tls_common PM_TLS = &pm_heap_none;
+
 static bool (*is_turn)(void); /* written before the interpreter's first call */
 
 /* Written once, if at all. */
@@ -55,11 +57,6 @@ void pm_common_let_ask(bool (*asked)(void), size_t own_heaps)
     pm_unlock(&pm_common_lock);
 }
 
-struct pm_heap *pm_common_ask(struct pm_heap *own)
-{
-    return own->common == &pm_heap_none || is_turn() ? own->common : own;
-}
-
 static size_t users_now(void)
 {
     return atomic_load_explicit(&users, memory_order_relaxed);
@@ -85,6 +82,12 @@ static struct pm_heap *choose_locked(struct pm_heap *own)
     return common;
 }
 
+/* What the calling thread, whose heap is `own`, uses from now on: own->common. */
+static void use(struct pm_heap *own)
+{
+    pm_tls_common = own->common == own ? own : &pm_heap_none;
+}
+
 /* At the first call of a thread that asks.  Without memory for a heap nothing changes. */
 static PM_COLD void join(void)
 {
@@ -96,20 +99,29 @@ static PM_COLD void join(void)
     pm_lock(&pm_common_lock);
     own->common = choose_locked(own);
     pm_unlock(&pm_common_lock);
+    use(own);
 }
 
-/* (What is called within a call that has led to an arena allocator is served by the same heap.) */
-struct pm_heap *pm_common_choose(struct pm_heap *heap)
+PM_INLINE bool uses_common(const struct pm_heap *own)
+{
+    return own->common != own && own->common != &pm_heap_none;
+}
+
+/* Not before its first call, nor after its end, and not in a call that has led to another. */
+static PM_NOINLINE struct pm_heap *ask_without(struct pm_heap *own)
+{
+    if (own->common == &pm_heap_none && own != &pm_heap_ended && !pm_provider_am_inside())
+        join();
+    own = pm_tls_heap;
+    return uses_common(own) && is_turn() ? own->common : own;
+}
+
+struct pm_heap *pm_common_ask(void)
 {
     struct pm_heap *own = pm_tls_heap;
-    if (PM_UNLIKELY(pm_provider_am_inside()))
-        return own;
-    if (PM_LIKELY(heap != &pm_heap_none))
-        return heap;
-    if (own == &pm_heap_ended)
-        return own;
-    join();
-    return pm_common_asked();
+    if (PM_UNLIKELY(!uses_common(own)))
+        return ask_without(own);
+    return is_turn() ? own->common : own;
 }
 
 /* Under the lock: the common heap, if its last user goes. */
@@ -134,7 +146,7 @@ void pm_common_leave(struct pm_heap *heap)
     pm_lock(&pm_common_lock);
     struct pm_heap *left = leave_locked(heap);
     pm_unlock(&pm_common_lock);
-    heap->common = &pm_heap_none;
+    heap->common = pm_tls_common = &pm_heap_none;
     if (left != NULL) {
         pm_heap_abandon(left);
         pm_registry_return(left);
@@ -150,6 +162,7 @@ static struct pm_heap *inherit_asked(struct pm_heap *own, bool within)
     if (kept == NULL && own->common != &pm_heap_none)
         own->common = own;
     owners = own->common == own && own != &pm_heap_none;
+    use(own);
     return kept;
 }
 
@@ -187,11 +200,6 @@ void pm_common_entered(struct pm_heap *heap)
 {
     if (PM_UNLIKELY(atomic_load_explicit(&trim_wanted, memory_order_relaxed)))
         trim(heap);
-}
-
-static bool uses_common(const struct pm_heap *own)
-{
-    return own->common != own && own->common != &pm_heap_none;
 }
 
 size_t pm_common_trim(void)

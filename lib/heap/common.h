@@ -12,8 +12,8 @@
  * thread may run the one now and another later, so it asks before each call whether it is its turn
  * in the one that the common heap is for, and uses its own heap when not.  As that takes time,
  * the first few threads stay with their own.  heap->common says which it is, for the thread whose
- * heap that is: pm_heap_none before its first call.  The last thread that leaves lets the common
- * heap's pools float, as those of a thread that ends.
+ * heap that is: pm_heap_none before its first.  The
+ * last thread that leaves lets the common heap's pools float, as those of a thread that ends.
  *
  * In the child of a fork the common heap's pools float, too, when a thread that is gone may have
  * been at work in it.
@@ -38,18 +38,12 @@ struct pm_heap *pm_common_grant(bool (*is_turn)(void));
 /* Threads ask before each call; so many of them have their own heap. */
 void pm_common_let_ask(bool (*is_turn)(void), size_t own_heaps);
 
-/* The heap of a thread that does not only use its own: whose turn it is decides. */
-struct pm_heap *pm_common_ask(struct pm_heap *own);
+/* Where threads ask: the heap that serves this one without; pm_heap_none: it has to ask, in the
+ * slow half of each call. */
+extern __thread struct pm_heap *pm_tls_common PM_TLS;
 
-/* Whence a thread that asks is served: pm_heap_none at its first call. */
-PM_INLINE struct pm_heap *pm_common_asked(void)
-{
-    struct pm_heap *own = pm_tls_heap;
-    return own->common != own ? pm_common_ask(own) : own;
-}
-
-/* The heap for the slow half of a call, whose fast half has found nothing in `heap`. */
-struct pm_heap *pm_common_choose(struct pm_heap *heap);
+/* The heap that this call is for then; pm_heap_none: there is no memory for any. */
+struct pm_heap *pm_common_ask(void);
 
 /* A call is about to work in it: does what had to wait for somebody's turn. */
 void pm_common_entered(struct pm_heap *common);

@@ -3,15 +3,22 @@
  */
 #include "heap/turns.h"
 
+#include "arena/provider.h"
 #include "heap/common.h"
 
+PM_INLINE struct pm_heap *known(struct pm_heap *heap)
+{
+    return PM_UNLIKELY(heap == &pm_heap_none) ? pm_common_ask() : heap;
+}
+
 /* For the duration of a call the heap is the thread's.  Returns the thread's own, for leave();
- * NULL if that is the one which serves, where the call may give it to a thread without any. */
+ * NULL if that is the one which serves, where the call may give it to a thread without any.  (What
+ * is called within a call that has led to an arena allocator is served by the same heap.) */
 static struct pm_heap *enter(struct pm_heap *heap)
 {
-    heap = pm_common_choose(heap);
+    heap = known(heap);
     struct pm_heap *own = pm_tls_heap;
-    if (heap == own)
+    if (heap == own || pm_provider_am_inside())
         return NULL;
     pm_tls_heap = heap;
     pm_common_entered(heap);
@@ -30,14 +37,43 @@ static void leave(struct pm_heap *own)
     leave(own);                                                                                    \
     return result
 
-void *pm_turn_alloc_slow(struct pm_heap *heap, size_t size)
+static PM_NOINLINE void *alloc_slow(struct pm_heap *heap, size_t size)
 {
     IN_TURN(heap, pm_alloc(size));
 }
 
-void *pm_turn_alloc_object_slow(struct pm_heap *heap, size_t size)
+static PM_NOINLINE void *alloc_object_slow(struct pm_heap *heap, size_t size)
 {
     IN_TURN(heap, pm_alloc_object(size));
+}
+
+static PM_NOINLINE void free_slow(struct pm_heap *heap, void *block, const char *call)
+{
+    struct pm_heap *own = enter(heap);
+    pm_free_slow(block, 0, call, pm_tls_heap);
+    leave(own);
+}
+
+/* A thread that asks has the fast half of the call now; of these and no others there are many. */
+void *pm_turn_alloc_slow(struct pm_heap *heap, size_t size)
+{
+    struct pm_heap *asked = known(heap);
+    return asked != heap ? pm_turn_alloc(asked, size) : alloc_slow(heap, size);
+}
+
+void *pm_turn_alloc_object_slow(struct pm_heap *heap, size_t size)
+{
+    struct pm_heap *asked = known(heap);
+    return asked != heap ? pm_turn_alloc_object(asked, size) : alloc_object_slow(heap, size);
+}
+
+void pm_turn_free_slow(struct pm_heap *heap, void *block, const char *call)
+{
+    struct pm_heap *asked = known(heap);
+    if (asked != heap)
+        pm_turn_free(asked, block, call);
+    else
+        free_slow(heap, block, call);
 }
 
 static PM_NOINLINE void *alloc_zeroed_slow(struct pm_heap *heap, size_t size)
@@ -69,11 +105,4 @@ void *pm_turn_realloc(struct pm_heap *heap, void *block, size_t size, const char
 void *pm_turn_realloc_object(struct pm_heap *heap, void *block, size_t size, const char *call)
 {
     IN_TURN(heap, pm_realloc_object(block, size, call));
-}
-
-void pm_turn_free_slow(struct pm_heap *heap, void *block, const char *call)
-{
-    struct pm_heap *own = enter(heap);
-    pm_free_slow(block, 0, call, pm_tls_heap);
-    leave(own);
 }

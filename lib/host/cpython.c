@@ -170,11 +170,23 @@ static int minor_of(const char *version)
     return strncmp(version, "3.", 2) == 0 ? atoi(version + 2) : 0;
 }
 
+/* From 3.12 on it stays where it is.  (Relaxed: each thread finds the same.) */
+static void *main_interpreter(void)
+{
+    static void *_Atomic found;
+    void *interpreter = atomic_load_explicit(&found, memory_order_relaxed);
+    if (PM_UNLIKELY(interpreter == NULL)) {
+        interpreter = cpython.main_interpreter();
+        atomic_store_explicit(&found, interpreter, memory_order_relaxed);
+    }
+    return interpreter;
+}
+
 /* Threads of the main interpreter come one at a time. */
 static bool is_turn(void)
 {
     void *state = cpython.thread_state();
-    return state != NULL && cpython.interpreter_of(state) == cpython.main_interpreter();
+    return state != NULL && cpython.interpreter_of(state) == main_interpreter();
 }
 
 /* Before 3.12 the state is that of whichever thread has the lock (but for one that was given back

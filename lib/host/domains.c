@@ -50,7 +50,7 @@ ALLOCATOR(obj, pm_alloc_object(size), pm_alloc_zeroed_objects(count, size),
               pm_turn_free(heap, block, "PyObject_Free"))
 
 TURN_ALLOCATORS(granted, ctx)
-TURN_ALLOCATORS(asked, pm_common_asked())
+TURN_ALLOCATORS(asked, pm_tls_common)
 
 #define FUNCTIONS(name)                                                                            \
     {                                                                                              \

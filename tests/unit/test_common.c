@@ -143,7 +143,7 @@ static void *fill_arenas(void *unused)
         blocks[i] = object(900000);
     for (size_t i = 0; i < UNIT_COUNT_OF(blocks); i++)
         drop(blocks[i]);
-    pm_heap_check(serving());
+    pm_heap_check(used());
     return unused;
 }
 

@@ -63,7 +63,13 @@ static inline void set_up(int ask)
 /* As the domains' functions find it. */
 static inline struct pm_heap *serving(void)
 {
-    return granted != NULL ? granted : pm_common_asked();
+    return granted != NULL ? granted : pm_tls_common;
+}
+
+/* The heap that has what this thread takes in its turn. */
+static inline struct pm_heap *used(void)
+{
+    return granted != NULL ? granted : pm_tls_heap->common;
 }
 
 static inline void *object(size_t size)
