@@ -29,7 +29,7 @@ struct pymem_stats {
     uint64_t large_blocks; /* count */
     uint64_t pools;        /* count of pools in use */
     uint64_t arenas;       /* count of arenas */
-    uint64_t heaps;        /* count of thread heaps in use */
+    uint64_t heaps;        /* count of heaps in use: threads', an interpreter's */
     uint64_t peak_active;  /* highest `active` so far */
     uint64_t purged;       /* bytes given back to the system so far */
 };
