@@ -4,17 +4,20 @@
  * What goes early may be wanted again, and a program that takes and frees the same would
  * pay for it over and over.  So growth pays: it is a quarter of the peak and 8 MiB
  * (milliseconds), at most, in the life of a process, for each of the two reasons.  And what pools
- * have left goes no more once so much of it has come back, unless the process drops most of what
- * it has.
+ * have left goes no more once so much of it has come back that this takes a hundredth of the time,
+ * unless the process drops most of what it has.
  */
 #include "arena/early.h"
 
 #include "arena/arena.h"
 #include "os/compiler.h"
+#include "os/os.h"
 
 #define ALLOWED_MIN (256 * PM_KIB)
 #define PAID_MIN (8 * PM_MIB)
 #define REGRETTED_MIN (1 * PM_MIB)
+#define REGRETTED_EACH_MS                                                                          \
+    (16 * PM_KIB) /* four pages: with what faults cost, some ten microseconds */
 #define SMALL_PROCESS (16 * PM_MIB)
 
 /* Under pm_arena_lock. */
@@ -22,7 +25,8 @@ static size_t booked[PM_EARLY_REASONS]; /* bytes so far */
 static size_t most_resident;            /* at one time, as far as somebody looked */
 static size_t record;                   /* until more is resident, nothing is in the way */
 
-static size_t left_resident; /* when pools' pages had gone the last time, */
+static uint64_t first_ms;    /* when pools' pages went for the first time */
+static size_t left_resident; /* when they had gone the last time, */
 static size_t gone;          /* which were so many bytes; */
 static size_t regretted;     /* and so many came back, each time before the next went */
 
@@ -98,12 +102,16 @@ static bool may_wait(size_t dirty, size_t resident)
 
 static bool would_be_regretted(size_t dirty)
 {
-    return regretted > pm_arena_peak_used() / 32 + REGRETTED_MIN && dirty <= pm_arena_used();
+    if (PM_LIKELY(regretted <= REGRETTED_MIN) || dirty > pm_arena_used())
+        return false;
+    return regretted > REGRETTED_MIN + (pm_os_clock_ms() - first_ms) * REGRETTED_EACH_MS;
 }
 
 /* What is resident again since the last time was not left out of the peak. */
 static void look_back(size_t resident, size_t bytes)
 {
+    if (first_ms == 0)
+        first_ms = pm_os_clock_ms();
     regretted += at_most(above(resident, left_resident), gone);
     left_resident = resident - bytes;
     gone = bytes;
