@@ -27,8 +27,9 @@ static size_t record;                   /* until more is resident, nothing is in
 
 static uint64_t first_ms;    /* when pools' pages went for the first time */
 static size_t left_resident; /* when they had gone the last time, */
-static size_t gone;          /* which were so many bytes; */
-static size_t regretted;     /* and so many came back, each time before the next went */
+static size_t gone;          /* so many bytes that have not come back since; */
+static size_t back;          /* so many had come back the last time, */
+static size_t regretted;     /* and all in all */
 
 static size_t above(size_t bytes, size_t limit)
 {
@@ -112,9 +113,20 @@ static void look_back(size_t resident, size_t bytes)
 {
     if (first_ms == 0)
         first_ms = pm_os_clock_ms();
-    regretted += at_most(above(resident, left_resident), gone);
+    back = at_most(above(resident, left_resident), gone);
+    regretted += back;
     left_resident = resident - bytes;
-    gone = bytes;
+    gone += bytes - back;
+}
+
+/* Nor do we know what has come back of what another thread is purging. */
+static void forget_look(size_t bytes)
+{
+    regretted -= back;
+    left_resident += bytes;
+    gone -= at_most(gone, bytes);
+    gone += back;
+    back = 0;
 }
 
 /*
@@ -148,8 +160,6 @@ void pm_early_refused_locked(enum pm_early reason, size_t bytes)
 void pm_early_unbook_locked(enum pm_early reason, size_t bytes)
 {
     booked[reason] -= bytes;
-    if (reason == PM_EARLY_POOLS) {
-        gone -= at_most(bytes, gone);
-        left_resident += bytes;
-    }
+    if (reason == PM_EARLY_POOLS)
+        forget_look(bytes);
 }

@@ -361,14 +361,23 @@ static PM_COLD void *resize_after_all(const struct pm_block *block, struct old o
 
 /*
  * Who asks for a little more each time (CPython's lists: an eighth) has room for the next time,
- * too.  Shorter blocks are copied in no time, longer ones grow where they are.
+ * too, but not so much that a block of `size` would not stay there.  Shorter blocks are copied in
+ * no time, longer ones grow where they are.
  */
-PM_INLINE size_t with_room(size_t now, size_t size)
+static size_t with_room(size_t now, size_t size)
 {
-    if (size <= PM_DIRECT_MAX || size > PM_POOL_SIZE_MAX || size - now > now / 4)
+    if (size <= now || size - now > now / 8 + 64 || size > PM_POOL_SIZE_MAX / 5 * 4)
         return size;
-    size_t room = size + size / 4;
-    return room < PM_POOL_SIZE_MAX ? room : PM_POOL_SIZE_MAX;
+    unsigned class = pm_class_by_eighths(size + size / 4);
+    return pm_class_size(stays(pm_class_size(class), size) ? class : class - 1);
+}
+
+/* Of a block that is copied; room is had if there is any. */
+static void *alloc_grown(size_t now, size_t size)
+{
+    size_t room = size > PM_DIRECT_MAX ? with_room(now, size) : size;
+    void *block = room != size ? try_alloc(room, PM_GRANULE, false) : NULL;
+    return block != NULL ? block : pm_alloc(size);
 }
 
 /* Where the new block comes from is the caller's to say. */
@@ -385,10 +394,8 @@ PM_INLINE void *resize_or_move(void *address, size_t size, size_t align, const c
         return resized;
     old.size = is_ours ? block.usable : foreign_size(address, call);
     int saved = errno;
-    size_t room = with_room(old.size, size);
-    void *copy = allocate(room, align);
-    if (PM_UNLIKELY(copy == NULL) && room != size)
-        copy = allocate(size, align);
+    bool is_plain = align <= PM_GRANULE && size > PM_OBJECT_MAX;
+    void *copy = is_plain ? alloc_grown(old.size, size) : allocate(size, align);
     if (PM_LIKELY(copy != NULL))
         return move(old, copy, size, call);
     return is_ours ? resize_after_all(&block, old, size, align, saved) : NULL;
@@ -407,10 +414,10 @@ void *pm_realloc(void *address, size_t size, const char *call)
         return pm_realloc_aligned(address, size, PM_GRANULE, call);
     if (stays(pool->size, size))
         return address;
-    void *copy = size > pool->size ? pm_alloc(with_room(pool->size, size)) : NULL;
-    if (PM_UNLIKELY(copy == NULL))
+    if (size < pool->size)
         return pm_realloc_aligned(address, size, PM_GRANULE, call);
-    return move((struct old){address, pool->size}, copy, size, call);
+    struct old old = {address, pool->size};
+    return move(old, alloc_grown(pool->size, size), size, call);
 }
 
 static void *alloc_object(size_t size, size_t align)

@@ -88,7 +88,8 @@ static void use(struct pm_heap *own)
     pm_tls_common = own->common == own ? own : &pm_heap_none;
 }
 
-/* At the first call of a thread that asks.  Without memory for a heap nothing changes. */
+/* At the first call of a thread that asks.  Without memory for a heap nothing changes.  (A heap
+ * whose thread has ended unnoticed has a choice already.) */
 static PM_COLD void join(void)
 {
     struct pm_heap *own = pm_tls_heap;
@@ -96,9 +97,11 @@ static PM_COLD void join(void)
         own = pm_thread_begin();
     if (own == NULL)
         return;
-    pm_lock(&pm_common_lock);
-    own->common = choose_locked(own);
-    pm_unlock(&pm_common_lock);
+    if (own->common == &pm_heap_none) {
+        pm_lock(&pm_common_lock);
+        own->common = choose_locked(own);
+        pm_unlock(&pm_common_lock);
+    }
     use(own);
 }
 
@@ -110,7 +113,7 @@ PM_INLINE bool uses_common(const struct pm_heap *own)
 /* Not before its first call, nor after its end, and not in a call that has led to another. */
 static PM_NOINLINE struct pm_heap *ask_without(struct pm_heap *own)
 {
-    if (own->common == &pm_heap_none && own != &pm_heap_ended && !pm_provider_am_inside())
+    if (own != &pm_heap_ended && !pm_provider_am_inside())
         join();
     own = pm_tls_heap;
     return uses_common(own) && is_turn() ? own->common : own;
@@ -209,7 +212,7 @@ size_t pm_common_trim(void)
         return 0;
     if (has_to_oneself(heap))
         return trim(heap);
-    if (heap == NULL && uses_common(own) && is_turn())
+    if (heap == NULL && uses_common(own) && !pm_provider_am_inside() && is_turn())
         return trim(own->common);
     atomic_store_explicit(&trim_wanted, true, memory_order_relaxed);
     return 0;

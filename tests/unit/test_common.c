@@ -17,6 +17,7 @@ START_TEST(one_thread_has_one_heap)
     drop(object(40));
     drop(pm_turn_alloc_zeroed_array(serving(), 10, 4));
     ck_assert_ptr_eq(pm_tls_heap->common, pm_tls_heap);
+    ck_assert_ptr_eq(pm_tls_common, pm_tls_heap);
     ck_assert_uint_eq(pm_registry_count(), 1);
     void *block = pm_alloc(40);
     ck_assert(pm_pool_is_owned_by(unit_pool_of(block), pm_tls_heap));
@@ -59,6 +60,7 @@ START_TEST(so_many_have_their_own_first)
         begin(&helpers[i], NULL);
         ck_assert_int_eq(helpers[i].common == helpers[i].heap, i < 2);
         ck_assert_ptr_eq(helpers[i].common, i < 2 ? helpers[i].heap : helpers[2].common);
+        ck_assert_ptr_eq(helpers[i].without_asking, i < 2 ? helpers[i].heap : &pm_heap_none);
     }
     for (size_t i = 0; i < UNIT_COUNT_OF(helpers); i++)
         end(&helpers[i]);
@@ -103,6 +105,36 @@ START_TEST(whoever_comes_next_may_be_first)
     ck_assert_ptr_eq(helpers[1].common, helpers[1].heap);
     end(&helpers[1]);
     drop(helpers[1].made);
+}
+END_TEST
+
+/* The first, and one that used the common heap, while that goes on. */
+START_TEST(who_has_ended_uses_neither)
+{
+    struct helper helper;
+    let_ask();
+    if (_i != 0)
+        begin(&helper, NULL); /* the first */
+    end_late();
+    ck_assert(!late_pool_is_of(pm_tls_heap->common));
+    ck_assert_uint_eq(pm_registry_count(), 1u + (_i != 0)); /* the heap of ended threads */
+    if (_i != 0)
+        end(&helper);
+}
+END_TEST
+
+/* Its thread ended in the last round of destructors, and this one has come upon it. */
+START_TEST(a_heap_whose_thread_ended_unnoticed_has_its_choice)
+{
+    struct helper helper;
+    pm_common_let_ask(is_turn, 2);
+    drop(object(40));
+    pm_tls_common = &pm_heap_none;
+    drop(object(40));
+    ck_assert_ptr_eq(pm_tls_common, pm_tls_heap);
+    begin(&helper, NULL);
+    ck_assert_msg(helper.common == helper.heap, "it is counted once");
+    end(&helper);
 }
 END_TEST
 
@@ -248,6 +280,8 @@ static void add(TCase *tests)
     tcase_add_test(tests, so_many_have_their_own_first);
     tcase_add_test(tests, the_last_leaves_nothing_behind);
     tcase_add_test(tests, whoever_comes_next_may_be_first);
+    tcase_add_loop_test(tests, who_has_ended_uses_neither, 0, 2);
+    tcase_add_test(tests, a_heap_whose_thread_ended_unnoticed_has_its_choice);
     tcase_add_loop_test(tests, calls_within_calls_are_served_by_the_same_heap, 0, 2);
     tcase_add_test(tests, out_of_turn_each_uses_its_own);
     tcase_add_test(tests, trimming_waits_for_somebodys_turn);

@@ -42,41 +42,11 @@ START_TEST(the_threads_malloc_is_their_own)
 }
 END_TEST
 
-static pthread_key_t key;
-static bool called_late;
-
-/* After the end of the thread as far as its own heap is concerned. */
-static void call_late(void *times)
-{
-    if (*(int *)times != 0) {
-        --*(int *)times;
-        pthread_setspecific(key, times);
-        return;
-    }
-    UNIT_CHECK(pm_tls_heap == &pm_heap_ended);
-    for (size_t size = 8; size < 3000; size += size / 2) {
-        void *block = object(size);
-        UNIT_CHECK(pm_pool_is_owned_by(unit_pool_of(block), granted));
-        drop(block);
-    }
-    UNIT_CHECK(pm_tls_heap == &pm_heap_ended);
-    called_late = true;
-}
-
-static void *end_late(void *times)
-{
-    pm_free(pm_alloc(40), "free");
-    pthread_setspecific(key, times);
-    return NULL;
-}
-
 START_TEST(it_serves_threads_that_have_ended)
 {
     grant();
-    ck_assert_int_eq(pthread_key_create(&key, call_late), 0);
-    int times = 2;
-    unit_in_thread(end_late, &times);
-    ck_assert(called_late);
+    end_late();
+    ck_assert(late_pool_is_of(granted));
 }
 END_TEST
 

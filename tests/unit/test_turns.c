@@ -18,7 +18,7 @@ static _Noreturn void live_on(struct helper *helper)
 {
     unit_give_up_after(30);
     drop(helper->made);
-    UNIT_CHECK(pm_tls_heap->common == pm_tls_heap);
+    UNIT_CHECK(pm_tls_heap->common == pm_tls_heap && pm_tls_common == pm_tls_heap);
     UNIT_CHECK(pm_registry_count() == 1);
     void *object_of_child = object(40);
     UNIT_CHECK(pm_pool_is_owned_by(unit_pool_of(object_of_child), pm_tls_heap));

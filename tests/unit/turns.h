@@ -93,7 +93,7 @@ struct helper {
     pthread_t thread;
     pthread_barrier_t step;
     void *given, *made;
-    struct pm_heap *heap, *common;
+    struct pm_heap *heap, *common, *without_asking;
 };
 
 static inline void *help(void *argument)
@@ -104,6 +104,7 @@ static inline void *help(void *argument)
         drop(helper->given);
     helper->heap = pm_tls_heap;
     helper->common = pm_tls_heap->common;
+    helper->without_asking = pm_tls_common;
     pthread_barrier_wait(&helper->step);
     pthread_barrier_wait(&helper->step);
     return NULL;
@@ -121,6 +122,45 @@ static inline void end(struct helper *helper)
 {
     pthread_barrier_wait(&helper->step);
     ck_assert_int_eq(pthread_join(helper->thread, NULL), 0);
+}
+
+/* A thread that makes objects after its end as far as its own heap is concerned. */
+static pthread_key_t late_key;
+static struct pm_pool *late_pool; /* of the last one, which stays */
+
+static inline void call_late(void *times)
+{
+    if (*(int *)times != 0) {
+        --*(int *)times;
+        pthread_setspecific(late_key, times);
+        return;
+    }
+    UNIT_CHECK(pm_tls_heap == &pm_heap_ended && pm_tls_common == &pm_heap_none);
+    for (size_t size = 8; size < 3000; size += size / 2)
+        drop(object(size));
+    late_pool = unit_pool_of(object(40));
+    UNIT_CHECK(pm_tls_heap == &pm_heap_ended && pm_tls_common == &pm_heap_none);
+}
+
+static inline void *live_and_end(void *times)
+{
+    pm_free(pm_alloc(40), "free");
+    drop(object(40));
+    pthread_setspecific(late_key, times);
+    return NULL;
+}
+
+static inline void end_late(void)
+{
+    int times = 2;
+    ck_assert_int_eq(pthread_key_create(&late_key, call_late), 0);
+    unit_in_thread(live_and_end, &times);
+}
+
+static inline bool late_pool_is_of(const struct pm_heap *heap)
+{
+    ck_assert_ptr_nonnull(late_pool);
+    return pm_pool_is_owned_by(late_pool, heap);
 }
 
 #endif /* TESTS_UNIT_TURNS_H */
