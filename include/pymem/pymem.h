@@ -164,9 +164,9 @@ size_t pymem_usable_size(const void *p);
 /*
  * pymem_trim: gives every page of free memory that can be found from this
  *   thread back to the operating system.  Returns the bytes given back.
- *   (Inside the pools that an interpreter's threads have in common that is if none
- *   of them can be at work there, as there is no other thread; else they follow at one
- *   of the interpreter's next calls.)
+ *   (Inside the pools that an interpreter's threads have in common that is if it is
+ *   certain that no other thread is at work there; else they follow at one of the
+ *   interpreter's next calls.)
  *   Any thread.
  */
 size_t pymem_trim(void);

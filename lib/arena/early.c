@@ -16,8 +16,7 @@
 #define ALLOWED_MIN (256 * PM_KIB)
 #define PAID_MIN (8 * PM_MIB)
 #define REGRETTED_MIN (1 * PM_MIB)
-#define REGRETTED_EACH_MS                                                                          \
-    (16 * PM_KIB) /* four pages: with what faults cost, some ten microseconds */
+#define REGRETTED_EACH_MS (16 * PM_KIB) /* four faults of some microseconds */
 #define SMALL_PROCESS (16 * PM_MIB)
 
 /* Under pm_arena_lock. */

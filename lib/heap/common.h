@@ -12,8 +12,8 @@
  * thread may run the one now and another later, so it asks before each call whether it is its turn
  * in the one that the common heap is for, and uses its own heap when not.  As that takes time,
  * the first few threads stay with their own.  heap->common says which it is, for the thread whose
- * heap that is: pm_heap_none before its first.  The
- * last thread that leaves lets the common heap's pools float, as those of a thread that ends.
+ * heap that is: pm_heap_none before its first call.  The last thread that leaves lets the common
+ * heap's pools float, as those of a thread that ends.
  *
  * In the child of a fork the common heap's pools float, too, when a thread that is gone may have
  * been at work in it.
@@ -42,7 +42,7 @@ void pm_common_let_ask(bool (*is_turn)(void), size_t own_heaps);
  * slow half of each call. */
 extern __thread struct pm_heap *pm_tls_common PM_TLS;
 
-/* The heap that this call is for then; pm_heap_none: there is no memory for any. */
+/* The heap that this call is for then; pm_heap_none or pm_heap_ended: none of its own. */
 struct pm_heap *pm_common_ask(void);
 
 /* A call is about to work in it: does what had to wait for somebody's turn. */

@@ -1,7 +1,7 @@
 /*
  * turns.h - calls into a heap that is not the thread's own: those of an interpreter's threads,
  * which take turns.  Whoever makes one has the heap to himself for its duration, so that all that
- * alloc.c does is done there.  Which heap that is common.h says.
+ * alloc.c does is done there.  Which heap that is common.h says; pm_heap_none has to ask first.
  *
  * As the functions of alloc.h otherwise.
  */

@@ -1,8 +1,8 @@
 /*
- * tls.h - how a thread finds its heap: one pointer of thread-local storage,
+ * tls.h - how a thread finds its heap: a pointer of thread-local storage,
  * and the only place that names a TLS model.
  *
- * initial-exec is one load from the thread pointer; a single pointer fits in
+ * initial-exec is one load from the thread pointer; this one and that of heap/common.h fit in
  * the surplus that the loader keeps for libraries loaded by dlopen().
  */
 #ifndef PM_OS_TLS_H
