@@ -366,26 +366,27 @@ static PM_COLD void *resize_after_all(const struct pm_block *block, struct old o
  */
 static size_t with_room(size_t now, size_t size)
 {
-    if (size <= now || size - now > now / 8 + 64 || size > PM_POOL_SIZE_MAX / 5 * 4)
+    if (size <= PM_DIRECT_MAX || size > PM_POOL_SIZE_MAX / 5 * 4 || size <= now ||
+        size - now > now / 8 + 64)
         return size;
     unsigned class = pm_class_by_eighths(size + size / 4);
     return pm_class_size(stays(pm_class_size(class), size) ? class : class - 1);
 }
 
-/* Of a block that is copied; room is had if there is any. */
+/* For a block that has `now` bytes, or none; room is had if there is any. */
 static void *alloc_grown(size_t now, size_t size)
 {
-    size_t room = size > PM_DIRECT_MAX ? with_room(now, size) : size;
+    size_t room = with_room(now, size);
     void *block = room != size ? try_alloc(room, PM_GRANULE, false) : NULL;
     return block != NULL ? block : pm_alloc(size);
 }
 
 /* Where the new block comes from is the caller's to say. */
 PM_INLINE void *resize_or_move(void *address, size_t size, size_t align, const char *call,
-                               void *(*allocate)(size_t size, size_t align))
+                               void *(*allocate)(size_t now, size_t size, size_t align))
 {
     if (address == NULL)
-        return allocate(size, align);
+        return allocate(0, size, align);
     struct old old = {.block = address};
     struct pm_block block;
     bool is_ours = find(address, &block);
@@ -394,16 +395,20 @@ PM_INLINE void *resize_or_move(void *address, size_t size, size_t align, const c
         return resized;
     old.size = is_ours ? block.usable : foreign_size(address, call);
     int saved = errno;
-    bool is_plain = align <= PM_GRANULE && size > PM_OBJECT_MAX;
-    void *copy = is_plain ? alloc_grown(old.size, size) : allocate(size, align);
+    void *copy = allocate(old.size, size, align);
     if (PM_LIKELY(copy != NULL))
         return move(old, copy, size, call);
     return is_ours ? resize_after_all(&block, old, size, align, saved) : NULL;
 }
 
+static void *alloc_grown_aligned(size_t now, size_t size, size_t align)
+{
+    return align > PM_GRANULE ? pm_alloc_aligned(size, align) : alloc_grown(now, size);
+}
+
 void *pm_realloc_aligned(void *address, size_t size, size_t align, const char *call)
 {
-    return resize_or_move(address, size, align, call, pm_alloc_aligned);
+    return resize_or_move(address, size, align, call, alloc_grown_aligned);
 }
 
 /* Most are of one's own blocks, which are short. */
@@ -420,8 +425,9 @@ void *pm_realloc(void *address, size_t size, const char *call)
     return move(old, alloc_grown(pool->size, size), size, call);
 }
 
-static void *alloc_object(size_t size, size_t align)
+static void *alloc_object(size_t now, size_t size, size_t align)
 {
+    (void)now;
     (void)align; /* a granule */
     return pm_alloc_object(size);
 }

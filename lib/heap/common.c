@@ -6,7 +6,6 @@
 #include "arena/provider.h"
 #include "heap/registry.h"
 #include "heap/thread.h"
-#include "os/os.h"
 
 struct pm_lock pm_common_lock = PM_LOCK_INIT;
 
@@ -21,8 +20,8 @@ static struct pm_heap *_Atomic granted;
 static struct pm_heap *common;     /* NULL as long as nobody uses it */
 static size_t owners, owners_most; /* threads that use their own, and how many may */
 
-static _Atomic size_t
-    users; /* of `common`; written under the lock, and looked at without: relaxed */
+/* Written under the lock, and looked at without: relaxed. */
+static _Atomic size_t users; /* of `common` */
 
 static atomic_bool trim_wanted; /* relaxed: a call sooner or later does no harm */
 

@@ -221,25 +221,17 @@ END_TEST
 
 START_TEST(trimming_waits_for_somebodys_turn)
 {
-    enum { COUNT = 400, SIZE = 100 };
-    static void *blocks[COUNT];
     struct helper helper;
     let_ask();
     begin(&helper, NULL);
-    for (size_t i = 0; i < COUNT; i++)
-        blocks[i] = object(SIZE);
-    for (size_t i = 1; i < COUNT; i++)
-        drop(blocks[i]);
+    make_holes();
     size_t before = pm_purge_total();
     ck_assert_uint_eq(pm_common_trim(), 0);
     ck_assert_uint_eq(pm_purge_total(), before);
     drop(object(2000));
     size_t after = pm_purge_total();
     ck_assert_uint_gt(after, before);
-    for (size_t i = 1; i < COUNT; i++)
-        blocks[i] = object(SIZE);
-    for (size_t i = 1; i < COUNT; i++)
-        drop(blocks[i]);
+    make_holes();
     drop(object(3000));
     ck_assert_msg(pm_purge_total() == after, "once");
     end(&helper);

@@ -64,18 +64,6 @@ START_TEST(without_memory_for_it_there_is_none)
 }
 END_TEST
 
-enum { BLOCKS = 400, BLOCK = 100 };
-static void *blocks[BLOCKS];
-
-/* Free pages between blocks in use. */
-static void make_holes(void)
-{
-    for (size_t i = 0; i < BLOCKS; i++)
-        blocks[i] = object(BLOCK);
-    for (size_t i = 1; i < BLOCKS; i++)
-        drop(blocks[i]);
-}
-
 /* As a thread that may be at work in the heap, or not, lives. */
 START_TEST(trimming_waits_for_somebodys_turn)
 {
@@ -115,7 +103,7 @@ static bool is_purged_by_looking_at(struct pm_heap *heap)
         pm_os_sleep_ms(3);
         pm_heap_look(heap);
     }
-    return unit_pool_of(blocks[0])->withheld != 0;
+    return unit_pool_of(holed[0])->withheld != 0;
 }
 
 START_TEST(the_only_threads_own_heap_looks_after_it)

@@ -163,4 +163,16 @@ static inline bool late_pool_is_of(const struct pm_heap *heap)
     return pm_pool_is_owned_by(late_pool, heap);
 }
 
+enum { HOLED = 400, HOLED_SIZE = 100 };
+static void *holed[HOLED]; /* the first one stays */
+
+/* Free pages behind a block in use. */
+static inline void make_holes(void)
+{
+    for (size_t i = 0; i < HOLED; i++)
+        holed[i] = object(HOLED_SIZE);
+    for (size_t i = 1; i < HOLED; i++)
+        drop(holed[i]);
+}
+
 #endif /* TESTS_UNIT_TURNS_H */
