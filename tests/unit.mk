@@ -30,6 +30,7 @@ unit_tests = \
 	tests/unit/test_heap \
 	tests/unit/test_heap_check \
 	tests/unit/test_heap_purge \
+	tests/unit/test_heap_tables \
 	tests/unit/test_hugepages \
 	tests/unit/test_idle \
 	tests/unit/test_kept \
@@ -122,6 +123,8 @@ tests_unit_test_heap_check_CFLAGS = $(unit_cflags)
 tests_unit_test_heap_check_LDADD = $(unit_libs)
 tests_unit_test_heap_purge_CFLAGS = $(unit_cflags)
 tests_unit_test_heap_purge_LDADD = $(unit_libs)
+tests_unit_test_heap_tables_CFLAGS = $(unit_cflags)
+tests_unit_test_heap_tables_LDADD = $(unit_libs)
 tests_unit_test_idle_CFLAGS = $(unit_cflags)
 tests_unit_test_idle_LDADD = $(unit_libs)
 tests_unit_test_hugepages_CFLAGS = $(unit_cflags)

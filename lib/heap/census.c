@@ -12,7 +12,7 @@
 static PM_RACY_READ size_t count_live(const struct pm_pool *pool)
 {
     uint8_t state = __atomic_load_n(&pool->state, __ATOMIC_RELAXED);
-    uint32_t used = state == PM_POOL_FULL ? pm_pool_blocks(pool) : pool->used;
+    uint32_t used = state == PM_POOL_FULL ? pm_pool_used_of_full(pool) : pool->used;
     if (state == PM_POOL_CURRENT || __atomic_load_n(&pool->state, __ATOMIC_RELAXED) != state)
         return pm_pool_count_live(pool);
     uint64_t word = atomic_load_explicit(&pool->remote, memory_order_relaxed);

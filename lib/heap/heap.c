@@ -12,6 +12,7 @@
 #include "heap/registry.h"
 #include "heap/remote.h"
 #include "heap/spare.h"
+#include "os/alone.h"
 #include "os/fatal.h"
 #include "os/os.h"
 
@@ -22,77 +23,14 @@ enum {
     FLUSH_REFILLS = 16,        /* and between two times that remote frees are sent */
     DEBUG_CHECK_REFILLS = 256, /* refills between two full checks in debug builds */
     PARTIAL_LOOKED = 8,        /* partial pools asked for a block before fresh memory is used */
-    FULL_KEPT = 16,            /* full pools of a class that stay with the heap, */
-    FULL_KEPT_BY_ALL = 64,     /* with all heaps together, but for one each, */
-    FULL_KEPT_REMOTE = 4,      /* when it is others who free into them, */
-    FULL_KEPT_BYTES = 2 << 20, /* and when it is the heap itself, into more than were kept */
+    FULL_KEPT_BY_ALL = 64,     /* full pools of a class that all heaps keep, but for one each, */
+    FULL_KEPT_REMOTE = 4,      /* that one keeps when it is others who free into them, */
+    FULL_KEPT_BYTES = 2 << 20, /* when it is the heap itself, into more than were kept, */
+    FULL_KEPT_MOST = FULL_KEPT_BYTES >> PM_SLICE_SHIFT,
+    FULL_KEPT_ALONE = 1 << 15, /* and when it is the only thread that does anything */
     POOL_SLICES = 4,           /* of a new pool, about */
     POOL_SHARE = 128,          /* of what is in use, for a pool of large blocks */
 };
-
-/* Filled in by the compiler, because the first call may come before any code of ours. */
-struct pm_heap pm_heap_none = {
-    .direct = {[0 ... PM_DIRECT_COUNT - 1] = &pm_pool_none},
-    .common = &pm_heap_none,
-    .tlb = {[PM_TLB_SLOTS - 1] = NULL},
-};
-
-/* Which entries of direct[] are of the class. */
-static void bin_set_direct(struct pm_bin *bin, unsigned class)
-{
-    size_t last, others = 0; /* how many before that */
-    if (class >= PM_CLASS_OBJECTS) {
-        last = PM_DIRECT_OBJECTS + class - PM_CLASS_OBJECTS + 2;
-        others = class == PM_CLASS_OBJECTS ? 2 : 0; /* nothing and half a granule */
-    } else if (class >= PM_CLASS_MEDIUM) {
-        last = PM_DIRECT_MEDIUM + class - PM_CLASS_MEDIUM;
-    } else {
-        last = pm_class_size(class) / PM_GRANULE;
-        others = class == 0 ? 1 : pm_class_granules(class) - 1; /* nothing */
-    }
-    bin->direct_first = (uint16_t)(last - others);
-    bin->direct_last = (uint16_t)last;
-}
-
-static void bin_clear(struct pm_bin *bin, unsigned class)
-{
-    *bin = (struct pm_bin){.current = &pm_pool_none, .full_kept = FULL_KEPT};
-    pm_list_clear(&bin->partial);
-    pm_list_clear(&bin->full);
-    bin_set_direct(bin, class);
-}
-
-static void fill_in(struct pm_heap *heap)
-{
-    heap->has_batches = false;
-    heap->common = &pm_heap_none;
-    heap->look_ms = 0; /* not as if its next thread had been quiet */
-    for (size_t i = 0; i < PM_DIRECT_COUNT; i++)
-        heap->direct[i] = &pm_pool_none;
-    for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1)
-        bin_clear(&heap->bin[class], class);
-}
-
-void pm_heap_clear(struct pm_heap *heap)
-{
-    fill_in(heap);
-    for (size_t i = 0; i < PM_TLB_SLOTS; i++) {
-        if (heap->tlb[i] != NULL) /* else the page may stay as it is, untouched or shared */
-            heap->tlb[i] = NULL;
-    }
-}
-
-/* What every program uses lies side by side, before the table; behind that are the batches,
- * which one with a single thread never touches. */
-struct pm_heap *pm_heap_in(void *memory)
-{
-    struct pm_bin *bin = memory;
-    struct pm_heap *heap = (struct pm_heap *)(bin + PM_CLASS_COUNT);
-    heap->bin = bin;
-    heap->batch = (struct pm_batch *)(heap->tlb + PM_TLB_SLOTS);
-    fill_in(heap);
-    return heap;
-}
 
 static void tlb_forget(struct pm_heap *heap, struct pm_pool *pool)
 {
@@ -124,12 +62,12 @@ static void from_current(struct pm_heap *heap, struct pm_bin *bin, struct pm_poo
     set_current(heap, bin, &pm_pool_none);
 }
 
-/* A full pool leaves its list; `freed` of its blocks are on its own list by now. */
-PM_INLINE void unlist_full(struct pm_bin *bin, struct pm_pool *pool, uint32_t freed)
+/* A full pool leaves its list. */
+PM_INLINE void unlist_full(struct pm_bin *bin, struct pm_pool *pool)
 {
     pm_list_take_out(pool);
     bin->full_count--;
-    pm_pool_unset_full(pool, freed);
+    pm_pool_unset_full(pool);
 }
 
 static void pool_gone(struct pm_heap *heap, struct pm_pool *pool)
@@ -144,21 +82,20 @@ PM_INLINE void to_partial(struct pm_bin *bin, struct pm_pool *pool)
     pm_list_append(&bin->partial, pool);
 }
 
-/* Too few are kept.  (More than FULL_KEPT_BYTES would be much for a thread that sleeps.) */
-static void keep_more(struct pm_bin *bin, const struct pm_pool *pool)
+/* (More than FULL_KEPT_BYTES would be much for a thread that sleeps while others free.) */
+static bool may_keep_more(const struct pm_bin *bin, const struct pm_pool *pool)
 {
-    if (bin->full_kept < FULL_KEPT)
-        bin->full_kept = bin->full_kept * 2 < FULL_KEPT ? bin->full_kept * 2 : FULL_KEPT;
-    else if (bin->full_kept * pm_span_bytes(&pool->span) < FULL_KEPT_BYTES)
-        bin->full_kept++;
+    return pm_alone() ? bin->full_kept < FULL_KEPT_ALONE
+                      : bin->full_kept * pm_span_bytes(&pool->span) < FULL_KEPT_BYTES;
 }
 
-void pm_heap_take_back(struct pm_heap *heap, struct pm_pool *pool)
+/* Too few are kept. */
+static void keep_more(struct pm_bin *bin, const struct pm_pool *pool)
 {
-    struct pm_bin *bin = &heap->bin[pool->class];
-    keep_more(bin, pool);
-    pm_pool_set_owner(pool, heap);
-    to_partial(bin, pool);
+    if (bin->full_kept < PM_FULL_KEPT)
+        bin->full_kept = bin->full_kept * 2 < PM_FULL_KEPT ? bin->full_kept * 2 : PM_FULL_KEPT;
+    else if (may_keep_more(bin, pool))
+        bin->full_kept++;
 }
 
 void pm_heap_drop_current(struct pm_heap *heap, struct pm_bin *bin)
@@ -187,7 +124,7 @@ PM_INLINE void keep_or_go(struct pm_heap *heap, struct pm_bin *bin, struct pm_po
 
 static void full_to_floating(struct pm_heap *heap, struct pm_bin *bin, struct pm_pool *pool)
 {
-    unlist_full(bin, pool, 0);
+    unlist_full(bin, pool);
     tlb_forget(heap, pool);
     if (!pm_floating_release(pool, false, true)) { /* blocks came back just now */
         pm_pool_set_owner(pool, heap);
@@ -211,33 +148,54 @@ static void keep_fewer(struct pm_bin *bin)
  * use to anybody: so the more heaps there are the fewer each keeps.  (But for those that a heap has
  * been found to free into itself.)
  */
-static uint32_t may_keep(const struct pm_bin *bin)
+static uint32_t may_keep(struct pm_bin *bin)
 {
     size_t heaps = pm_registry_count();
     if (pm_background_is_wanted())
         return 0;
-    if (PM_LIKELY(heaps <= FULL_KEPT_BY_ALL / FULL_KEPT))
+    if (PM_UNLIKELY(bin->full_kept > FULL_KEPT_MOST) && !pm_alone())
+        bin->full_kept = FULL_KEPT_MOST;
+    if (PM_LIKELY(heaps <= FULL_KEPT_BY_ALL / PM_FULL_KEPT))
         return bin->full_kept;
     uint32_t share = heaps < FULL_KEPT_BY_ALL ? FULL_KEPT_BY_ALL / (uint32_t)heaps : 1;
-    if (bin->full_kept > FULL_KEPT)
-        return bin->full_kept - FULL_KEPT + share;
+    if (bin->full_kept > PM_FULL_KEPT)
+        return bin->full_kept - PM_FULL_KEPT + share;
     return bin->full_kept < share ? bin->full_kept : share;
 }
 
-static void let_surplus_float(struct pm_heap *heap, struct pm_bin *bin)
+/* Those that have been full for longest, until `left` remain. */
+static PM_NOINLINE void let_some_float(struct pm_heap *heap, struct pm_bin *bin, uint32_t left)
 {
-    uint32_t kept = may_keep(bin);
-    while (PM_UNLIKELY(bin->full_count > kept))
+    while (bin->full_count > left)
         full_to_floating(heap, bin, pm_list_first(&bin->full));
 }
 
-/* Its blocks are all in use; those that have been full for longest float instead. */
-static void add_full(struct pm_heap *heap, struct pm_bin *bin, struct pm_pool *pool)
+/* Which are more than may be kept, with `more` that are to come. */
+PM_INLINE void let_surplus_float(struct pm_heap *heap, struct pm_bin *bin, uint32_t more)
 {
-    pm_pool_set_full(pool);
+    uint32_t kept = may_keep(bin);
+    if (PM_UNLIKELY(bin->full_count + more > kept))
+        let_some_float(heap, bin, kept > more ? kept - more : 0);
+}
+
+PM_INLINE void list_full(struct pm_bin *bin, struct pm_pool *pool)
+{
     pm_list_append(&bin->full, pool);
     bin->full_count++;
-    let_surplus_float(heap, bin);
+}
+
+/* (The caller goes on to free into it, so it is not to float again.) */
+void pm_heap_take_back(struct pm_heap *heap, struct pm_pool *pool)
+{
+    struct pm_bin *bin = &heap->bin[pool->class];
+    keep_more(bin, pool);
+    pm_pool_set_owner(pool, heap);
+    if (pm_pool_set_full_again(pool)) {
+        let_surplus_float(heap, bin, 1);
+        list_full(bin, pool);
+    } else {
+        to_partial(bin, pool);
+    }
 }
 
 /* Unless others free into pools of heaps at all, the lines of theirs are left alone. */
@@ -277,7 +235,7 @@ static struct pm_pool *take_full(struct pm_bin *bin)
     while (pool != NULL && !pm_pool_has_remote(pool))
         pool = pm_list_next(&bin->full, pool);
     if (pool != NULL) {
-        unlist_full(bin, pool, 0);
+        unlist_full(bin, pool);
         pm_pool_collect(pool);
         keep_fewer(bin);
     }
@@ -336,7 +294,9 @@ static struct pm_pool *take_fresh(struct pm_heap *heap, struct pm_bin *bin, unsi
 PM_INLINE void set_aside(struct pm_heap *heap, struct pm_bin *bin, struct pm_pool *pool)
 {
     if (PM_LIKELY(pm_pool_is_exhausted(pool) && !has_remote(pool))) {
-        add_full(heap, bin, pool);
+        pm_pool_set_full(pool);
+        list_full(bin, pool);
+        let_surplus_float(heap, bin, 0);
     } else {
         pm_pool_unset_current(pool);
         keep_or_go(heap, bin, pool);
@@ -380,7 +340,7 @@ void pm_heap_pushed(struct pm_heap *heap, struct pm_pool *pool)
     if (pool->state == PM_POOL_FULL) {
         struct pm_bin *bin = &heap->bin[pool->class];
         PM_OPAQUE(bin); /* one register for all of it */
-        unlist_full(bin, pool, 1);
+        unlist_full(bin, pool);
         keep_or_go(heap, bin, pool);
     } else if (pool->state == PM_POOL_CURRENT) {
         pool->used = pool->used_current - 1; /* not as if nothing had come back */
@@ -419,7 +379,7 @@ static void take_in_full(struct pm_heap *heap, struct pm_bin *bin)
         next = pm_list_next(&bin->full, pool);
         if (!pm_pool_has_remote(pool))
             continue;
-        unlist_full(bin, pool, 0);
+        unlist_full(bin, pool);
         pm_pool_collect(pool);
         pm_list_append(&found, pool);
     }
@@ -432,9 +392,9 @@ static void take_in_full(struct pm_heap *heap, struct pm_bin *bin)
 /* More full pools are kept than usual as long as the heap goes on to free into more. */
 static void keep_as_ever(struct pm_heap *heap, struct pm_bin *bin)
 {
-    if (bin->full_kept > FULL_KEPT)
-        bin->full_kept -= (bin->full_kept - FULL_KEPT + 3) / 4;
-    let_surplus_float(heap, bin);
+    if (bin->full_kept > PM_FULL_KEPT)
+        bin->full_kept -= (bin->full_kept - PM_FULL_KEPT + 3) / 4;
+    let_surplus_float(heap, bin, 0);
 }
 
 void pm_heap_gather(struct pm_heap *heap)
@@ -458,7 +418,7 @@ static void abandon_class(struct pm_heap *heap, unsigned class)
         let_float(heap, pool);
     }
     while ((pool = pm_list_first(&bin->full)) != NULL) {
-        unlist_full(bin, pool, 0);
+        unlist_full(bin, pool);
         let_float(heap, pool);
     }
     while ((pool = pm_list_first(&bin->partial)) != NULL) {
@@ -473,5 +433,5 @@ void pm_heap_abandon(struct pm_heap *heap)
     pm_spare_flush(heap);
     for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1)
         abandon_class(heap, class);
-    fill_in(heap); /* with let_float() the last entry of tlb[] has gone */
+    pm_heap_fill_in(heap); /* with let_float() the last entry of tlb[] has gone */
 }

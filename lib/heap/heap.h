@@ -26,6 +26,9 @@
 
 struct pm_large;
 
+/* Full pools of a class that stay with the heap, as long as nothing speaks for more or fewer. */
+#define PM_FULL_KEPT 16
+
 struct pm_bin {
     struct pm_pool *current; /* pm_pool_none when there is none */
     struct pm_pool_list partial, full;
@@ -109,6 +112,9 @@ struct pm_heap *pm_heap_in(void *memory);
 /* Fills in the tables of a heap that has no pools any more, and none of whose batches has a block.
  */
 void pm_heap_clear(struct pm_heap *heap);
+
+/* The same, but for tlb[], which names no pool. */
+void pm_heap_fill_in(struct pm_heap *heap);
 
 /* A pool of `class` with a block on `free`, current from now on; NULL: no memory. */
 struct pm_pool *pm_heap_refill(struct pm_heap *heap, unsigned class);

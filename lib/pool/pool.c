@@ -165,7 +165,7 @@ static uint32_t count_listed(const struct pm_pool *pool)
 uint32_t pm_pool_used(const struct pm_pool *pool)
 {
     if (pool->state == PM_POOL_FULL)
-        return pm_pool_blocks(pool);
+        return pm_pool_used_of_full(pool);
     if (pool->state == PM_POOL_CURRENT)
         return pool->carved - pool->shape.first - pool->withheld - count_listed(pool);
     return pool->used;
@@ -318,13 +318,23 @@ static void check_counts(struct pm_pool *pool)
         pm_fatal_broken("blocks live and freed by others are used", pool);
 }
 
+/* Whose `used` says how many frees there are until one is reported. */
+static void check_countdown(const struct pm_pool *pool)
+{
+    bool is_full = pool->state == PM_POOL_FULL;
+    if (!is_full && pool->state != PM_POOL_CURRENT)
+        return;
+    if (is_full && (pool->carved != pool->limit || pool->withheld != 0))
+        pm_fatal_broken("a full pool's blocks have all been in use", pool);
+    uint32_t most = is_full ? pm_pool_full_frees(pool) : pool->used_current;
+    if (pool->used == 0 || pool->used > most)
+        pm_fatal_broken("frees into a full or current pool are counted down", pool);
+}
+
 void pm_pool_check(struct pm_pool *pool)
 {
+    check_countdown(pool);
     check_counts(pool);
-    if (pool->state == PM_POOL_FULL && pool->used != 1)
-        pm_fatal_broken("the next free into a full pool is noticed", pool);
-    if (pool->state == PM_POOL_CURRENT && (pool->used == 0 || pool->used > pool->used_current))
-        pm_fatal_broken("frees into a current pool are counted down", pool);
     if (pm_ownermap_get((void *)pool->span.start) != &pool->span)
         pm_fatal_broken("the owner map leads to the pool", pool);
     if (pm_link_get(pool, 0) != UINT16_MAX)

@@ -19,8 +19,10 @@
  *             heap.c takes the occasion to see what the time is.  It is counted
  *             anew when the state ends
  *   partial   owned, has free blocks, waits on the owner's list to be current
- *   full      owned, every block is live as far as the owner knows; `used` is 1,
- *             so that its next free looks like the last and is not fast
+ *   full      owned, every block is live as far as the owner knows, or was when it became full
+ *             and few have come back since; `used` says how many may still do so before the pool is
+ *             worth taking from (pm_pool_full_frees): so that free looks like the last, and is
+ *             not fast
  *   floating  owned by nobody: full for longer, or left behind by a thread that
  *             ended.  Whoever frees a block into it, or takes it from the shared
  *             list to allocate from it, claims it first
@@ -66,6 +68,9 @@
 
 /* No number is larger: a pool of the smallest blocks on the largest page has these. */
 #define PM_POOL_LIMIT_MAX (((size_t)1 << 16) / PM_GRANULE + 1)
+
+/* A full pool is one as long as less than one in so many of its blocks have come back. */
+#define PM_FULL_SHARE 16
 
 enum pm_pool_state {
     PM_POOL_FLOATING,
@@ -270,6 +275,20 @@ PM_INLINE bool pm_pool_push(struct pm_pool *pool, uint64_t block)
     return --pool->used == 0;
 }
 
+/* So many blocks have to come back to a full pool before it is worth taking from again: with one it
+ * would be full at once, and where blocks are replaced at random nearly every call is one of that
+ * kind.  Less than a page at any rate. */
+PM_INLINE uint32_t pm_pool_full_frees(const struct pm_pool *pool)
+{
+    return (uint32_t)pool->limit / PM_FULL_SHARE + 1;
+}
+
+/* As pm_pool_used() says of a full pool. */
+PM_INLINE uint32_t pm_pool_used_of_full(const struct pm_pool *pool)
+{
+    return pm_pool_blocks(pool) - (pm_pool_full_frees(pool) - pool->used);
+}
+
 /* Blocks not on `free` and carved: live, or freed by other threads. For the owner, or who has
  * claimed the pool, only; of a current pool it takes a walk along the list. */
 uint32_t pm_pool_used(const struct pm_pool *pool);
@@ -329,18 +348,30 @@ PM_INLINE void pm_pool_unset_current(struct pm_pool *pool)
     pool->state = PM_POOL_PARTIAL;
 }
 
-/* Every block is live: the next free of the owner's is reported by pm_pool_push(). */
+/* Every block is live: the owner's next frees are counted down, and pm_pool_push() reports the one
+ * that makes them enough. */
 PM_INLINE void pm_pool_set_full(struct pm_pool *pool)
 {
     pool->state = PM_POOL_FULL;
-    pool->used = 1;
+    pool->used = pm_pool_full_frees(pool);
 }
 
-/* Counts `used` as ever; `freed` of the blocks are on `free` by now. */
-PM_INLINE void pm_pool_unset_full(struct pm_pool *pool, uint32_t freed)
+/* The same for one that was full before and has got few blocks back; false: they are enough. */
+PM_INLINE bool pm_pool_set_full_again(struct pm_pool *pool)
 {
+    uint32_t freed = pm_pool_blocks(pool) - pool->used, frees = pm_pool_full_frees(pool);
+    if (pool->carved != pool->limit || pool->withheld != 0 || freed >= frees)
+        return false;
+    pool->state = PM_POOL_FULL;
+    pool->used = frees - freed;
+    return true;
+}
+
+/* Counts `used` as ever. */
+PM_INLINE void pm_pool_unset_full(struct pm_pool *pool)
+{
+    pool->used = pm_pool_used_of_full(pool);
     pool->state = PM_POOL_PARTIAL;
-    pool->used = pm_pool_blocks(pool) - freed;
 }
 
 /* A new pool of `class`, owned by `owner`, with no block carved, in the state of a current
@@ -394,8 +425,9 @@ bool pm_pool_recover(struct pm_pool *pool);
  *   carved blocks == blocks used + blocks on `free` + withheld
  *   blocks used == blocks live + blocks on `remote` + blocks on their way there (remote.c)
  *   a withheld block is free and begins on a clean page; no other carved one does
- *   a full pool has none on `free`, and `used` is 1
- *   `used` of a current pool is at least 1 and at most `used_current`
+ *   a full pool's blocks are all carved, and none is withheld
+ *   `used` of a full pool is at least 1 and at most pm_pool_full_frees(), of a current
+ *   one at most `used_current`
  *   no list reaches a live block, one never carved, or itself again
  */
 void pm_pool_check(struct pm_pool *pool);

@@ -8,6 +8,7 @@
 #include "heap/alloc.h"
 #include "heap/registry.h"
 #include "heap/remote.h"
+#include "os/alone.h"
 
 /* The last two as in heap.c. */
 enum { CLASS = 20, FULL_KEPT = 16, FULL_KEPT_REMOTE = 4 };
@@ -31,19 +32,68 @@ static struct pm_pool *fill_one(void)
     return pool;
 }
 
-START_TEST(a_full_pool_waits_for_its_next_free)
+/* Frees blocks of a full pool, from its third on, until they are enough; returns how many. */
+static uint32_t unfill(struct pm_pool *full)
+{
+    uint32_t freed = 0;
+    while (!pm_pool_push(full, unit_nth(full, 2 + freed++))) {
+        ck_assert_int_eq(full->state, PM_POOL_FULL);
+        ck_assert_uint_eq(pm_pool_used(full), pm_pool_blocks(full) - freed);
+        pm_heap_check(&heap);
+    }
+    pm_heap_pushed(&heap, full);
+    return freed;
+}
+
+START_TEST(a_full_pool_waits_until_enough_is_freed)
 {
     struct pm_pool *full = fill_one();
     ck_assert_int_eq(full->state, PM_POOL_FULL);
     ck_assert(pm_pool_is_owned_by(full, &heap));
     ck_assert_uint_eq(pm_pool_used(full), pm_pool_blocks(full));
     pm_heap_check(&heap);
-    ck_assert(pm_pool_push(full, unit_nth(full, 2)));
-    pm_heap_pushed(&heap, full);
+    uint32_t freed = unfill(full);
+    ck_assert_uint_eq(freed, pm_pool_full_frees(full));
+    ck_assert_uint_gt(freed, 1);
     ck_assert_int_eq(full->state, PM_POOL_PARTIAL);
-    ck_assert_uint_eq(full->used, pm_pool_blocks(full) - 1);
+    ck_assert_uint_eq(full->used, pm_pool_blocks(full) - freed);
     ck_assert(!pm_pool_push(full, unit_nth(full, 1)));
     pm_heap_check(&heap);
+}
+END_TEST
+
+/* Whatever the blocks' size; and what waits for more is less than a page. */
+START_TEST(few_frees_are_enough)
+{
+    for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1) {
+        struct pm_pool *pool = pm_pool_create(class, PM_POOL_ROOMY, &heap);
+        uint32_t enough = pm_pool_full_frees(pool);
+        ck_assert_uint_ge(enough, 1);
+        ck_assert_uint_lt(enough, pm_pool_blocks(pool));
+        ck_assert_uint_lt((enough - 1) * pool->size, 4096);
+    }
+}
+END_TEST
+
+START_TEST(what_was_full_is_so_again_with_few_blocks_back)
+{
+    struct pm_pool *pool = pm_pool_create(CLASS, PM_POOL_ROOMY, &heap);
+    pm_pool_unset_current(pool);
+    ck_assert_msg(!pm_pool_set_full_again(pool), "it has blocks to carve");
+    pm_pool_set_current(pool);
+    while (unit_take(pool) != NULL)
+        continue;
+    pm_pool_unset_current(pool);
+    uint32_t enough = pm_pool_full_frees(pool);
+    for (uint32_t freed = 0; freed < enough; freed++) {
+        ck_assert(pm_pool_set_full_again(pool));
+        ck_assert_uint_eq(pm_pool_used(pool), pm_pool_blocks(pool) - freed);
+        pm_pool_check(pool);
+        pm_pool_unset_full(pool);
+        pm_pool_push(pool, unit_nth(pool, freed));
+    }
+    ck_assert(!pm_pool_set_full_again(pool));
+    ck_assert_int_eq(pool->state, PM_POOL_PARTIAL);
 }
 END_TEST
 
@@ -162,13 +212,13 @@ START_TEST(and_more_where_the_heap_frees_into_those_that_float)
         while (pool->state != PM_POOL_FLOATING)
             ck_assert_ptr_nonnull(unit_pop(&heap, CLASS));
         unit_free_from(&heap, pool, 0);
-        ck_assert_int_eq(pool->state, PM_POOL_PARTIAL);
+        ck_assert_int_eq(pool->state, PM_POOL_FULL);
+        ck_assert_uint_eq(pm_pool_used(pool), pm_pool_blocks(pool) - 1);
     }
     struct pm_pool *full = fill_one();
     while (full->state != PM_POOL_FULL)
         full = fill_one();
-    ck_assert(pm_pool_push(full, unit_nth(full, 0)));
-    pm_heap_pushed(&heap, full);
+    unfill(full);
     ck_assert_uint_eq(bin()->full_kept, FULL_KEPT);
     pm_heap_check(&heap);
 }
@@ -196,13 +246,46 @@ START_TEST(a_cache_keeps_as_many_as_it_frees_into)
 }
 END_TEST
 
-START_TEST(but_no_more_than_a_sleeping_thread_may_keep)
+/* So many pools are what a thread that sleeps may keep, and some more are taken back. */
+static size_t take_many_back(void)
 {
     enum { KEPT_BYTES = 2 * 1024 * 1024 };
-    size_t pool_bytes = pm_span_bytes(&fill_one()->span);
-    for (size_t i = 0; i < KEPT_BYTES / pool_bytes + 10; i++)
+    size_t most = KEPT_BYTES / pm_span_bytes(&fill_one()->span);
+    for (size_t i = 0; i < most + 10; i++)
         take_one_back();
-    ck_assert_uint_eq(bin()->full_kept, KEPT_BYTES / pool_bytes);
+    return most;
+}
+
+static void *be_a_cache_among_others(void *unused)
+{
+    ck_assert(!pm_alone());
+    ck_assert_uint_eq(take_many_back(), bin()->full_kept);
+    pm_heap_check(&heap);
+    return unused;
+}
+
+START_TEST(but_no_more_than_a_sleeping_thread_may_keep)
+{
+    unit_in_thread(be_a_cache_among_others, NULL);
+}
+END_TEST
+
+static void *fill_one_among_others(void *unused)
+{
+    fill_one();
+    return unused;
+}
+
+START_TEST(of_which_there_is_none_in_a_process_with_one_thread)
+{
+    if (!pm_alone()) /* libc does not know */
+        return;
+    size_t most = take_many_back();
+    ck_assert_uint_eq(bin()->full_kept, FULL_KEPT + most + 10);
+    pm_heap_check(&heap);
+    unit_in_thread(fill_one_among_others, NULL);
+    ck_assert_uint_eq(bin()->full_kept, most);
+    ck_assert_uint_eq(bin()->full_count, most);
     pm_heap_check(&heap);
 }
 END_TEST
@@ -258,7 +341,9 @@ END_TEST
 static void add(TCase *tests)
 {
     tcase_add_checked_fixture(tests, setup, NULL);
-    tcase_add_test(tests, a_full_pool_waits_for_its_next_free);
+    tcase_add_test(tests, a_full_pool_waits_until_enough_is_freed);
+    tcase_add_test(tests, few_frees_are_enough);
+    tcase_add_test(tests, what_was_full_is_so_again_with_few_blocks_back);
     tcase_add_test(tests, the_one_that_is_full_for_longest_floats);
     tcase_add_test(tests, what_others_free_into_full_pools_comes_before_fresh_memory);
     tcase_add_test(tests, a_full_pool_that_is_empty_goes_instead_of_floating);
@@ -267,6 +352,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, and_more_where_the_heap_frees_into_those_that_float);
     tcase_add_test(tests, a_cache_keeps_as_many_as_it_frees_into);
     tcase_add_test(tests, but_no_more_than_a_sleeping_thread_may_keep);
+    tcase_add_test(tests, of_which_there_is_none_in_a_process_with_one_thread);
     tcase_add_test(tests, as_few_as_ever_where_others_free);
     tcase_add_test(tests, and_fewer_again_when_it_rests);
     tcase_add_test(tests, the_more_heaps_the_fewer_each_keeps);

@@ -121,23 +121,6 @@ START_TEST(an_empty_partial_pool_goes)
 }
 END_TEST
 
-/* An entry would say of a pool that it is the heap's own. */
-START_TEST(nothing_is_in_the_tlb_of_a_heap_that_was_left_or_cleared)
-{
-    struct pm_pool *pool[2] = {unit_partial_pool(&heap, CLASS), unit_partial_pool(&heap, CLASS)};
-    for (size_t i = 0; i < 2; i++)
-        *pm_heap_tlb_slot(&heap, (void *)pool[i]->span.start) = pool[i];
-    pm_heap_refill(&heap, CLASS);
-    pm_heap_abandon(&heap);
-    pm_heap_check(&heap);
-    *pm_heap_tlb_slot(&heap, (void *)pool[0]->span.start) = pool[0];
-    pm_heap_clear(&heap);
-    pm_heap_check(&heap);
-    for (size_t slot = 0; slot < PM_TLB_SLOTS; slot++)
-        ck_assert_ptr_null(heap.tlb[slot]);
-}
-END_TEST
-
 /* A current pool with `live` blocks, whose next free is the last that `used` counts. */
 static struct pm_pool *about_to_look_at_clock(uint32_t live)
 {
@@ -295,7 +278,6 @@ static void add(TCase *tests)
     tcase_add_test(tests, pools_of_large_blocks_grow_with_the_process);
     tcase_add_test(tests, partial_pools_serve_what_was_used_before);
     tcase_add_test(tests, an_empty_partial_pool_goes);
-    tcase_add_test(tests, nothing_is_in_the_tlb_of_a_heap_that_was_left_or_cleared);
     tcase_add_test(tests, a_current_pool_stays_so_after_any_number_of_frees);
     tcase_add_test(tests, also_when_others_free_the_last_that_is_counted);
     tcase_add_test(tests, an_emptied_current_pool_goes_when_its_frees_were_all_counted);

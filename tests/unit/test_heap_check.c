@@ -75,14 +75,30 @@ static void partial_yet_unused(struct pm_pool *pool)
     partial()->used = 0;
 }
 
-static void full_yet_not_noticed(struct pm_pool *pool)
+static struct pm_pool *full_pool(struct pm_pool *pool)
 {
     while (pm_list_first(&heap.bin[CLASS].full) == NULL) {
         if (pool->free == PM_LINK_NONE)
             pool = pm_heap_refill(&heap, CLASS);
         pm_pool_pop(pool);
     }
-    pm_list_first(&heap.bin[CLASS].full)->used = 2;
+    return pm_list_first(&heap.bin[CLASS].full);
+}
+
+static void full_yet_uncounted(struct pm_pool *pool)
+{
+    struct pm_pool *full = full_pool(pool);
+    full->used = pm_pool_full_frees(full) + 1;
+}
+
+static void full_yet_not_carved(struct pm_pool *pool)
+{
+    full_pool(pool)->carved--;
+}
+
+static void current_yet_uncounted(struct pm_pool *pool)
+{
+    pool->used = pool->used_current + 1;
 }
 
 static void pool_is_damaged(struct pm_pool *pool)
@@ -118,7 +134,9 @@ static const struct damage {
     {list_has_a_wrong_link, "a bin's list is linked both ways"},
     {partial_yet_unused, "an owned pool is in use"},
     {pool_is_damaged, "carved == used + listed"},
-    {full_yet_not_noticed, "the next free into a full pool is noticed"},
+    {full_yet_uncounted, "frees into a full or current pool are counted down"},
+    {current_yet_uncounted, "frees into a full or current pool are counted down"},
+    {full_yet_not_carved, "a full pool's blocks have all been in use"},
     {tlb_has_anothers_pool, "tlb[] names pools of its own heap"},
     {tlb_has_a_pool_that_is_not_near, "tlb[] names near pools"},
     {list_has_a_wrong_end, "a bin's list ends at its last pool"},

@@ -171,7 +171,8 @@ START_TEST(a_free_into_ones_own_floating_pool_adopts_it)
     struct pm_pool *pool = unit_pool_of(block);
     pm_free(block, "free");
     ck_assert(pm_pool_is_owned_by(pool, pm_tls_heap));
-    ck_assert_int_eq(pool->state, PM_POOL_PARTIAL);
+    ck_assert_int_eq(pool->state, PM_POOL_FULL);
+    ck_assert_uint_eq(pm_pool_used(pool), pm_pool_blocks(pool) - 1);
     pm_heap_check(pm_tls_heap);
 }
 END_TEST

@@ -1,0 +1,68 @@
+/*
+ * heap_tables.c - the tables of a heap that has no pools.
+ */
+#include "heap/heap.h"
+
+/* Filled in by the compiler, because the first call may come before any code of ours. */
+struct pm_heap pm_heap_none = {
+    .direct = {[0 ... PM_DIRECT_COUNT - 1] = &pm_pool_none},
+    .common = &pm_heap_none,
+    .tlb = {[PM_TLB_SLOTS - 1] = NULL},
+};
+
+/* Which entries of direct[] are of the class. */
+static void bin_set_direct(struct pm_bin *bin, unsigned class)
+{
+    size_t last, others = 0; /* how many before that */
+    if (class >= PM_CLASS_OBJECTS) {
+        last = PM_DIRECT_OBJECTS + class - PM_CLASS_OBJECTS + 2;
+        others = class == PM_CLASS_OBJECTS ? 2 : 0; /* nothing and half a granule */
+    } else if (class >= PM_CLASS_MEDIUM) {
+        last = PM_DIRECT_MEDIUM + class - PM_CLASS_MEDIUM;
+    } else {
+        last = pm_class_size(class) / PM_GRANULE;
+        others = class == 0 ? 1 : pm_class_granules(class) - 1; /* nothing */
+    }
+    bin->direct_first = (uint16_t)(last - others);
+    bin->direct_last = (uint16_t)last;
+}
+
+static void bin_clear(struct pm_bin *bin, unsigned class)
+{
+    *bin = (struct pm_bin){.current = &pm_pool_none, .full_kept = PM_FULL_KEPT};
+    pm_list_clear(&bin->partial);
+    pm_list_clear(&bin->full);
+    bin_set_direct(bin, class);
+}
+
+void pm_heap_fill_in(struct pm_heap *heap)
+{
+    heap->has_batches = false;
+    heap->common = &pm_heap_none;
+    heap->look_ms = 0; /* not as if its next thread had been quiet */
+    for (size_t i = 0; i < PM_DIRECT_COUNT; i++)
+        heap->direct[i] = &pm_pool_none;
+    for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1)
+        bin_clear(&heap->bin[class], class);
+}
+
+void pm_heap_clear(struct pm_heap *heap)
+{
+    pm_heap_fill_in(heap);
+    for (size_t i = 0; i < PM_TLB_SLOTS; i++) {
+        if (heap->tlb[i] != NULL) /* else the page may stay as it is, untouched or shared */
+            heap->tlb[i] = NULL;
+    }
+}
+
+/* What every program uses lies side by side, before the table; behind that are the batches,
+ * which one with a single thread never touches. */
+struct pm_heap *pm_heap_in(void *memory)
+{
+    struct pm_bin *bin = memory;
+    struct pm_heap *heap = (struct pm_heap *)(bin + PM_CLASS_COUNT);
+    heap->bin = bin;
+    heap->batch = (struct pm_batch *)(heap->tlb + PM_TLB_SLOTS);
+    pm_heap_fill_in(heap);
+    return heap;
+}
