@@ -6,10 +6,10 @@
 #include "arena/meta.h"
 
 struct pm_lock pm_registry_lock = PM_LOCK_INIT;
+_Atomic size_t pm_registry_in_use;
 
 /* Under the lock. */
 static struct pm_heap *last, *idle;
-static _Atomic size_t in_use; /* written under the lock, read without; relaxed */
 
 /* Those in use, in as many lists: with thousands of threads each that begins looks into one. */
 enum { PLACES = 256 };
@@ -86,7 +86,7 @@ struct pm_heap *pm_registry_obtain(const void *thread)
             heap->in_use = true;
             heap->thread = thread;
             put(place_of(thread), heap);
-            atomic_fetch_add_explicit(&in_use, 1, memory_order_relaxed);
+            atomic_fetch_add_explicit(&pm_registry_in_use, 1, memory_order_relaxed);
         }
     }
     pm_unlock(&pm_registry_lock);
@@ -99,11 +99,6 @@ void pm_registry_return(struct pm_heap *heap)
     heap->in_use = false;
     take_out(place_of(heap->thread), heap);
     put(&idle, heap);
-    atomic_fetch_sub_explicit(&in_use, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&pm_registry_in_use, 1, memory_order_relaxed);
     pm_unlock(&pm_registry_lock);
-}
-
-size_t pm_registry_count(void)
-{
-    return atomic_load_explicit(&in_use, memory_order_relaxed);
 }

@@ -6,10 +6,13 @@
 #ifndef PM_HEAP_REGISTRY_H
 #define PM_HEAP_REGISTRY_H
 
+#include <stdatomic.h>
+
 #include "heap/heap.h"
 #include "os/lock.h"
 
 extern struct pm_lock pm_registry_lock;
+extern _Atomic size_t pm_registry_in_use; /* written under the lock, read without; relaxed */
 
 /*
  * A heap for the thread with this pm_tls_self(), or with NULL for no thread of its
@@ -25,7 +28,10 @@ struct pm_heap *pm_registry_find(const void *thread);
 void pm_registry_return(struct pm_heap *heap);
 
 /* How many heaps are in use. */
-size_t pm_registry_count(void);
+PM_INLINE size_t pm_registry_count(void)
+{
+    return atomic_load_explicit(&pm_registry_in_use, memory_order_relaxed);
+}
 
 /* The last heap made, and from each the one before it (`next`); under the lock. */
 struct pm_heap *pm_registry_last_locked(void);

@@ -69,8 +69,10 @@
 /* No number is larger: a pool of the smallest blocks on the largest page has these. */
 #define PM_POOL_LIMIT_MAX (((size_t)1 << 16) / PM_GRANULE + 1)
 
-/* A full pool is one as long as less than one in so many of its blocks have come back. */
-#define PM_FULL_SHARE 16
+/* A full pool is one as long as less than one in so many of its blocks have come back; of the
+ * pools for objects, of which an interpreter has hundreds and replaces few at random: */
+#define PM_FULL_SHARE 32
+#define PM_FULL_SHARE_OBJECTS 256
 
 enum pm_pool_state {
     PM_POOL_FLOATING,
@@ -280,7 +282,8 @@ PM_INLINE bool pm_pool_push(struct pm_pool *pool, uint64_t block)
  * kind.  Less than a page at any rate. */
 PM_INLINE uint32_t pm_pool_full_frees(const struct pm_pool *pool)
 {
-    return (uint32_t)pool->limit / PM_FULL_SHARE + 1;
+    uint32_t share = pool->class < PM_CLASS_OBJECTS ? PM_FULL_SHARE : PM_FULL_SHARE_OBJECTS;
+    return (uint32_t)pool->limit / share + 1;
 }
 
 /* As pm_pool_used() says of a full pool. */
