@@ -13,7 +13,9 @@ static PM_RACY_READ size_t count_live(const struct pm_pool *pool)
 {
     uint8_t state = __atomic_load_n(&pool->state, __ATOMIC_RELAXED);
     uint32_t used = state == PM_POOL_FULL ? pm_pool_used_of_full(pool) : pool->used;
-    if (state == PM_POOL_CURRENT || __atomic_load_n(&pool->state, __ATOMIC_RELAXED) != state)
+    bool is_torn = used > pm_pool_blocks(pool); /* it became full, or ceased to be, just now */
+    if (state == PM_POOL_CURRENT || is_torn ||
+        __atomic_load_n(&pool->state, __ATOMIC_RELAXED) != state)
         return pm_pool_count_live(pool);
     uint64_t word = atomic_load_explicit(&pool->remote, memory_order_relaxed);
     uint32_t remote = PM_REMOTE_COUNT(word);

@@ -19,17 +19,17 @@
 #include "config.h"
 
 enum {
-    LOOK_REFILLS = 4,          /* refills between two looks at the clock, */
-    FLUSH_REFILLS = 16,        /* and between two times that remote frees are sent */
-    DEBUG_CHECK_REFILLS = 256, /* refills between two full checks in debug builds */
-    PARTIAL_LOOKED = 8,        /* partial pools asked for a block before fresh memory is used */
-    FULL_KEPT_BY_ALL = 64,     /* full pools of a class that all heaps keep, but for one each, */
-    FULL_KEPT_REMOTE = 4,      /* that one keeps when it is others who free into them, */
-    FULL_KEPT_BYTES = 2 << 20, /* when it is the heap itself, into more than were kept, */
-    FULL_KEPT_MOST = FULL_KEPT_BYTES >> PM_SLICE_SHIFT,
-    FULL_KEPT_ALONE = 1 << 15, /* and when it is the only thread that does anything */
-    POOL_SLICES = 4,           /* of a new pool, about */
-    POOL_SHARE = 128,          /* of what is in use, for a pool of large blocks */
+    LOOK_REFILLS = 4,           /* refills between two looks at the clock, */
+    FLUSH_REFILLS = 16,         /* and between two times that remote frees are sent */
+    DEBUG_CHECK_REFILLS = 256,  /* refills between two full checks in debug builds */
+    PARTIAL_LOOKED = 8,         /* partial pools asked for a block before fresh memory is used */
+    FULL_KEPT_BY_ALL = 64,      /* full pools of a class that all heaps keep, but for one each, */
+    FULL_KEPT_REMOTE = 4,       /* that one keeps when it is others who free into them, */
+    FULL_KEPT_BYTES = 2 << 20,  /* when it is the heap itself, into more than were kept, */
+    FULL_KEPT_ALONE = 64 << 20, /* and the same in a process with one thread */
+    FULL_LOOKED = 128,          /* full pools asked for what others have freed */
+    POOL_SLICES = 4,            /* of a new pool, about */
+    POOL_SHARE = 128,           /* of what is in use, for a pool of large blocks */
 };
 
 static void tlb_forget(struct pm_heap *heap, struct pm_pool *pool)
@@ -82,11 +82,10 @@ PM_INLINE void to_partial(struct pm_bin *bin, struct pm_pool *pool)
     pm_list_append(&bin->partial, pool);
 }
 
-/* (More than FULL_KEPT_BYTES would be much for a thread that sleeps while others free.) */
-static bool may_keep_more(const struct pm_bin *bin, const struct pm_pool *pool)
+/* So many as long as this one.  (More would be much for a thread that sleeps while others free.) */
+static size_t most_kept(const struct pm_pool *pool)
 {
-    return pm_alone() ? bin->full_kept < FULL_KEPT_ALONE
-                      : bin->full_kept * pm_span_bytes(&pool->span) < FULL_KEPT_BYTES;
+    return (pm_alone() ? FULL_KEPT_ALONE : FULL_KEPT_BYTES) / pm_span_bytes(&pool->span);
 }
 
 /* Too few are kept. */
@@ -94,8 +93,19 @@ static void keep_more(struct pm_bin *bin, const struct pm_pool *pool)
 {
     if (bin->full_kept < PM_FULL_KEPT)
         bin->full_kept = bin->full_kept * 2 < PM_FULL_KEPT ? bin->full_kept * 2 : PM_FULL_KEPT;
-    else if (may_keep_more(bin, pool))
+    else if (bin->full_kept < most_kept(pool))
         bin->full_kept++;
+}
+
+/* The heap had more while its thread was the only one. */
+static PM_COLD void keep_as_others(struct pm_bin *bin)
+{
+    struct pm_pool *pool = pm_list_first(&bin->full);
+    size_t most = pool != NULL ? most_kept(pool) : PM_FULL_KEPT;
+    if (most < PM_FULL_KEPT)
+        most = PM_FULL_KEPT;
+    if (bin->full_kept > most)
+        bin->full_kept = (uint16_t)most;
 }
 
 void pm_heap_drop_current(struct pm_heap *heap, struct pm_bin *bin)
@@ -153,8 +163,8 @@ static uint32_t may_keep(struct pm_bin *bin)
     size_t heaps = pm_registry_count();
     if (pm_background_is_wanted())
         return 0;
-    if (PM_UNLIKELY(bin->full_kept > FULL_KEPT_MOST) && !pm_alone())
-        bin->full_kept = FULL_KEPT_MOST;
+    if (PM_UNLIKELY(bin->full_kept > PM_FULL_KEPT) && !pm_alone())
+        keep_as_others(bin);
     if (PM_LIKELY(heaps <= FULL_KEPT_BY_ALL / PM_FULL_KEPT))
         return bin->full_kept;
     uint32_t share = heaps < FULL_KEPT_BY_ALL ? FULL_KEPT_BY_ALL / (uint32_t)heaps : 1;
@@ -170,12 +180,12 @@ static PM_NOINLINE void let_some_float(struct pm_heap *heap, struct pm_bin *bin,
         full_to_floating(heap, bin, pm_list_first(&bin->full));
 }
 
-/* Which are more than may be kept, with `more` that are to come. */
-PM_INLINE void let_surplus_float(struct pm_heap *heap, struct pm_bin *bin, uint32_t more)
+/* Which are more than may be kept. */
+PM_INLINE void let_surplus_float(struct pm_heap *heap, struct pm_bin *bin)
 {
     uint32_t kept = may_keep(bin);
-    if (PM_UNLIKELY(bin->full_count + more > kept))
-        let_some_float(heap, bin, kept > more ? kept - more : 0);
+    if (PM_UNLIKELY(bin->full_count > kept))
+        let_some_float(heap, bin, kept);
 }
 
 PM_INLINE void list_full(struct pm_bin *bin, struct pm_pool *pool)
@@ -184,18 +194,20 @@ PM_INLINE void list_full(struct pm_bin *bin, struct pm_pool *pool)
     bin->full_count++;
 }
 
-/* (The caller goes on to free into it, so it is not to float again.) */
 void pm_heap_take_back(struct pm_heap *heap, struct pm_pool *pool)
 {
     struct pm_bin *bin = &heap->bin[pool->class];
     keep_more(bin, pool);
     pm_pool_set_owner(pool, heap);
-    if (pm_pool_set_full_again(pool)) {
-        let_surplus_float(heap, bin, 1);
+    if (pm_pool_set_full_again(pool))
         list_full(bin, pool);
-    } else {
+    else
         to_partial(bin, pool);
-    }
+}
+
+void pm_heap_taken_back(struct pm_heap *heap, unsigned class)
+{
+    let_surplus_float(heap, &heap->bin[class]);
 }
 
 /* Unless others free into pools of heaps at all, the lines of theirs are left alone. */
@@ -232,13 +244,26 @@ PM_INLINE struct pm_pool *take_partial(struct pm_bin *bin)
 static struct pm_pool *take_full(struct pm_bin *bin)
 {
     struct pm_pool *pool = pm_remote_is_seen() ? pm_list_first(&bin->full) : NULL;
-    while (pool != NULL && !pm_pool_has_remote(pool))
+    for (int looked = 0; pool != NULL && looked < FULL_LOOKED; looked++) {
+        if (pm_pool_has_remote(pool)) {
+            unlist_full(bin, pool);
+            pm_pool_collect(pool);
+            keep_fewer(bin);
+            return pool;
+        }
         pool = pm_list_next(&bin->full, pool);
-    if (pool != NULL) {
-        unlist_full(bin, pool);
-        pm_pool_collect(pool);
-        keep_fewer(bin);
     }
+    return NULL;
+}
+
+/* Where there is no fresh memory: a full pool with a block that had to wait for more. */
+static PM_COLD struct pm_pool *take_waiting(struct pm_bin *bin)
+{
+    struct pm_pool *pool = pm_list_first(&bin->full);
+    while (pool != NULL && pool->free == PM_LINK_NONE)
+        pool = pm_list_next(&bin->full, pool);
+    if (pool != NULL)
+        unlist_full(bin, pool);
     return pool;
 }
 
@@ -285,7 +310,9 @@ static struct pm_pool *take_fresh(struct pm_heap *heap, struct pm_bin *bin, unsi
     pm_spare_make_room(heap, POOL_SLICES);
     bool is_only = bin->current == &pm_pool_none && pm_list_is_empty(&bin->full);
     pool = pm_pool_create(class, is_only ? 0 : pm_arena_used() / POOL_SHARE, heap);
-    if (pool != NULL && is_only)
+    if (pool == NULL)
+        return take_waiting(bin);
+    if (is_only)
         heap->made_bytes += pm_span_bytes(&pool->span);
     return pool;
 }
@@ -296,7 +323,7 @@ PM_INLINE void set_aside(struct pm_heap *heap, struct pm_bin *bin, struct pm_poo
     if (PM_LIKELY(pm_pool_is_exhausted(pool) && !has_remote(pool))) {
         pm_pool_set_full(pool);
         list_full(bin, pool);
-        let_surplus_float(heap, bin, 0);
+        let_surplus_float(heap, bin);
     } else {
         pm_pool_unset_current(pool);
         keep_or_go(heap, bin, pool);
@@ -394,7 +421,7 @@ static void keep_as_ever(struct pm_heap *heap, struct pm_bin *bin)
 {
     if (bin->full_kept > PM_FULL_KEPT)
         bin->full_kept -= (bin->full_kept - PM_FULL_KEPT + 3) / 4;
-    let_surplus_float(heap, bin, 0);
+    let_surplus_float(heap, bin);
 }
 
 void pm_heap_gather(struct pm_heap *heap)

@@ -119,9 +119,13 @@ void pm_heap_fill_in(struct pm_heap *heap);
 /* A pool of `class` with a block on `free`, current from now on; NULL: no memory. */
 struct pm_pool *pm_heap_refill(struct pm_heap *heap, unsigned class);
 
-/* A pool that had floated and that the heap itself has freed into, and so claimed, waits to become
- * current. */
+/* A pool that had floated and that the heap itself has freed into, and so claimed, is full again,
+ * or waits to become current; */
 void pm_heap_take_back(struct pm_heap *heap, struct pm_pool *pool);
+
+/* and once the caller is done with it, others of its class float, if more are full than are kept.
+ */
+void pm_heap_taken_back(struct pm_heap *heap, unsigned class);
 
 /* pm_pool_push() has reported that the pool is empty, is full no more, or that it is current
  * and was freed into so often that it is time to look at the clock. */

@@ -68,8 +68,11 @@ static bool push(const struct pm_batch *list)
 
 static void look_after(struct pm_heap *heap, struct pm_pool *claimed)
 {
-    if (pm_floating_claimed(claimed, heap))
-        pm_heap_take_back(heap, claimed);
+    unsigned class = claimed->class;
+    if (!pm_floating_claimed(claimed, heap))
+        return;
+    pm_heap_take_back(heap, claimed);
+    pm_heap_taken_back(heap, class);
 }
 
 /* A thread that only frees what others have allocated has no other occasion to look. */
@@ -142,8 +145,8 @@ static bool push_one(struct pm_pool *pool, uint64_t block)
 }
 
 /* The same, where the pool floats and was this heap's last: it is the heap's again, and the block
- * on its list.  (A program with one thread does little else when many of its full pools get single
- * blocks back, as those of a cache do.) */
+ * on its list.  (Where other threads are about, a cache does little else that has more full pools
+ * than its heap keeps.) */
 static bool take_back(struct pm_heap *heap, struct pm_pool *pool, uint64_t block)
 {
     if (!pm_floating_reclaim(pool, heap))
@@ -154,8 +157,10 @@ static bool take_back(struct pm_heap *heap, struct pm_pool *pool, uint64_t block
         pm_fatal_broken("a block is freed by one thread", pool);
     if (pm_pool_is_near(pool))
         *pm_heap_tlb_slot(heap, pm_pool_address(pool, (uint32_t)block)) = pool;
+    unsigned class = pool->class; /* it may be gone in a moment */
     if (PM_UNLIKELY(pm_pool_push(pool, block)))
         pm_heap_pushed(heap, pool);
+    pm_heap_taken_back(heap, class);
     return true;
 }
 

@@ -30,6 +30,7 @@
  *   fresh -> current -> full -> partial -> current
  *            current -> partial                       (a used one serves before it is carved on)
  *                       full -> floating -> partial
+ *                               floating -> full      (its heap takes it back with few blocks free)
  *                               floating -> current   (taken from the shared list)
  *            any -> floating                          (its thread ends)
  *            any -> gone                              (its last block was freed)
@@ -69,7 +70,7 @@
 /* No number is larger: a pool of the smallest blocks on the largest page has these. */
 #define PM_POOL_LIMIT_MAX (((size_t)1 << 16) / PM_GRANULE + 1)
 
-/* A full pool is one as long as less than one in so many of its blocks have come back; of the
+/* A full pool is one until one in so many of its blocks, and one more, have come back; of the
  * pools for objects, of which an interpreter has hundreds and replaces few at random: */
 #define PM_FULL_SHARE 32
 #define PM_FULL_SHARE_OBJECTS 256

@@ -10,8 +10,12 @@
 #include "heap/remote.h"
 #include "os/alone.h"
 
-/* The last two as in heap.c. */
-enum { CLASS = 20, FULL_KEPT = 16, FULL_KEPT_REMOTE = 4 };
+/* The last as in heap.c. */
+enum { CLASS = 20, FULL_KEPT = PM_FULL_KEPT, FULL_KEPT_REMOTE = 4 };
+
+/* Pools of one slice with few blocks and with many, and of two slices. */
+static const unsigned classes[] = {CLASS, 0, 26};
+static unsigned class = CLASS;
 
 UNIT_HEAP(heap);
 UNIT_HEAP(other);
@@ -26,9 +30,9 @@ static void setup(void)
 /* Takes blocks until the pool that was current first is not; returns that. */
 static struct pm_pool *fill_one(void)
 {
-    struct pm_pool *pool = pm_heap_refill(&heap, CLASS);
-    while (heap.bin[CLASS].current == pool)
-        ck_assert_ptr_nonnull(unit_pop(&heap, CLASS));
+    struct pm_pool *pool = pm_heap_refill(&heap, class);
+    while (heap.bin[class].current == pool)
+        ck_assert_ptr_nonnull(unit_pop(&heap, class));
     return pool;
 }
 
@@ -36,8 +40,10 @@ static struct pm_pool *fill_one(void)
 static uint32_t unfill(struct pm_pool *full)
 {
     uint32_t freed = 0;
+    size_t live = unit_live();
     while (!pm_pool_push(full, unit_nth(full, 2 + freed++))) {
         ck_assert_int_eq(full->state, PM_POOL_FULL);
+        ck_assert_uint_eq(unit_live(), live - freed);
         ck_assert_uint_eq(pm_pool_used(full), pm_pool_blocks(full) - freed);
         pm_heap_check(&heap);
     }
@@ -47,6 +53,7 @@ static uint32_t unfill(struct pm_pool *full)
 
 START_TEST(a_full_pool_waits_until_enough_is_freed)
 {
+    class = classes[_i];
     struct pm_pool *full = fill_one();
     ck_assert_int_eq(full->state, PM_POOL_FULL);
     ck_assert(pm_pool_is_owned_by(full, &heap));
@@ -65,19 +72,21 @@ END_TEST
 /* Whatever the blocks' size; and what waits for more is less than a page. */
 START_TEST(few_frees_are_enough)
 {
-    for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1) {
-        struct pm_pool *pool = pm_pool_create(class, PM_POOL_ROOMY, &heap);
-        uint32_t enough = pm_pool_full_frees(pool);
+    for (unsigned i = 0; i < PM_CLASS_COUNT; i++) {
+        struct pm_pool *pool = pm_pool_create(i, PM_POOL_ROOMY, &heap);
+        uint32_t enough = pm_pool_full_frees(pool), blocks = pm_pool_blocks(pool);
         ck_assert_uint_ge(enough, 1);
-        ck_assert_uint_lt(enough, pm_pool_blocks(pool));
+        ck_assert_uint_lt(enough, blocks);
         ck_assert_uint_lt((enough - 1) * pool->size, 4096);
+        if (i >= PM_CLASS_OBJECTS) /* of which there are hundreds of pools */
+            ck_assert_uint_le(enough - 1, blocks / 200);
     }
 }
 END_TEST
 
 START_TEST(what_was_full_is_so_again_with_few_blocks_back)
 {
-    struct pm_pool *pool = pm_pool_create(CLASS, PM_POOL_ROOMY, &heap);
+    struct pm_pool *pool = pm_pool_create(classes[_i], PM_POOL_ROOMY, &heap);
     pm_pool_unset_current(pool);
     ck_assert_msg(!pm_pool_set_full_again(pool), "it has blocks to carve");
     pm_pool_set_current(pool);
@@ -94,6 +103,39 @@ START_TEST(what_was_full_is_so_again_with_few_blocks_back)
     }
     ck_assert(!pm_pool_set_full_again(pool));
     ck_assert_int_eq(pool->state, PM_POOL_PARTIAL);
+}
+END_TEST
+
+START_TEST(what_has_come_back_to_a_full_pool_goes_with_it)
+{
+    class = 0;
+    struct pm_pool *full = fill_one();
+    ck_assert(!pm_pool_push(full, unit_nth(full, 2)));
+    pm_heap_abandon(&heap);
+    pm_heap_check(&heap);
+    ck_assert_uint_eq(full->used, pm_pool_blocks(full) - 1);
+    const char *block = NULL;
+    while (other.bin[class].current != full)
+        block = unit_pop(&other, class); /* those with more come first */
+    ck_assert_ptr_eq(block, pm_pool_address(full, unit_nth(full, 2)));
+}
+END_TEST
+
+START_TEST(where_there_is_no_memory_it_need_not_wait)
+{
+    class = 0;
+    struct pm_pool *full = fill_one();
+    unit_os_install();
+    while (unit_pop(&heap, class) != NULL) {
+        if (pm_arena_totals().taken > 2 * PM_MIB)
+            unit_os_fail(UNIT_BIT(UNIT_MAP), 1, true);
+    }
+    full = pm_list_first(&heap.bin[class].full);
+    ck_assert(!pm_pool_push(full, unit_nth(full, 2)));
+    ck_assert_ptr_eq(unit_pop(&heap, class), pm_pool_address(full, unit_nth(full, 2)));
+    ck_assert_ptr_null(unit_pop(&heap, class));
+    pm_heap_check(&heap);
+    unit_os_heal();
 }
 END_TEST
 
@@ -172,7 +214,7 @@ END_TEST
 
 static struct pm_bin *bin(void)
 {
-    return &heap.bin[CLASS];
+    return &heap.bin[class];
 }
 
 /* A block of the pool that will be full for longest comes back from another thread, and
@@ -229,8 +271,9 @@ static void take_one_back(void)
 {
     struct pm_pool *pool = fill_one();
     while (pool->state != PM_POOL_FLOATING)
-        ck_assert_ptr_nonnull(unit_pop(&heap, CLASS));
+        ck_assert_ptr_nonnull(unit_pop(&heap, class));
     unit_free_from(&heap, pool, 0);
+    ck_assert_uint_le(bin()->full_count, bin()->full_kept);
 }
 
 START_TEST(a_cache_keeps_as_many_as_it_frees_into)
@@ -266,6 +309,7 @@ static void *be_a_cache_among_others(void *unused)
 
 START_TEST(but_no_more_than_a_sleeping_thread_may_keep)
 {
+    class = classes[_i];
     unit_in_thread(be_a_cache_among_others, NULL);
 }
 END_TEST
@@ -278,6 +322,7 @@ static void *fill_one_among_others(void *unused)
 
 START_TEST(of_which_there_is_none_in_a_process_with_one_thread)
 {
+    class = classes[_i];
     if (!pm_alone()) /* libc does not know */
         return;
     size_t most = take_many_back();
@@ -338,12 +383,16 @@ START_TEST(the_more_heaps_the_fewer_each_keeps)
 }
 END_TEST
 
+enum { COUNT = UNIT_COUNT_OF(classes) };
+
 static void add(TCase *tests)
 {
     tcase_add_checked_fixture(tests, setup, NULL);
-    tcase_add_test(tests, a_full_pool_waits_until_enough_is_freed);
+    tcase_add_loop_test(tests, a_full_pool_waits_until_enough_is_freed, 0, COUNT);
     tcase_add_test(tests, few_frees_are_enough);
-    tcase_add_test(tests, what_was_full_is_so_again_with_few_blocks_back);
+    tcase_add_loop_test(tests, what_was_full_is_so_again_with_few_blocks_back, 0, COUNT);
+    tcase_add_test(tests, what_has_come_back_to_a_full_pool_goes_with_it);
+    tcase_add_test(tests, where_there_is_no_memory_it_need_not_wait);
     tcase_add_test(tests, the_one_that_is_full_for_longest_floats);
     tcase_add_test(tests, what_others_free_into_full_pools_comes_before_fresh_memory);
     tcase_add_test(tests, a_full_pool_that_is_empty_goes_instead_of_floating);
@@ -351,8 +400,8 @@ static void add(TCase *tests)
     tcase_add_test(tests, fewer_are_kept_where_others_free);
     tcase_add_test(tests, and_more_where_the_heap_frees_into_those_that_float);
     tcase_add_test(tests, a_cache_keeps_as_many_as_it_frees_into);
-    tcase_add_test(tests, but_no_more_than_a_sleeping_thread_may_keep);
-    tcase_add_test(tests, of_which_there_is_none_in_a_process_with_one_thread);
+    tcase_add_loop_test(tests, but_no_more_than_a_sleeping_thread_may_keep, 0, COUNT);
+    tcase_add_loop_test(tests, of_which_there_is_none_in_a_process_with_one_thread, 0, COUNT);
     tcase_add_test(tests, as_few_as_ever_where_others_free);
     tcase_add_test(tests, and_fewer_again_when_it_rests);
     tcase_add_test(tests, the_more_heaps_the_fewer_each_keeps);
