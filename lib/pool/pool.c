@@ -324,7 +324,7 @@ static void check_countdown(const struct pm_pool *pool)
     bool is_full = pool->state == PM_POOL_FULL;
     if (!is_full && pool->state != PM_POOL_CURRENT)
         return;
-    if (is_full && (pool->carved != pool->limit || pool->withheld != 0))
+    if (is_full && !pm_pool_is_carved(pool))
         pm_fatal_broken("a full pool's blocks have all been in use", pool);
     uint32_t most = is_full ? pm_pool_full_frees(pool) : pool->used_current;
     if (pool->used == 0 || pool->used > most)

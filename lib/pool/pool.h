@@ -310,10 +310,16 @@ PM_INLINE bool pm_pool_has_remote(const struct pm_pool *pool)
     return PM_REMOTE_COUNT(atomic_load_explicit(&pool->remote, memory_order_relaxed)) != 0;
 }
 
+/* Is there nothing for pm_pool_carve() to do? */
+PM_INLINE bool pm_pool_is_carved(const struct pm_pool *pool)
+{
+    return pool->carved == pool->limit && pool->withheld == 0;
+}
+
 /* Has the owner no block left to take, nor to carve, unless others have freed some? */
 PM_INLINE bool pm_pool_is_exhausted(const struct pm_pool *pool)
 {
-    return pool->free == PM_LINK_NONE && pool->carved == pool->limit && pool->withheld == 0;
+    return pool->free == PM_LINK_NONE && pm_pool_is_carved(pool);
 }
 
 /* Whether the pool has been purged since its use changed; read without a claim, too. */
@@ -364,7 +370,7 @@ PM_INLINE void pm_pool_set_full(struct pm_pool *pool)
 PM_INLINE bool pm_pool_set_full_again(struct pm_pool *pool)
 {
     uint32_t freed = pm_pool_blocks(pool) - pool->used, frees = pm_pool_full_frees(pool);
-    if (pool->carved != pool->limit || pool->withheld != 0 || freed >= frees)
+    if (!pm_pool_is_carved(pool) || freed >= frees)
         return false;
     pool->state = PM_POOL_FULL;
     pool->used = frees - freed;

@@ -127,13 +127,12 @@ END_TEST
 START_TEST(where_there_is_no_memory_it_need_not_wait)
 {
     class = 0;
-    struct pm_pool *full = fill_one();
     unit_os_install();
     while (unit_pop(&heap, class) != NULL) {
         if (pm_arena_totals().taken > 2 * PM_MIB)
             unit_os_fail(UNIT_BIT(UNIT_MAP), 1, true);
     }
-    full = pm_list_first(&heap.bin[class].full);
+    struct pm_pool *full = pm_list_first(&heap.bin[class].full);
     ck_assert(!pm_pool_push(full, unit_nth(full, 2)));
     ck_assert_ptr_eq(unit_pop(&heap, class), pm_pool_address(full, unit_nth(full, 2)));
     ck_assert_ptr_null(unit_pop(&heap, class));
