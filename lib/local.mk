@@ -24,9 +24,11 @@ pm_core_sources = \
 	lib/arena/spans.h lib/arena/spans.c \
 	lib/arena/purge.h lib/arena/purge.c \
 	lib/pool/sizeclass.h lib/pool/pool.h lib/pool/list.h lib/pool/pool.c lib/pool/pool_purge.c \
+	lib/pool/visit.h lib/pool/visit.c \
 	lib/heap/heap.h lib/heap/heap_tables.c lib/heap/heap.c lib/heap/heap_purge.c \
 	lib/heap/heap_check.c \
 	lib/heap/floating.h lib/heap/floating.c \
+	lib/heap/sleeping.h lib/heap/sleeping.c \
 	lib/heap/background.h lib/heap/background.c \
 	lib/heap/common.h lib/heap/common.c \
 	lib/heap/turns.h lib/heap/turns.c \

@@ -99,6 +99,22 @@ void pm_arena_unuse(struct pm_span *span, uint64_t pages)
     span->clean |= pages;
 }
 
+void pm_arena_send_away(struct pm_span *span, size_t pages)
+{
+    size_t before = span->away;
+    span->away = (uint8_t)pages;
+    if (pages > before)
+        count_unused((pages - before) << pm_os_page_shift());
+    else
+        count_used((before - pages) << pm_os_page_shift());
+}
+
+void pm_arena_take_in(struct pm_span *span)
+{
+    if (PM_UNLIKELY(span->away != 0))
+        pm_arena_send_away(span, 0);
+}
+
 /* The total is of what can be purged: what a replaced provider gave stays as it is. */
 static size_t purgeable(const struct pm_arena *arena, size_t pages)
 {

@@ -196,6 +196,13 @@ PM_INLINE void pm_arena_use(struct pm_span *span, uint64_t pages)
 /* or they are clean from now on. */
 void pm_arena_unuse(struct pm_span *span, uint64_t pages);
 
+/* So many of a short span's pages have been purged without its owner, for whom they are not clean;
+ * at the next such occasion they, and those found then, are so many in all. */
+void pm_arena_send_away(struct pm_span *span, size_t pages);
+
+/* The owner does not know which they are: all count as used again. */
+void pm_arena_take_in(struct pm_span *span);
+
 /* The bytes that spans use now, and the most they have ever used at one time; no lock. */
 size_t pm_arena_used(void);
 size_t pm_arena_peak_used(void);

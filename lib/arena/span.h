@@ -19,13 +19,15 @@ enum pm_span_kind {
     PM_SPAN_LARGE,    /* one block: struct pm_large */
 };
 
-/* Written while nobody else can see the span; constant until it is given back, but for `clean`. */
+/* Written while nobody else can see the span; constant until it is given back, but for `clean`
+ * and `away`. */
 struct pm_span {
     uintptr_t start; /* the first byte; a multiple of the slice unless remapped */
     struct pm_arena *arena;
     uint64_t clean; /* the owner's: see below */
     uint32_t slices;
     uint8_t kind; /* enum pm_span_kind */
+    uint8_t away; /* pages that are not clean, and yet not counted as in use: pm_arena_send_away() */
 };
 
 /*

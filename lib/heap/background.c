@@ -9,6 +9,7 @@
 
 #include "arena/purge.h"
 #include "heap/heap.h"
+#include "heap/sleeping.h"
 #include "os/os.h"
 
 /* Beside the least that the system demands, in bytes; and the shortest sleep. */
@@ -31,8 +32,10 @@ static void *run(void *unused)
         pm_os_sleep_ms(decay > 2 * NAP_MS ? (uint64_t)decay / 2 : NAP_MS);
         uint64_t now = pm_os_clock_ms();
         pm_purge_tick(now);
-        if (is_quiet(now, decay))
+        if (is_quiet(now, decay)) {
             pm_heap_purge_floating(true);
+            pm_sleeping_purge(now, (uint64_t)decay, true);
+        }
     }
     return unused;
 }

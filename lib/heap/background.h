@@ -2,9 +2,9 @@
  * background.h - option background_purge: a thread that gives memory back while the
  * program's own threads sleep.
  *
- * It touches nothing that a thread owns: free slices, and floating pools.  So that there
- * is no more to it, heaps keep no pool but the current ones while the option is on: what is
- * full or partly free floats, at the price of slower frees into it.
+ * It takes nothing that a thread owns: free slices go, and free pages of floating pools, and of pools
+ * whose heaps sleep (sleeping.h).  Only the large blocks that heaps keep for their next ones are not
+ * kept while the option is on.
  */
 #ifndef PM_HEAP_BACKGROUND_H
 #define PM_HEAP_BACKGROUND_H

@@ -3,7 +3,6 @@
  */
 #include "heap/floating.h"
 
-#include "heap/background.h"
 #include "pool/list.h"
 
 enum {
@@ -123,7 +122,7 @@ static bool unclaim(struct pm_pool *pool)
 
 bool pm_floating_release(struct pm_pool *pool, bool offer, bool keep)
 {
-    pool->state = PM_POOL_FLOATING;
+    pm_pool_leave_rest(pool, PM_POOL_FLOATING);
     for (;;) {
         bool more = pm_pool_collect(pool);
         if (more && keep)
@@ -147,7 +146,7 @@ bool pm_floating_claimed(struct pm_pool *pool, const struct pm_heap *heap)
 {
     pm_pool_collect(pool);
     pm_pool_set_purged(pool, false);
-    if (pool->used == 0 || !pm_pool_was_owned_by(pool, heap) || pm_background_is_wanted()) {
+    if (pool->used == 0 || !pm_pool_was_owned_by(pool, heap)) {
         pm_floating_release(pool, pool->listed != PM_POOL_UNLISTED, false);
         return false;
     }
@@ -169,7 +168,7 @@ static bool try_claim(struct pm_pool *pool)
 
 bool pm_floating_reclaim(struct pm_pool *pool, const struct pm_heap *heap)
 {
-    if (!pm_pool_was_owned_by(pool, heap) || pm_background_is_wanted() || !try_claim(pool))
+    if (!pm_pool_was_owned_by(pool, heap) || !try_claim(pool))
         return false;
     pm_pool_collect(pool);
     pm_pool_set_purged(pool, false);

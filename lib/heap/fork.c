@@ -21,10 +21,12 @@
 #include "os/lock.h"
 #include "os/os.h"
 #include "os/tls.h"
+#include "pool/visit.h"
 
 /* Every lock of the library but the floating pools', in the order of lock.h. */
 static struct pm_lock *const outer_locks[] = {&pm_common_lock, &pm_thread_late_lock,
-                                              &pm_provider_lock, &pm_registry_lock};
+                                              &pm_visit_lock, &pm_provider_lock,
+                                              &pm_registry_lock};
 static struct pm_lock *const inner_locks[] = {&pm_purge_lock, &pm_arena_lock, &pm_ownermap_lock,
                                               &pm_meta_lock};
 
@@ -192,6 +194,7 @@ static void child(void)
         pm_os_streams_reset();
     pm_lock_set_forking_thread(NULL);
     for_each_lock(reset);
+    pm_visit_forget();
     bool alone = !pm_background_forget();
     find_own(was_alone);
     if (alone && pm_registry_count() == (size_t)pm_thread_has_heap(own) + (common != NULL))

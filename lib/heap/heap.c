@@ -6,7 +6,6 @@
 
 #include "arena/arena.h"
 #include "arena/purge.h"
-#include "heap/background.h"
 #include "heap/floating.h"
 #include "heap/idle.h"
 #include "heap/registry.h"
@@ -76,12 +75,6 @@ static void pool_gone(struct pm_heap *heap, struct pm_pool *pool)
     pm_pool_destroy(pool);
 }
 
-PM_INLINE void to_partial(struct pm_bin *bin, struct pm_pool *pool)
-{
-    pool->state = PM_POOL_PARTIAL;
-    pm_list_append(&bin->partial, pool);
-}
-
 /* So many as long as this one.  (More would be much for a thread that sleeps while others free.) */
 static size_t most_kept(const struct pm_pool *pool)
 {
@@ -121,15 +114,13 @@ static void let_float(struct pm_heap *heap, struct pm_pool *pool)
     pm_floating_release(pool, true, false);
 }
 
-/* A pool that is in no list, with free blocks or with nothing in use. */
+/* A partial pool that is in no list, with free blocks or with nothing in use. */
 PM_INLINE void keep_or_go(struct pm_heap *heap, struct pm_bin *bin, struct pm_pool *pool)
 {
     if (PM_UNLIKELY(pool->used == 0))
         pool_gone(heap, pool);
-    else if (PM_UNLIKELY(pm_background_is_wanted()))
-        let_float(heap, pool);
     else
-        to_partial(bin, pool);
+        pm_list_append(&bin->partial, pool);
 }
 
 static void full_to_floating(struct pm_heap *heap, struct pm_bin *bin, struct pm_pool *pool)
@@ -138,6 +129,7 @@ static void full_to_floating(struct pm_heap *heap, struct pm_bin *bin, struct pm
     tlb_forget(heap, pool);
     if (!pm_floating_release(pool, false, true)) { /* blocks came back just now */
         pm_pool_set_owner(pool, heap);
+        pm_pool_set_state(pool, PM_POOL_PARTIAL);
         keep_or_go(heap, bin, pool);
     }
 }
@@ -161,8 +153,6 @@ static void keep_fewer(struct pm_bin *bin)
 static uint32_t may_keep(struct pm_bin *bin)
 {
     size_t heaps = pm_registry_count();
-    if (pm_background_is_wanted())
-        return 0;
     if (PM_UNLIKELY(bin->full_kept > PM_FULL_KEPT) && !pm_alone())
         keep_as_others(bin);
     if (PM_LIKELY(heaps <= FULL_KEPT_BY_ALL / PM_FULL_KEPT))
@@ -199,10 +189,12 @@ void pm_heap_take_back(struct pm_heap *heap, struct pm_pool *pool)
     struct pm_bin *bin = &heap->bin[pool->class];
     keep_more(bin, pool);
     pm_pool_set_owner(pool, heap);
-    if (pm_pool_set_full_again(pool))
+    if (pm_pool_set_full_again(pool)) {
         list_full(bin, pool);
-    else
-        to_partial(bin, pool);
+    } else {
+        pm_pool_set_state(pool, PM_POOL_PARTIAL);
+        pm_list_append(&bin->partial, pool);
+    }
 }
 
 void pm_heap_taken_back(struct pm_heap *heap, unsigned class)
@@ -276,15 +268,22 @@ static struct pm_pool *take_last_partial(struct pm_bin *bin)
     return pool;
 }
 
-static void on_refill(struct pm_heap *heap)
+_Static_assert(FLUSH_REFILLS % LOOK_REFILLS == 0 && DEBUG_CHECK_REFILLS % LOOK_REFILLS == 0,
+               "what is rarer has its turn with the look at the clock");
+
+static PM_NOINLINE void on_some_refills(struct pm_heap *heap)
 {
-    heap->refills++;
-    if (PM_UNLIKELY(heap->refills % FLUSH_REFILLS == 0))
+    if (heap->refills % FLUSH_REFILLS == 0)
         pm_remote_flush(heap);
-    if (PM_UNLIKELY(heap->refills % LOOK_REFILLS == 0))
-        pm_heap_look(heap);
+    pm_heap_look(heap);
     if (PM_DEBUG && heap->refills % DEBUG_CHECK_REFILLS == 0)
         pm_heap_check(heap);
+}
+
+PM_INLINE void on_refill(struct pm_heap *heap)
+{
+    if (PM_UNLIKELY(++heap->refills % LOOK_REFILLS == 0))
+        on_some_refills(heap);
 }
 
 /* Where blocks are to be had that cost no fresh memory. */

@@ -78,9 +78,14 @@ struct pm_heap {
     size_t idle_below;   /* idle pools may stay until the arenas' peak exceeds this */
     size_t made_bytes;   /* in pools of classes that had none, since idle ones were looked at */
     size_t tidy_below;   /* free pages inside pools may stay until the peak exceeds this */
-    uint64_t look_ms;    /* when it looked at the clock last */
+    _Atomic uint64_t look_ms; /* when it looked at the clock last; relaxed, others read it */
     uint64_t tick_ms;    /* when heap_purge.c looked at its pools last, */
     unsigned look_class; /* and the class that it begins with the next time */
+
+    /* sleeping.c's, under its lock. */
+    bool is_visited;        /* in this round, */
+    uint64_t visit_look_ms; /* as it had not looked at the clock since then; */
+    uint64_t visit_due_ms;  /* and if it still has not, once more then */
 
     /* registry.c's, under its lock. */
     struct pm_heap *next;       /* of all heaps ever made */
@@ -130,6 +135,16 @@ void pm_heap_taken_back(struct pm_heap *heap, unsigned class);
 /* pm_pool_push() has reported that the pool is empty, is full no more, or that it is current
  * and was freed into so often that it is time to look at the clock. */
 void pm_heap_pushed(struct pm_heap *heap, struct pm_pool *pool);
+
+PM_INLINE uint64_t pm_heap_look_ms(const struct pm_heap *heap)
+{
+    return atomic_load_explicit(&heap->look_ms, memory_order_relaxed);
+}
+
+PM_INLINE void pm_heap_set_look_ms(struct pm_heap *heap, uint64_t now)
+{
+    atomic_store_explicit(&heap->look_ms, now, memory_order_relaxed);
+}
 
 /* Whence comes a block of so many bytes, up to PM_DIRECT_MAX; */
 PM_INLINE struct pm_pool *pm_heap_direct(const struct pm_heap *heap, size_t size)

@@ -6,7 +6,7 @@
  * when as many blocks are in use as the last time, and it was not current since.  When a
  * heap has not even asked for the time that long, all go at once.  Floating pools are looked at
  * by one thread for all, each decay time: those go to which no block came for so long; and all when
- * no thread has asked for the time.  Each pool is purged once, until its use changes.  While the
+ * no thread has asked for the time.  So it is with the pools of threads that sleep (sleeping.c).  Each pool is purged once, until its use changes.  While the
  * process grows all go as well, as they serve before new ones are asked for; but not where that
  * would split huge pages.
  */
@@ -16,6 +16,7 @@
 #include "heap/common.h"
 #include "heap/floating.h"
 #include "heap/heap.h"
+#include "heap/sleeping.h"
 #include "heap/thread.h"
 #include "os/os.h"
 #include "os/tls.h"
@@ -210,8 +211,8 @@ static bool is_quiet(uint64_t last, uint64_t now, uint64_t decay)
 
 static void purge_due(struct pm_heap *heap, uint64_t now, uint64_t decay, uint64_t last)
 {
-    bool quiet = is_quiet(heap->look_ms, now, decay);
-    heap->look_ms = now;
+    bool quiet = is_quiet(pm_heap_look_ms(heap), now, decay);
+    pm_heap_set_look_ms(heap, now);
     if (now >= heap->tick_ms + decay) {
         heap->tick_ms = now;
         pm_heap_gather(heap);
@@ -219,6 +220,7 @@ static void purge_due(struct pm_heap *heap, uint64_t now, uint64_t decay, uint64
     }
     if (floating_are_due(now, decay))
         pm_heap_purge_floating(is_quiet(last, now, decay));
+    pm_sleeping_purge(now, decay, false);
 }
 
 void pm_heap_tick(struct pm_heap *heap, uint64_t now)
@@ -228,7 +230,7 @@ void pm_heap_tick(struct pm_heap *heap, uint64_t now)
     if (pm_thread_has_heap(pm_tls_heap)) /* else perhaps under the lock of ended threads' heap */
         pm_background_ensure();
     if (decay < 0)
-        heap->look_ms = now;
+        pm_heap_set_look_ms(heap, now);
     else
         purge_due(heap, now, (uint64_t)decay, last);
 }
@@ -236,7 +238,7 @@ void pm_heap_tick(struct pm_heap *heap, uint64_t now)
 void pm_heap_look(struct pm_heap *heap)
 {
     uint64_t now = pm_os_clock_ms();
-    if (PM_LIKELY(now == heap->look_ms)) /* the clock goes in steps of milliseconds */
+    if (PM_LIKELY(now == pm_heap_look_ms(heap))) /* the clock goes in steps of milliseconds */
         return;
     pm_purge_tick(now);
     pm_heap_tick(heap, now);

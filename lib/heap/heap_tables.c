@@ -39,7 +39,7 @@ void pm_heap_fill_in(struct pm_heap *heap)
 {
     heap->has_batches = false;
     heap->common = &pm_heap_none;
-    heap->look_ms = 0; /* not as if its next thread had been quiet */
+    pm_heap_set_look_ms(heap, 0); /* not as if its next thread had been quiet */
     for (size_t i = 0; i < PM_DIRECT_COUNT; i++)
         heap->direct[i] = &pm_pool_none;
     for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1)

@@ -106,6 +106,10 @@ void pm_os_streams_reset(void);
 /* The least stack of a thread in bytes, with what thread-local storage takes of it. */
 size_t pm_os_thread_stack_min(void);
 
+/* Every other thread of the process has executed a full memory barrier when this returns, or will
+ * before it runs again; false where the system has no such call, or refuses it. */
+bool pm_os_barrier(void);
+
 /* Tells the processor that this is a loop which waits. */
 void pm_os_pause(void);
 

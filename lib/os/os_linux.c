@@ -242,6 +242,24 @@ size_t pm_os_thread_stack_min(void)
     return least > 0 ? (size_t)least : 0;
 }
 
+/* <linux/membarrier.h>, which a compiler for musl may lack. */
+enum { BARRIER = 1 << 3, BARRIER_REGISTER = 1 << 4 };
+
+static bool membarrier(int command)
+{
+    return syscall(SYS_membarrier, command, 0, 0) == 0;
+}
+
+/* A process registers once, before the first. */
+bool pm_os_barrier(void)
+{
+    int saved = errno;
+    bool done = membarrier(BARRIER) ||
+                (errno == EPERM && membarrier(BARRIER_REGISTER) && membarrier(BARRIER));
+    errno = saved;
+    return done;
+}
+
 void pm_os_pause(void)
 {
 #if defined(__x86_64__)

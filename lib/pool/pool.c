@@ -148,6 +148,8 @@ static void check_empty(struct pm_pool *pool)
 void pm_pool_destroy(struct pm_pool *pool)
 {
     check_empty(pool);
+    pm_pool_leave_rest(pool, PM_POOL_BUSY);
+    pm_arena_take_in(&pool->span);
     pm_arena_use(&pool->span, pm_pool_touched(pool));
     size_t size = descriptor_size(&pool->shape);
     pm_spans_give(&pool->span);
@@ -242,9 +244,10 @@ void pm_pool_rebuild(struct pm_pool *pool)
         pm_link_set(pool, block, (uint16_t)pool->free);
         pool->free = block;
     }
-    pool->state = PM_POOL_PARTIAL;
+    pm_pool_set_state(pool, PM_POOL_PARTIAL);
     pool->used = live;
     pool->withheld = 0;
+    pm_arena_take_in(&pool->span);
     if (pool->carved != first)
         pm_arena_use(&pool->span, pm_pool_pages(pool, first, pool->carved));
     atomic_store_explicit(&pool->remote, PM_REMOTE_OWNED | PM_REMOTE_EMPTY, memory_order_relaxed);

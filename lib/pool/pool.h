@@ -80,6 +80,7 @@ enum pm_pool_state {
     PM_POOL_CURRENT,
     PM_POOL_PARTIAL,
     PM_POOL_FULL,
+    PM_POOL_BUSY, /* its owner purges it, or gives it up: nobody visits it (visit.h) */
 };
 
 /* Where a floating pool stands on the shared lists of its class. */
@@ -203,6 +204,13 @@ PM_INLINE bool pm_pool_is_owned_by(const struct pm_pool *pool, const struct pm_h
 PM_INLINE bool pm_pool_was_owned_by(const struct pm_pool *pool, const struct pm_heap *heap)
 {
     return atomic_load_explicit(&pool->owner, memory_order_relaxed) == ((uintptr_t)heap | 1);
+}
+
+/* NULL while it floats. */
+PM_INLINE struct pm_heap *pm_pool_owner(const struct pm_pool *pool)
+{
+    uintptr_t owner = atomic_load_explicit(&pool->owner, memory_order_relaxed);
+    return (owner & 1) == 0 ? (struct pm_heap *)owner : NULL;
 }
 
 PM_INLINE void pm_pool_set_owner(struct pm_pool *pool, const struct pm_heap *heap)
@@ -333,6 +341,28 @@ PM_INLINE void pm_pool_set_purged(struct pm_pool *pool, bool purged)
     __atomic_store_n(&pool->purged_since, purged, __ATOMIC_RELAXED);
 }
 
+/* Release pairs with the acquire in visit.c: is_at_rest(), who sees no block as free that was taken
+ * before. */
+PM_INLINE void pm_pool_set_state(struct pm_pool *pool, enum pm_pool_state state)
+{
+    __atomic_store_n(&pool->state, (uint8_t)state, __ATOMIC_RELEASE);
+}
+
+/* Another thread may be visiting pools just now: visit.h. */
+extern atomic_bool pm_visiting;
+void pm_visit_wait(const struct pm_pool *pool);
+
+/* No more partial or full: once nobody visits it.  Who does has made known that it will before it
+ * looks at the state, and had all threads execute a barrier in between. */
+PM_INLINE void pm_pool_leave_rest(struct pm_pool *pool, enum pm_pool_state state)
+{
+    pm_pool_set_state(pool, state);
+    atomic_signal_fence(memory_order_seq_cst); /* pairs with pm_os_barrier() in visit.c */
+    /* acquire pairs with the release in visit.c: pm_visit_end() */
+    if (PM_UNLIKELY(atomic_load_explicit(&pm_visiting, memory_order_acquire)))
+        pm_visit_wait(pool);
+}
+
 /* As `rested`: the pool is in use. */
 #define PM_NEVER_RESTED UINT16_MAX
 
@@ -346,23 +376,23 @@ PM_INLINE void pm_pool_rest(struct pm_pool *pool, uint32_t used)
 /* From now on blocks may be popped; or were, since somebody looked. */
 PM_INLINE void pm_pool_set_current(struct pm_pool *pool)
 {
-    pool->state = PM_POOL_CURRENT;
     pm_pool_rest(pool, PM_NEVER_RESTED); /* as many may be in use later, but others */
     pool->used = pool->used_current;
+    pm_pool_leave_rest(pool, PM_POOL_CURRENT);
 }
 
 /* Counts `used`. */
 PM_INLINE void pm_pool_unset_current(struct pm_pool *pool)
 {
     pool->used = pm_pool_used(pool);
-    pool->state = PM_POOL_PARTIAL;
+    pm_pool_set_state(pool, PM_POOL_PARTIAL);
 }
 
 /* Every block is live: the owner's next frees are counted down, and pm_pool_push() reports the one
  * that makes them enough. */
 PM_INLINE void pm_pool_set_full(struct pm_pool *pool)
 {
-    pool->state = PM_POOL_FULL;
+    pm_pool_set_state(pool, PM_POOL_FULL);
     pool->used = pm_pool_full_frees(pool);
 }
 
@@ -372,7 +402,7 @@ PM_INLINE bool pm_pool_set_full_again(struct pm_pool *pool)
     uint32_t freed = pm_pool_blocks(pool) - pool->used, frees = pm_pool_full_frees(pool);
     if (!pm_pool_is_carved(pool) || freed >= frees)
         return false;
-    pool->state = PM_POOL_FULL;
+    pm_pool_set_state(pool, PM_POOL_FULL);
     pool->used = frees - freed;
     return true;
 }
@@ -381,7 +411,7 @@ PM_INLINE bool pm_pool_set_full_again(struct pm_pool *pool)
 PM_INLINE void pm_pool_unset_full(struct pm_pool *pool)
 {
     pool->used = pm_pool_used_of_full(pool);
-    pool->state = PM_POOL_PARTIAL;
+    pm_pool_set_state(pool, PM_POOL_PARTIAL);
 }
 
 /* A new pool of `class`, owned by `owner`, with no block carved, in the state of a current
@@ -410,6 +440,10 @@ bool pm_pool_carve(struct pm_pool *pool);
  * the blocks there; returns the bytes given back.  The pool is the caller's.
  */
 size_t pm_pool_purge(struct pm_pool *pool);
+
+/* The same for who visits the pool, and without withholding anything: the pages are counted as gone,
+ * but are the pool's as before. */
+size_t pm_pool_purge_visited(struct pm_pool *pool);
 
 /* For pm_pool_carve(): the withheld blocks of one page are on `free` again; false: none. */
 bool pm_pool_unwithhold(struct pm_pool *pool);

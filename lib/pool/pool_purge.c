@@ -122,11 +122,44 @@ size_t pm_pool_purge(struct pm_pool *pool)
 {
     if (!pm_provider_is_system(&pool->span.arena->provider))
         return 0;
+    uint8_t state = pool->state;
+    if (state == PM_POOL_PARTIAL)
+        pm_pool_leave_rest(pool, PM_POOL_BUSY);
+    pm_arena_take_in(&pool->span);
     uint64_t offered = 0, idle = idle_pages(pool, &offered);
     uint64_t purged = purge_pages(pool, idle & (~pool->span.clean | offered));
     pm_arena_unuse(&pool->span, purged);
     withhold(pool, purged);
+    pm_pool_set_state(pool, state);
     return (size_t)pm_count_bits(purged) * pm_os_page_size();
+}
+
+/* The pages on which a live block lies; its owner may be freeing some of these. */
+static PM_RACY_READ uint64_t live_pages(const struct pm_pool *pool)
+{
+    unsigned shift = pm_os_page_shift();
+    uint32_t at = pool->shape.lead, size = pool->size;
+    uint64_t busy = 0;
+    for (uint32_t block = pool->shape.first; block < pool->carved; block++, at += size) {
+        if (pm_link_is_live(pool, block))
+            busy |= bits(at >> shift, (at + size - 1) >> shift);
+    }
+    return busy;
+}
+
+size_t pm_pool_purge_visited(struct pm_pool *pool)
+{
+    struct pm_span *span = &pool->span;
+    size_t before = span->away;
+    if (!pm_provider_is_system(&span->arena->provider))
+        return 0;
+    uint64_t idle = ~live_pages(pool) & ~span->clean;
+    size_t pages = (size_t)pm_count_bits(idle);
+    if (pages <= before) /* as found at the last visit */
+        return 0;
+    pages = (size_t)pm_count_bits(purge_pages(pool, idle));
+    pm_arena_send_away(span, pages);
+    return (pages > before ? pages - before : 0) * pm_os_page_size();
 }
 
 bool pm_pool_unwithhold(struct pm_pool *pool)

@@ -107,16 +107,17 @@ START_TEST(an_idle_process_becomes_small)
 }
 END_TEST
 
-START_TEST(heaps_keep_only_what_is_current)
+/* The thread gives back what is inside them where they are. */
+START_TEST(heaps_keep_their_pools)
 {
     want();
     fill();
     thin_out();
-    for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1) {
-        ck_assert(pm_list_is_empty(&pm_tls_heap->bin[class].partial));
-        ck_assert(pm_list_is_empty(&pm_tls_heap->bin[class].full));
-    }
-    pm_heap_check(pm_tls_heap);
+    struct pm_pool *pool = pm_pool_of_span(pm_ownermap_get(blocks[BLOCKS - KEPT_EACH]));
+    ck_assert(pm_pool_is_owned_by(pool, pm_tls_heap));
+    wait_for((size_t)BLOCKS * SIZE / 2);
+    ck_assert(pm_pool_is_owned_by(pool, pm_tls_heap));
+    check_kept();
     fill();
     pm_heap_check(pm_tls_heap);
 }
@@ -239,7 +240,7 @@ static void add(TCase *tests)
     tcase_add_checked_fixture(tests, setup, NULL);
     tcase_add_test(tests, without_the_option_there_is_no_thread);
     tcase_add_test(tests, an_idle_process_becomes_small);
-    tcase_add_test(tests, heaps_keep_only_what_is_current);
+    tcase_add_test(tests, heaps_keep_their_pools);
     tcase_add_test(tests, a_child_begins_its_own);
     tcase_add_test(tests, a_child_gets_what_the_thread_had_claimed);
     tcase_add_test(tests, an_ended_thread_starts_none);
