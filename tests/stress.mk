@@ -19,9 +19,10 @@ stress_core_programs = tests/stress/model_core
 if SANITIZED
 stress_programs =
 stress_core_programs += tests/stress/threads_flat_core tests/stress/remote_core \
-	tests/stress/fork_stress_core tests/stress/oom_core
+	tests/stress/sleepers_core tests/stress/fork_stress_core tests/stress/oom_core
 else
 stress_programs = tests/stress/model tests/stress/threads_flat tests/stress/remote \
+	tests/stress/sleepers \
 	tests/stress/fork_stress tests/stress/fork_streams tests/stress/oom \
 	tests/stress/race_double_free
 endif
@@ -61,6 +62,17 @@ tests_stress_remote_core_CPPFLAGS = $(stress_core_cppflags)
 tests_stress_remote_core_CFLAGS = $(stress_cflags)
 tests_stress_remote_core_LDFLAGS = $(stress_ldflags)
 tests_stress_remote_core_LDADD = libpymem_core.la
+
+tests_stress_sleepers_SOURCES = tests/stress/sleepers.c $(stress_common)
+tests_stress_sleepers_CPPFLAGS = $(stress_cppflags)
+tests_stress_sleepers_CFLAGS = $(stress_cflags)
+tests_stress_sleepers_LDFLAGS = $(stress_ldflags)
+tests_stress_sleepers_LDADD = libpymem.la
+tests_stress_sleepers_core_SOURCES = tests/stress/sleepers.c $(stress_common)
+tests_stress_sleepers_core_CPPFLAGS = $(stress_core_cppflags)
+tests_stress_sleepers_core_CFLAGS = $(stress_cflags)
+tests_stress_sleepers_core_LDFLAGS = $(stress_ldflags)
+tests_stress_sleepers_core_LDADD = libpymem_core.la
 
 tests_stress_fork_stress_SOURCES = tests/stress/fork_stress.c $(stress_common)
 tests_stress_fork_stress_CPPFLAGS = $(stress_cppflags)

@@ -55,10 +55,12 @@ unit_tests = \
 	tests/unit/test_registry \
 	tests/unit/test_remote \
 	tests/unit/test_sizeclass \
+	tests/unit/test_sleeping \
 	tests/unit/test_text \
 	tests/unit/test_thread \
 	tests/unit/test_turns \
-	tests/unit/test_vdso
+	tests/unit/test_vdso \
+	tests/unit/test_visit
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
 
@@ -171,6 +173,11 @@ tests_unit_test_registry_CFLAGS = $(unit_cflags)
 tests_unit_test_registry_LDADD = $(unit_libs)
 tests_unit_test_remote_CFLAGS = $(unit_cflags)
 tests_unit_test_remote_LDADD = $(unit_libs)
+tests_unit_test_sleeping_CFLAGS = $(unit_cflags)
+tests_unit_test_sleeping_LDADD = $(unit_libs)
+tests_unit_test_visit_CFLAGS = $(unit_cflags)
+tests_unit_test_visit_LDADD = $(unit_libs)
+tests_unit_test_visit_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=pm_os_barrier
 tests_unit_test_sizeclass_CFLAGS = $(unit_cflags)
 tests_unit_test_sizeclass_LDADD = $(unit_libs)
 tests_unit_test_text_CFLAGS = $(unit_cflags)

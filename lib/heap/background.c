@@ -32,10 +32,11 @@ static void *run(void *unused)
         pm_os_sleep_ms(decay > 2 * NAP_MS ? (uint64_t)decay / 2 : NAP_MS);
         uint64_t now = pm_os_clock_ms();
         pm_purge_tick(now);
-        if (is_quiet(now, decay)) {
+        bool quiet = is_quiet(now, decay);
+        if (quiet)
             pm_heap_purge_floating(true);
-            pm_sleeping_purge(now, (uint64_t)decay, true);
-        }
+        if (decay >= 0)
+            pm_sleeping_purge(now, (uint64_t)decay, quiet);
     }
     return unused;
 }

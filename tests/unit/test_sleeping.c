@@ -1,0 +1,211 @@
+/*
+ * test_sleeping.c - which heaps are visited, when, and that their threads go on as if nothing had
+ * been.
+ */
+#include "pools.h"
+
+#include "arena/purge.h"
+#include "heap/sleeping.h"
+#include "heap/thread.h"
+#include "os/tls.h"
+
+enum { SIZE = 200, BLOCKS = 2000, KEPT_EACH = 100, DECAY = 1000 };
+
+static void *blocks[BLOCKS];
+static struct pm_heap *sleeper; /* the other thread's heap */
+
+static pthread_t thread;
+static pthread_barrier_t turn;
+
+/* The time is the test's. */
+static uint64_t now;
+
+static void fill(void)
+{
+    for (size_t i = 0; i < BLOCKS; i++) {
+        if (blocks[i] != NULL)
+            continue;
+        blocks[i] = pm_alloc(SIZE);
+        UNIT_CHECK(blocks[i] != NULL);
+        unit_fill(blocks[i], SIZE, (unsigned)i);
+    }
+}
+
+static void thin_out(void)
+{
+    for (size_t i = 0; i < BLOCKS; i++) {
+        if (i % KEPT_EACH == 0)
+            continue;
+        UNIT_CHECK(unit_intact(blocks[i], SIZE, (unsigned)i));
+        pm_free(blocks[i], "free");
+        blocks[i] = NULL;
+    }
+}
+
+static void check_blocks(void)
+{
+    for (size_t i = 0; i < BLOCKS; i++)
+        UNIT_CHECK(blocks[i] == NULL || unit_intact(blocks[i], SIZE, (unsigned)i));
+}
+
+static void wait_turn(void)
+{
+    pthread_barrier_wait(&turn);
+}
+
+/* Allocates, and frees what the test wants; sleeps; goes on. */
+static void *work(void *frees)
+{
+    fill();
+    if (frees != NULL)
+        thin_out();
+    sleeper = pm_tls_heap;
+    pm_heap_set_look_ms(sleeper, now);
+    wait_turn();
+    wait_turn();
+    check_blocks();
+    fill();
+    thin_out();
+    check_blocks();
+    pm_heap_check(pm_tls_heap);
+    return NULL;
+}
+
+static void begin(bool frees)
+{
+    ck_assert_int_eq(pthread_barrier_init(&turn, NULL, 2), 0);
+    ck_assert_int_eq(pthread_create(&thread, NULL, work, frees ? &turn : NULL), 0);
+    wait_turn();
+}
+
+static void end(void)
+{
+    wait_turn();
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    check_blocks();
+    pm_check_heap();
+}
+
+static void setup(void)
+{
+    unit_os_install();
+    pm_purge_suspend(true); /* nothing but what is tested */
+    pm_free(pm_alloc(1), "free");
+    now = 100000;
+}
+
+/* All that is due now. */
+static size_t purge(void)
+{
+    return pm_sleeping_purge(now, DECAY, true);
+}
+
+START_TEST(what_a_sleeping_thread_has_freed_goes)
+{
+    begin(true);
+    now += 2 * DECAY;
+    size_t before = pm_purge_total(), bytes = purge();
+    ck_assert_uint_gt(bytes, (size_t)BLOCKS * SIZE / 4);
+    ck_assert_uint_eq(pm_purge_total(), before + bytes);
+    check_blocks();
+    end();
+}
+END_TEST
+
+START_TEST(who_is_awake_is_left_alone)
+{
+    begin(true);
+    now += 2 * DECAY - 1;
+    ck_assert_uint_eq(purge(), 0);
+    end();
+}
+END_TEST
+
+START_TEST(who_wakes_up_meanwhile_is_left_alone)
+{
+    begin(true);
+    now += 2 * DECAY;
+    pm_heap_set_look_ms(sleeper, now);
+    ck_assert_uint_eq(purge(), 0);
+    end();
+}
+END_TEST
+
+START_TEST(what_others_free_goes_when_it_has_slept_twice_as_long)
+{
+    begin(false);
+    now += 2 * DECAY;
+    ck_assert_uint_eq(purge(), 0);
+    thin_out();
+    pm_heap_gather(pm_tls_heap); /* sends it */
+    now += DECAY;
+    ck_assert_uint_eq(purge(), 0);
+    now += DECAY;
+    ck_assert_uint_gt(purge(), (size_t)BLOCKS * SIZE / 4);
+    end();
+}
+END_TEST
+
+START_TEST(each_step_takes_a_share)
+{
+    begin(true);
+    now += 2 * DECAY;
+    size_t all = 0, step = pm_sleeping_purge(now, DECAY, false), steps = 0;
+    ck_assert_uint_eq(pm_sleeping_purge(now, DECAY, false), 0); /* not twice at the same time */
+    for (; steps < 100; steps++) {
+        all += step;
+        now += DECAY / 50;
+        step = pm_sleeping_purge(now, DECAY, false);
+    }
+    ck_assert_uint_gt(all, (size_t)BLOCKS * SIZE / 4);
+    ck_assert_uint_eq(step, 0);
+    end();
+}
+END_TEST
+
+START_TEST(a_process_with_one_thread_visits_nobody)
+{
+    fill();
+    thin_out();
+    pm_heap_set_look_ms(pm_tls_heap, now);
+    now += 10 * DECAY;
+    ck_assert_uint_eq(purge(), 0);
+}
+END_TEST
+
+static void go_on_in_child(void *unused)
+{
+    (void)unused;
+    check_blocks();
+    fill();
+    thin_out();
+    check_blocks();
+    UNIT_CHECK(pm_check_heap());
+}
+
+START_TEST(a_child_goes_on_with_what_was_visited)
+{
+    begin(true);
+    now += 2 * DECAY;
+    ck_assert_uint_gt(purge(), 0);
+    unit_child_passes(go_on_in_child, NULL);
+    end();
+}
+END_TEST
+
+static void add(TCase *tests)
+{
+    tcase_add_checked_fixture(tests, setup, NULL);
+    tcase_add_test(tests, what_a_sleeping_thread_has_freed_goes);
+    tcase_add_test(tests, who_is_awake_is_left_alone);
+    tcase_add_test(tests, who_wakes_up_meanwhile_is_left_alone);
+    tcase_add_test(tests, what_others_free_goes_when_it_has_slept_twice_as_long);
+    tcase_add_test(tests, each_step_takes_a_share);
+    tcase_add_test(tests, a_process_with_one_thread_visits_nobody);
+    tcase_add_test(tests, a_child_goes_on_with_what_was_visited);
+}
+
+int main(void)
+{
+    return unit_run("sleeping", add);
+}
