@@ -78,9 +78,9 @@ struct pm_heap {
     size_t idle_below;   /* idle pools may stay until the arenas' peak exceeds this */
     size_t made_bytes;   /* in pools of classes that had none, since idle ones were looked at */
     size_t tidy_below;   /* free pages inside pools may stay until the peak exceeds this */
-    _Atomic uint64_t look_ms; /* when it looked at the clock last; relaxed, others read it */
     uint64_t tick_ms;    /* when heap_purge.c looked at its pools last, */
     unsigned look_class; /* and the class that it begins with the next time */
+    _Atomic uint64_t look_ms; /* when it looked at the clock last; relaxed, as others read it */
 
     /* sleeping.c's, under its lock. */
     bool is_visited;        /* in this round, */

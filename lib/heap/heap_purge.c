@@ -6,9 +6,9 @@
  * when as many blocks are in use as the last time, and it was not current since.  When a
  * heap has not even asked for the time that long, all go at once.  Floating pools are looked at
  * by one thread for all, each decay time: those go to which no block came for so long; and all when
- * no thread has asked for the time.  So it is with the pools of threads that sleep (sleeping.c).  Each pool is purged once, until its use changes.  While the
- * process grows all go as well, as they serve before new ones are asked for; but not where that
- * would split huge pages.
+ * no thread has asked for the time.  So it is with the pools of threads that sleep (sleeping.c).
+ * Each pool is purged once, until its use changes.  While the process grows all go as well, as they
+ * serve before new ones are asked for; but not where that would split huge pages.
  */
 #include "arena/arena.h"
 #include "arena/purge.h"

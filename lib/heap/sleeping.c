@@ -17,8 +17,8 @@
 #include "pool/visit.h"
 
 enum {
-    SLEEPS_AFTER = 2, /* decay times */
-    STEPS = 64,       /* of a decay time, at least: each takes a small part of a millisecond, */
+    SLEEPS_AFTER = 2,    /* decay times */
+    STEPS = 64,          /* of a decay time, at least: each takes a small part of a millisecond, */
     VISITED_LEAST = 256, /* but all together visit so many pools, and */
     VISITED_SHARE = 8,   /* a share of all there may be; */
     SLICES_SHARE = 4,    /* a larger one of all slices is looked at, */
@@ -32,8 +32,8 @@ static _Atomic uint64_t step_ms;
 static uint64_t round_due_ms; /* the next one, not before */
 static uintptr_t next_start;  /* where the round goes on; 0: there is none */
 
-/* Has the heap's thread not looked at the clock for long, and was it not visited since, or long ago?
- * (One that never did has not made enough calls for that.) */
+/* Has the heap's thread not looked at the clock for long, and was it not visited since, or long
+ * ago? (One that never did has not made enough calls for that.) */
 static bool is_due(const struct pm_heap *heap, uint64_t now, uint64_t decay)
 {
     uint64_t look = pm_heap_look_ms(heap);
@@ -71,7 +71,8 @@ static bool is_wanted(const struct pm_span *span)
 static struct pm_arena *arena_at(uintptr_t address)
 {
     struct pm_arena *arena = pm_arena_list;
-    while (arena != NULL && !arena->dedicated && address - arena->base >= arena->slices << PM_SLICE_SHIFT)
+    while (arena != NULL && !arena->dedicated &&
+           address - arena->base >= arena->slices << PM_SLICE_SHIFT)
         arena = arena->next;
     return arena != NULL && !arena->dedicated ? arena : NULL;
 }
@@ -169,8 +170,8 @@ static void begin(uint64_t now, uint64_t decay)
     pm_unlock(&pm_arena_lock);
 }
 
-/* A step is due; the milliseconds since the last one, a decay time at most, or 0: not yet, or another
- * thread makes it. */
+/* A step is due; the milliseconds since the last one, a decay time at most, or 0: not yet, or
+ * another thread makes it. */
 static size_t begin_step(uint64_t now, uint64_t decay)
 {
     uint64_t last = atomic_load_explicit(&step_ms, memory_order_relaxed), since = now - last;

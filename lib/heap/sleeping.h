@@ -2,8 +2,8 @@
  * sleeping.h - heaps whose threads make no call: what is free inside their pools goes back all the
  * same, on the occasion of another thread's calls.
  *
- * A thread that waits for work keeps pools in which it has freed, or others have.  Its own next call
- * would give their free pages back (heap_purge.c), and may never come.
+ * A thread that waits for work keeps pools in which it has freed, or others have.  Its own next
+ * call would give their free pages back (heap_purge.c), and may never come.
  */
 #ifndef PM_HEAP_SLEEPING_H
 #define PM_HEAP_SLEEPING_H
@@ -11,11 +11,11 @@
 #include "heap/heap.h"
 
 /*
- * For a thread that has just looked at the clock (ms): visits some pools of heaps that have not done
- * so for two decay times; as many as the time since the last such call allows, so that all have been
- * visited within eight decay times or so; with `all`, as no thread of the program is at work, of
- * all that sleep.  A heap that sleeps on is visited again when it has slept
- * twice as long, for what others free into it meanwhile.  Returns the bytes given back.
+ * For a thread that has just looked at the clock (ms): visits some pools of heaps that have not
+ * done so for two decay times; as many as the time since the last such call allows, so that all
+ * have been visited within eight decay times or so; with `all`, as no thread of the program is at
+ * work, of all that sleep.  A heap that sleeps on is visited again when it has slept twice as long,
+ * for what others free into it meanwhile.  Returns the bytes given back.
  */
 size_t pm_sleeping_purge(uint64_t now, uint64_t decay, bool all);
 

@@ -441,8 +441,8 @@ bool pm_pool_carve(struct pm_pool *pool);
  */
 size_t pm_pool_purge(struct pm_pool *pool);
 
-/* The same for who visits the pool, and without withholding anything: the pages are counted as gone,
- * but are the pool's as before. */
+/* The same for who visits the pool, and without withholding anything: the pages are counted as
+ * gone, but are the pool's as before. */
 size_t pm_pool_purge_visited(struct pm_pool *pool);
 
 /* For pm_pool_carve(): the withheld blocks of one page are on `free` again; false: none. */

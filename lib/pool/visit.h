@@ -3,8 +3,9 @@
  *
  * A pool that is partial or full is at rest: its owner may free into it, which marks blocks free in
  * link[], but takes none.  So a page of it on which no block is live stays such until the pool is
- * current again, floats or goes; and who changes its state to that looks whether somebody visits it,
- * and waits (pm_pool_leave_rest).  The owner's calls are not held up otherwise, and no lock is theirs.
+ * current again, floats or goes; and who changes its state to that looks whether somebody visits
+ * it, and waits (pm_pool_leave_rest).  The owner's calls are not held up otherwise, and no lock is
+ * theirs.
  *
  * The pages of a visited pool are purged and that is all: its list may lead to blocks there, whose
  * pages come back as they are taken.  Only the arenas count them as unused (`away`), until the

@@ -1,12 +1,12 @@
 /*
- * sleepers.c - threads that work in bursts and sleep in between, while others give back what is free
- * inside their pools: nobody's blocks change.
+ * sleepers.c - threads that work in bursts and sleep in between, while others give back what is
+ * free inside their pools: nobody's blocks change.
  *
  * Usage: sleepers [BURSTS [THREADS]]
  *
- * Each thread replaces blocks of its own and frees what it finds on a board that all share, where it
- * leaves others.  The decay time is two milliseconds, so that most sleeps are long enough for
- * a visit, and many threads wake up in the middle of one.
+ * Each thread replaces blocks of its own and frees what it finds on a board that all share, where
+ * it leaves others.  The decay time is two milliseconds, so that most sleeps are long enough for a
+ * visit, and many threads wake up in the middle of one.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -21,14 +21,14 @@
 
 enum {
     THREADS_MOST = 32,
-    OWN = 600,         /* blocks of each thread */
-    BOARD = 500,       /* and of all */
-    BURST = 1500,      /* replacements at a time */
-    LONGEST_NAP = 12,  /* milliseconds; some bursts are followed by none */
-    CHECK_EVERY = 16,  /* bursts */
-    SMALLEST = 16,     /* bytes, and mostly no more than this much more, */
+    OWN = 600,        /* blocks of each thread */
+    BOARD = 500,      /* and of all */
+    BURST = 1500,     /* replacements at a time */
+    LONGEST_NAP = 12, /* milliseconds; some bursts are followed by none */
+    CHECK_EVERY = 16, /* bursts */
+    SMALLEST = 16,    /* bytes, and mostly no more than this much more, */
     MOSTLY = 700,
-    LARGEST = 20000    /* but at times up to this */
+    LARGEST = 20000 /* but at times up to this */
 };
 
 #define OPTION "PYMEM_CONF"
