@@ -12,6 +12,7 @@ bench_programs = \
 	bench/realloc_growth \
 	bench/replace \
 	bench/short_threads \
+	bench/sleepers \
 	bench/sparse \
 	bench/strings \
 	bench/threads \
@@ -55,6 +56,9 @@ bench_replace_LDFLAGS =
 bench_short_threads_SOURCES = bench/short_threads.c
 bench_short_threads_CFLAGS = $(bench_cflags)
 bench_short_threads_LDFLAGS =
+bench_sleepers_SOURCES = bench/sleepers.c
+bench_sleepers_CFLAGS = $(bench_cflags)
+bench_sleepers_LDFLAGS =
 bench_sparse_SOURCES = bench/sparse.c
 bench_sparse_CFLAGS = $(bench_cflags)
 bench_sparse_LDFLAGS =

@@ -110,6 +110,9 @@ size_t pm_os_thread_stack_min(void);
  * before it runs again; false where the system has no such call, or refuses it. */
 bool pm_os_barrier(void);
 
+/* From now on the system is not asked for it: such is the case with programs in a sandbox. */
+void pm_os_stop_barriers(void);
+
 /* Tells the processor that this is a loop which waits. */
 void pm_os_pause(void);
 

@@ -250,9 +250,18 @@ static bool membarrier(int command)
     return syscall(SYS_membarrier, command, 0, 0) == 0;
 }
 
+static atomic_bool barred; /* relaxed: it is set at the start */
+
+void pm_os_stop_barriers(void)
+{
+    atomic_store_explicit(&barred, true, memory_order_relaxed);
+}
+
 /* A process registers once, before the first. */
 bool pm_os_barrier(void)
 {
+    if (atomic_load_explicit(&barred, memory_order_relaxed))
+        return false;
     int saved = errno;
     bool done = membarrier(BARRIER) ||
                 (errno == EPERM && membarrier(BARRIER_REGISTER) && membarrier(BARRIER));

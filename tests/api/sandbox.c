@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <pthread.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,6 +76,28 @@ static void grow(void)
     free(block);
 }
 
+static pthread_barrier_t sleeps;
+
+/* What a thread that waits has left would be given back with a call of its own kind. */
+static void *leave_some(void *unused)
+{
+    (void)unused;
+    come_and_go();
+    pthread_barrier_wait(&sleeps);
+    while (pause() != 0)
+        continue;
+    return NULL;
+}
+
+static void begin_sleeper(void)
+{
+    pthread_t thread;
+    if (pthread_barrier_init(&sleeps, NULL, 2) != 0 ||
+        pthread_create(&thread, NULL, leave_some, NULL) != 0)
+        _exit(EXIT_FAILURE);
+    pthread_barrier_wait(&sleeps);
+}
+
 /* Longer than the decay time: then what is free is purged. */
 static void rest(void)
 {
@@ -91,6 +114,7 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     }
     free(check(malloc((size_t)argc)));
+    begin_sleeper();
     if (enter_sandbox() != 0) {
         int error = errno;
         fprintf(stderr, "sandbox: no filter: %s\n", strerror(error));
