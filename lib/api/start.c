@@ -11,6 +11,7 @@
 #include "arena/mapping.h"
 #include "arena/purge.h"
 #include "heap/background.h"
+#include "os/alone.h"
 #include "os/os.h"
 #include "os/text.h"
 
@@ -62,6 +63,8 @@ const struct pm_options *pm_start(void)
     if (!options.map_names) { /* for a sandbox that ends the process for calls it does not know */
         pm_os_stop_naming();
         pm_os_stop_barriers();
+    } else if (pm_alone()) {
+        pm_os_prepare_barriers();
     }
     atomic_store_explicit(&pm_background_wanted, options.background_purge, memory_order_relaxed);
     if (options.stats)

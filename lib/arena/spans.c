@@ -325,7 +325,12 @@ void pm_spans_move(struct pm_span *span, const struct pm_span *place)
 
 struct pm_span *pm_spans_next(const struct pm_arena *arena, size_t *slice)
 {
-    while (*slice < arena->slices) {
+    return pm_spans_next_before(arena, slice, arena->slices);
+}
+
+struct pm_span *pm_spans_next_before(const struct pm_arena *arena, size_t *slice, size_t end)
+{
+    while (*slice < end && *slice < arena->slices) {
         void *address = (void *)(arena->base + (*slice << PM_SLICE_SHIFT));
         struct pm_span *span = pm_ownermap_get(address);
         if (span != NULL && span->arena != arena)

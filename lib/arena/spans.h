@@ -84,4 +84,7 @@ void pm_spans_move(struct pm_span *span, const struct pm_span *place);
  */
 struct pm_span *pm_spans_next(const struct pm_arena *arena, size_t *slice);
 
+/* The same for spans that begin before slice `end`. */
+struct pm_span *pm_spans_next_before(const struct pm_arena *arena, size_t *slice, size_t end);
+
 #endif /* PM_ARENA_SPANS_H */

@@ -3,6 +3,7 @@
  */
 #include "heap/floating.h"
 
+#include "arena/arena.h"
 #include "pool/list.h"
 
 enum {
@@ -123,6 +124,7 @@ static bool unclaim(struct pm_pool *pool)
 bool pm_floating_release(struct pm_pool *pool, bool offer, bool keep)
 {
     pm_pool_leave_rest(pool, PM_POOL_FLOATING);
+    pm_arena_take_in(&pool->span);
     for (;;) {
         bool more = pm_pool_collect(pool);
         if (more && keep)

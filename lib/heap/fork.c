@@ -24,8 +24,8 @@
 #include "pool/visit.h"
 
 /* Every lock of the library but the floating pools', in the order of lock.h. */
-static struct pm_lock *const outer_locks[] = {&pm_common_lock, &pm_thread_late_lock, &pm_visit_lock,
-                                              &pm_provider_lock, &pm_registry_lock};
+static struct pm_lock *const outer_locks[] = {&pm_common_lock, &pm_thread_late_lock,
+                                              &pm_provider_lock, &pm_visit_lock, &pm_registry_lock};
 static struct pm_lock *const inner_locks[] = {&pm_purge_lock, &pm_arena_lock, &pm_ownermap_lock,
                                               &pm_meta_lock};
 
@@ -61,7 +61,9 @@ static void prepare(void)
     if (pm_alone())
         return;
     pm_os_streams_lock();
+    pm_visit_begin_wait(); /* who visits stops soon */
     for_each_lock(lock);
+    pm_visit_end_wait();
     pm_lock_set_forking_thread(pm_tls_self());
 }
 

@@ -20,9 +20,11 @@ enum {
     SLEEPS_AFTER = 2,    /* decay times */
     STEPS = 64,          /* of a decay time, at least: each takes a small part of a millisecond, */
     VISITED_LEAST = 256, /* but all together visit so many pools, and */
-    VISITED_SHARE = 8,   /* a share of all there may be; */
-    SLICES_SHARE = 4,    /* a larger one of all slices is looked at, */
+    VISITED_SHARE = 4,   /* a share of all there may be; */
+    SLICES_SHARE = 2,    /* a larger one of all slices is looked at, */
     SLICES_LOCKED = 512, /* so many at a time, as that takes the arenas' lock */
+    STEPS_MADE_UP = 4,   /* that are made at once, if nobody called at the time, */
+    VISITED_MOST = 1024, /* with no more pools than these: some milliseconds */
 };
 
 /* When the last step was made.  Relaxed: whoever makes the next one changes it first. */
@@ -67,14 +69,19 @@ static bool is_wanted(const struct pm_span *span)
     return heap != NULL && heap->is_visited && pm_heap_look_ms(heap) == heap->visit_look_ms;
 }
 
-/* Finds the arena that an address is in, else the first. */
-static struct pm_arena *arena_at(uintptr_t address)
+static struct pm_arena *if_shared(struct pm_arena *arena)
 {
-    struct pm_arena *arena = pm_arena_list;
-    while (arena != NULL && !arena->dedicated &&
-           address - arena->base >= arena->slices << PM_SLICE_SHIFT)
-        arena = arena->next;
     return arena != NULL && !arena->dedicated ? arena : NULL;
+}
+
+/* Where the round goes on: `*slice` of an arena; or at the beginning, if that arena has gone. */
+static struct pm_arena *next_place(size_t *slice)
+{
+    struct pm_arena *arena = if_shared(pm_arena_list);
+    while (arena != NULL && next_start - arena->base >= arena->slices << PM_SLICE_SHIFT)
+        arena = if_shared(arena->next);
+    *slice = arena != NULL ? (next_start - arena->base) >> PM_SLICE_SHIFT : 0;
+    return arena != NULL ? arena : if_shared(pm_arena_list);
 }
 
 /* A part of a round. */
@@ -87,11 +94,10 @@ struct part {
 /* From one slice of an arena on; true at its end. */
 static bool look_along(struct part *part, struct pm_arena *arena, size_t slice)
 {
-    size_t first = slice;
-    while (part->count < PM_VISIT_MAX && slice - first < SLICES_LOCKED) {
-        struct pm_span *span = pm_spans_next(arena, &slice);
-        if (span == NULL)
-            break;
+    size_t first = slice, end = slice + SLICES_LOCKED;
+    struct pm_span *span = NULL;
+    while (part->count < PM_VISIT_MAX &&
+           (span = pm_spans_next_before(arena, &slice, end)) != NULL) {
         if (is_wanted(span))
             part->pools[part->count++] = pm_pool_of_span(span);
     }
@@ -100,16 +106,16 @@ static bool look_along(struct part *part, struct pm_arena *arena, size_t slice)
     return slice >= arena->slices;
 }
 
-/* Where an arena ends the next one begins, and with the last the round ends.  (So it does where the
- * arena has gone in which it was.) */
+/* Where an arena ends the next one begins, and with the last the round ends. */
 static void look_on(struct part *part)
 {
-    struct pm_arena *arena = arena_at(next_start);
-    if (arena != NULL && !look_along(part, arena, (next_start - arena->base) >> PM_SLICE_SHIFT))
+    size_t slice;
+    struct pm_arena *arena = next_place(&slice);
+    if (arena != NULL && !look_along(part, arena, slice))
         return;
     if (arena != NULL)
-        arena = arena->next;
-    next_start = arena != NULL && !arena->dedicated ? arena->base : 0;
+        arena = if_shared(arena->next);
+    next_start = arena != NULL ? arena->base : 0;
 }
 
 static size_t visit_some(struct part *part)
@@ -140,10 +146,12 @@ struct work {
 
 static struct work work_for(size_t since, size_t decay)
 {
-    size_t all = pm_arena_totals().taken >> PM_SLICE_SHIFT;
+    struct pm_arena_totals totals = pm_arena_totals();
+    size_t taken = totals.taken >> PM_SLICE_SHIFT, mapped = totals.mapped >> PM_SLICE_SHIFT;
+    size_t pools = share(VISITED_LEAST + taken / VISITED_SHARE, since, decay);
     return (struct work){
-        .pools = share(VISITED_LEAST + all / VISITED_SHARE, since, decay),
-        .slices = share(all / SLICES_SHARE, since, decay) + SLICES_LOCKED,
+        .pools = pools < VISITED_MOST ? pools : VISITED_MOST,
+        .slices = share(mapped / SLICES_SHARE, since, decay) + SLICES_LOCKED,
     };
 }
 
@@ -165,13 +173,13 @@ static void begin(uint64_t now, uint64_t decay)
     if (!begin_round(now, decay) || !pm_os_barrier())
         return;
     pm_lock(&pm_arena_lock);
-    struct pm_arena *first = pm_arena_list;
-    next_start = first != NULL && !first->dedicated ? first->base : 0;
+    struct pm_arena *first = if_shared(pm_arena_list);
+    next_start = first != NULL ? first->base : 0;
     pm_unlock(&pm_arena_lock);
 }
 
-/* A step is due; the milliseconds since the last one, a decay time at most, or 0: not yet, or
- * another thread makes it. */
+/* A step is due; the milliseconds since the last one, as far as they are made up for, or 0: not
+ * yet, or another thread makes it. */
 static size_t begin_step(uint64_t now, uint64_t decay)
 {
     uint64_t last = atomic_load_explicit(&step_ms, memory_order_relaxed), since = now - last;
@@ -179,7 +187,8 @@ static size_t begin_step(uint64_t now, uint64_t decay)
         !atomic_compare_exchange_strong_explicit(&step_ms, &last, now, memory_order_relaxed,
                                                  memory_order_relaxed))
         return 0;
-    return since < decay ? since : decay;
+    uint64_t most = decay * STEPS_MADE_UP / STEPS + 1;
+    return since < most ? since : most;
 }
 
 /* Has anybody but the calling thread a heap? */

@@ -13,7 +13,7 @@
 /*
  * For a thread that has just looked at the clock (ms): visits some pools of heaps that have not
  * done so for two decay times; as many as the time since the last such call allows, so that all
- * have been visited within eight decay times or so; with `all`, as no thread of the program is at
+ * have been visited within some decay times; with `all`, as no thread of the program is at
  * work, of all that sleep.  A heap that sleeps on is visited again when it has slept twice as long,
  * for what others free into it meanwhile.  Returns the bytes given back.
  */

@@ -110,6 +110,9 @@ size_t pm_os_thread_stack_min(void);
  * before it runs again; false where the system has no such call, or refuses it. */
 bool pm_os_barrier(void);
 
+/* Makes the first one as fast as the others, while the process has one thread. */
+void pm_os_prepare_barriers(void);
+
 /* From now on the system is not asked for it: such is the case with programs in a sandbox. */
 void pm_os_stop_barriers(void);
 

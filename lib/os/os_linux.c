@@ -257,7 +257,14 @@ void pm_os_stop_barriers(void)
     atomic_store_explicit(&barred, true, memory_order_relaxed);
 }
 
-/* A process registers once, before the first. */
+/* A process registers once.  Where it has threads already that takes milliseconds. */
+void pm_os_prepare_barriers(void)
+{
+    int saved = errno;
+    membarrier(BARRIER_REGISTER);
+    errno = saved;
+}
+
 bool pm_os_barrier(void)
 {
     if (atomic_load_explicit(&barred, memory_order_relaxed))

@@ -377,8 +377,8 @@ PM_INLINE void pm_pool_rest(struct pm_pool *pool, uint32_t used)
 PM_INLINE void pm_pool_set_current(struct pm_pool *pool)
 {
     pm_pool_rest(pool, PM_NEVER_RESTED); /* as many may be in use later, but others */
-    pool->used = pool->used_current;
     pm_pool_leave_rest(pool, PM_POOL_CURRENT);
+    pool->used = pool->used_current; /* (statistics know by the state what it means) */
 }
 
 /* Counts `used`. */

@@ -8,28 +8,42 @@
 struct pm_lock pm_visit_lock = PM_LOCK_INIT;
 atomic_bool pm_visiting;
 
-/* Relaxed: who reads them has seen `pm_visiting`.  Those of a former visit are of no harm. */
+/* Those of a former visit are of no harm. */
 static _Atomic(const struct pm_pool *) visited[PM_VISIT_MAX];
 
-static _Atomic uint32_t waiting; /* owners; relaxed */
+static _Atomic uint32_t waiting; /* threads; relaxed */
 
 static bool is_visited(const struct pm_pool *pool)
 {
     for (size_t i = 0; i < PM_VISIT_MAX; i++) {
-        if (atomic_load_explicit(&visited[i], memory_order_relaxed) == pool)
+        /* acquire pairs with the release in pm_visit_begin(): of the next visit, if another pool
+         * has taken the place of this one */
+        if (atomic_load_explicit(&visited[i], memory_order_acquire) == pool)
             return true;
     }
     return false;
+}
+
+void pm_visit_begin_wait(void)
+{
+    atomic_fetch_add_explicit(&waiting, 1, memory_order_relaxed);
+}
+
+/* (It may be forgotten meanwhile, if a signal handler forks.) */
+void pm_visit_end_wait(void)
+{
+    if (pm_visit_is_waited_for())
+        atomic_fetch_sub_explicit(&waiting, 1, memory_order_relaxed);
 }
 
 PM_COLD void pm_visit_wait(const struct pm_pool *pool)
 {
     if (!is_visited(pool))
         return;
-    atomic_fetch_add_explicit(&waiting, 1, memory_order_relaxed);
+    pm_visit_begin_wait();
     pm_lock(&pm_visit_lock);
     pm_unlock(&pm_visit_lock);
-    atomic_fetch_sub_explicit(&waiting, 1, memory_order_relaxed);
+    pm_visit_end_wait();
 }
 
 bool pm_visit_is_waited_for(void)
@@ -52,8 +66,8 @@ static bool is_at_rest(const struct pm_pool *pool)
 size_t pm_visit_begin(struct pm_pool **pools, size_t count)
 {
     size_t left = 0;
-    for (size_t i = 0; i < count; i++)
-        atomic_store_explicit(&visited[i], pools[i], memory_order_relaxed);
+    for (size_t i = 0; i < count; i++) /* release pairs with the acquire in is_visited() */
+        atomic_store_explicit(&visited[i], pools[i], memory_order_release);
     /* release pairs with the acquire in pm_pool_leave_rest(), for `visited` */
     atomic_store_explicit(&pm_visiting, true, memory_order_release);
     if (!pm_os_barrier())

@@ -24,6 +24,10 @@
 extern struct pm_lock pm_visit_lock;
 bool pm_visit_is_waited_for(void);
 
+/* For who is about to wait for the lock, and does no more. */
+void pm_visit_begin_wait(void);
+void pm_visit_end_wait(void);
+
 /*
  * Makes known that these are visited, at most PM_VISIT_MAX.  Those that are not at rest leave the
  * array, whose length is returned.  Under the lock, and under pm_arena_lock, so that none is gone

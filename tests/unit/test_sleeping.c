@@ -207,5 +207,7 @@ static void add(TCase *tests)
 
 int main(void)
 {
+    if (!pm_os_barrier())
+        return UNIT_SKIPPED;
     return unit_run("sleeping", add);
 }

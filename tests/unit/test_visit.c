@@ -4,8 +4,11 @@
  */
 #include "pools.h"
 
+#include <sys/mman.h>
+
 #include "arena/arena.h"
-#include "heap/remote.h"
+#include "arena/provider.h"
+#include "heap/floating.h"
 #include "pool/visit.h"
 
 enum { SMALL = 3, SLEEP_MS = 50 }; /* blocks of 64 bytes */
@@ -184,6 +187,25 @@ START_TEST(a_pool_that_goes_counts_its_pages_again)
 }
 END_TEST
 
+START_TEST(a_pool_that_floats_begins_anew)
+{
+    size_t used = pm_arena_used(), bytes = pm_span_bytes(&pool->span) - pm_os_page_size();
+    give_some(1, pm_pool_blocks(pool));
+    ck_assert_uint_eq(visit(), bytes);
+    ck_assert(pm_floating_release(pool, true, false));
+    ck_assert_uint_eq(pm_arena_used(), used);
+    ck_assert_ptr_eq(pm_floating_take(SMALL), pool);
+    pm_pool_set_owner(pool, &other);
+    pm_pool_set_current(pool);
+    for (uint32_t i = 1; i < pm_pool_blocks(pool); i++)
+        take();
+    pm_pool_unset_current(pool);
+    give_some(1, pm_pool_blocks(pool));
+    ck_assert_uint_eq(visit(), bytes);
+    check_blocks();
+}
+END_TEST
+
 START_TEST(what_the_system_refuses_stays_in_use)
 {
     size_t used = pm_arena_used();
@@ -302,6 +324,72 @@ START_TEST(nobody_waits_in_a_new_child)
 }
 END_TEST
 
+static atomic_bool is_inside, may_go_on;
+
+/* An arena allocator that allocates: under its own lock. */
+static void *allocate_arena(void *unused, size_t size)
+{
+    (void)unused;
+    if (!atomic_exchange(&is_inside, true)) {
+        while (!atomic_load(&may_go_on))
+            unit_sleep_ms(1);
+        pm_pool_set_current(pool);
+    }
+    void *start = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return start == MAP_FAILED ? NULL : start;
+}
+
+static void free_arena(void *unused, void *start, size_t size)
+{
+    (void)unused;
+    munmap(start, size);
+}
+
+static void *need_an_arena(void *unused)
+{
+    (void)unused;
+    struct pm_provider provider = {NULL, allocate_arena, free_arena};
+    pm_provider_set(&provider);
+    UNIT_CHECK(pm_alloc(8 << 20) != NULL);
+    return NULL;
+}
+
+static void exit_at_once(void *unused)
+{
+    (void)unused;
+}
+
+static void *fork_now(void *unused)
+{
+    (void)unused;
+    unit_child_passes(exit_at_once, NULL);
+    return NULL;
+}
+
+/* Whose lock is taken before that of visits, then. */
+START_TEST(an_arena_allocator_waits_while_another_thread_forks)
+{
+    pthread_t owner_thread, forking;
+    pm_free(pm_alloc(1), "free");
+    give_some(0, on_a_page());
+    unit_give_up_after(60);
+    ck_assert_int_eq(pthread_create(&owner_thread, NULL, need_an_arena, NULL), 0);
+    while (!atomic_load(&is_inside))
+        unit_sleep_ms(1);
+    pm_lock(&pm_visit_lock);
+    ck_assert_uint_eq(begin(), 1);
+    ck_assert_int_eq(pthread_create(&forking, NULL, fork_now, NULL), 0);
+    unit_sleep_ms(SLEEP_MS); /* so that it waits for one lock or the other */
+    atomic_store(&may_go_on, true);
+    unit_sleep_ms(SLEEP_MS);
+    pm_visit_end();
+    pm_unlock(&pm_visit_lock);
+    ck_assert_int_eq(pthread_join(owner_thread, NULL), 0);
+    ck_assert_int_eq(pthread_join(forking, NULL), 0);
+    alarm(0);
+}
+END_TEST
+
 static void add(TCase *tests)
 {
     tcase_add_checked_fixture(tests, setup, NULL);
@@ -310,7 +398,9 @@ static void add(TCase *tests)
     tcase_add_loop_test(tests, live_blocks_of_every_class_keep_what_they_hold, 0, PM_CLASS_COUNT);
     tcase_add_test(tests, what_was_found_before_is_left_alone);
     tcase_add_test(tests, a_pool_that_goes_counts_its_pages_again);
+    tcase_add_test(tests, a_pool_that_floats_begins_anew);
     tcase_add_test(tests, what_the_system_refuses_stays_in_use);
+    tcase_add_test(tests, an_arena_allocator_waits_while_another_thread_forks);
     tcase_add_loop_test(tests, only_pools_at_rest_are_visited, 0, UNIT_COUNT_OF(not_at_rest));
     tcase_add_test(tests, without_a_barrier_nothing_is_visited);
     tcase_add_test(tests, the_owner_frees_meanwhile);
@@ -318,7 +408,10 @@ static void add(TCase *tests)
     tcase_add_test(tests, nobody_waits_in_a_new_child);
 }
 
+/* A pool is to have several pages. */
 int main(void)
 {
+    if (!pm_os_barrier() || pm_os_page_size() > 4096)
+        return UNIT_SKIPPED;
     return unit_run("visit", add);
 }

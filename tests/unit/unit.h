@@ -25,6 +25,9 @@
 #include "os/compiler.h"
 #include "os/os.h"
 
+/* What a test program returns that cannot run here. */
+#define UNIT_SKIPPED 77
+
 #define UNIT_COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 /* As ck_assert, for threads and children of a test: the message, then SIGABRT. */
