@@ -68,7 +68,9 @@ struct pm_heap {
     uint32_t spare_lengths;                       /* which of them are not empty, as bits, */
     uint32_t spare_missed;                        /* how many blocks were sought in vain, */
     size_t spare_slices;                          /* on the lists, */
-    size_t spare_room;                            /* and how many there may be */
+    size_t spare_room;                            /* and how many there may be; */
+    atomic_bool spare_busy;                       /* the owner is at work on them, */
+    atomic_bool spare_visited;                    /* or another thread */
     uint32_t larges_kept;                         /* so far; for what is done every so many */
     uint32_t descriptors;                         /* for large blocks to come, */
     struct pm_large *descriptor;                  /* and their list */

@@ -10,6 +10,7 @@
 #include "arena/purge.h"
 #include "arena/spans.h"
 #include "heap/registry.h"
+#include "heap/spare.h"
 #include "heap/thread.h"
 #include "os/alone.h"
 #include "os/os.h"
@@ -167,11 +168,24 @@ static size_t go_on(struct work most)
     return bytes;
 }
 
+/* Their spare blocks need no search.  (A heap is never unmade.) */
+static void visit_spares(void)
+{
+    pm_lock(&pm_registry_lock);
+    struct pm_heap *heap = pm_registry_last_locked();
+    pm_unlock(&pm_registry_lock);
+    for (; heap != NULL; heap = heap->next) {
+        if (heap->is_visited)
+            pm_spare_visit(heap);
+    }
+}
+
 static void begin(uint64_t now, uint64_t decay)
 {
     round_due_ms = now + decay;
     if (!begin_round(now, decay) || !pm_os_barrier())
         return;
+    visit_spares();
     pm_lock(&pm_arena_lock);
     struct pm_arena *first = if_shared(pm_arena_list);
     next_start = first != NULL ? first->base : 0;

@@ -8,11 +8,11 @@
 #include "arena/ownermap.h"
 #include "arena/purge.h"
 #include "arena/spans.h"
-#include "heap/background.h"
 #include "heap/registry.h"
 #include "heap/thread.h"
 #include "os/alone.h"
 #include "os/fatal.h"
+#include "os/os.h"
 #include "os/tls.h"
 
 enum {
@@ -29,7 +29,7 @@ _Static_assert(PM_SPARE_LENGTHS < 32, "each length has a bit in spare_lengths");
 
 static bool may_be_spare(size_t slices)
 {
-    return slices <= PM_SPARE_LENGTHS && pm_purge_decay() != 0 && !pm_background_is_wanted();
+    return slices <= PM_SPARE_LENGTHS && pm_purge_decay() != 0;
 }
 
 /* A thread that sleeps keeps what it has: so only who asks for many such blocks has many, and all
@@ -115,10 +115,13 @@ bool pm_spare_keep(struct pm_large *large)
     struct pm_heap *heap = pm_tls_heap == &pm_heap_none ? pm_thread_begin() : pm_tls_heap;
     if (PM_UNLIKELY(heap == NULL) || PM_UNLIKELY(heap == &pm_heap_ended))
         return false;
+    bool before = pm_spare_enter(heap), kept = true;
     if (PM_UNLIKELY(!has_room(heap, large->span.slices)))
-        return keep_after_others(heap, large);
-    push(heap, large);
-    return true;
+        kept = keep_after_others(heap, large);
+    else
+        push(heap, large);
+    pm_spare_leave(heap, before);
+    return kept;
 }
 
 static void give_back_all(struct pm_heap *heap)
@@ -127,21 +130,40 @@ static void give_back_all(struct pm_heap *heap)
         give_back(heap, slices);
 }
 
-void pm_spare_flush(struct pm_heap *heap)
+static void flush(struct pm_heap *heap)
 {
     give_back_all(heap);
     heap->spare_missed = 0;
     heap->spare_room = 0;
 }
 
+void pm_spare_flush(struct pm_heap *heap)
+{
+    bool before = pm_spare_enter(heap);
+    flush(heap);
+    pm_spare_leave(heap, before);
+}
+
+void pm_spare_visit(struct pm_heap *heap)
+{
+    /* release pairs with the acquire in pm_spare_enter(), as below */
+    atomic_store_explicit(&heap->spare_visited, true, memory_order_release);
+    /* acquire pairs with the release in pm_spare_leave() */
+    if (pm_os_barrier() && !atomic_load_explicit(&heap->spare_busy, memory_order_acquire))
+        flush(heap);
+    /* release pairs with the acquire in pm_spare_enter() */
+    atomic_store_explicit(&heap->spare_visited, false, memory_order_release);
+}
+
 void pm_spare_inherit(struct pm_heap *heap)
 {
+    atomic_store_explicit(&heap->spare_busy, false, memory_order_relaxed);
     pm_spare_flush(heap);
     heap->spare_slices = 0;
     heap->spare_lengths = 0;
 }
 
-void pm_spare_make_room(struct pm_heap *heap, size_t slices)
+static void make_room(struct pm_heap *heap, size_t slices)
 {
     if (heap->spare_slices == 0)
         return;
@@ -151,6 +173,13 @@ void pm_spare_make_room(struct pm_heap *heap, size_t slices)
         give_back_all(heap);
     else if (used > peak)
         give_back_longest(heap, pm_div_up(used - peak, PM_SLICE));
+}
+
+void pm_spare_make_room(struct pm_heap *heap, size_t slices)
+{
+    bool before = pm_spare_enter(heap);
+    make_room(heap, slices);
+    pm_spare_leave(heap, before);
 }
 
 /* (In a process with one thread there is no lock to save.) */
@@ -177,16 +206,19 @@ static void fetch(struct pm_heap *heap, size_t slices)
 
 struct pm_large *pm_spare_seek(struct pm_heap *heap, size_t slices)
 {
+    bool before = pm_spare_enter(heap), fetches;
     heap->spare_missed += slices <= PM_SPARE_LENGTHS;
-    pm_spare_make_room(heap, slices);
-    if (!may_fetch(heap, slices))
-        return NULL;
-    fetch(heap, slices);
-    return pm_spare_take(heap, slices);
+    make_room(heap, slices);
+    fetches = may_fetch(heap, slices);
+    if (fetches)
+        fetch(heap, slices);
+    pm_spare_leave(heap, before);
+    return fetches ? pm_spare_take(heap, slices) : NULL;
 }
 
-void pm_spare_check(const struct pm_heap *heap)
+void pm_spare_check(struct pm_heap *heap)
 {
+    bool before = pm_spare_enter(heap);
     size_t counted = 0;
     for (size_t slices = 0; slices <= PM_SPARE_LENGTHS; slices++) {
         if ((heap->spare[slices] != NULL) != (heap->spare_lengths >> slices & 1))
@@ -201,4 +233,5 @@ void pm_spare_check(const struct pm_heap *heap)
     }
     if (counted != heap->spare_slices)
         pm_fatal_broken("as many slices are spare as are counted", heap);
+    pm_spare_leave(heap, before);
 }

@@ -4,17 +4,40 @@
  *
  * They are a part of what is in use.  Before the process uses more at one time than it ever did a
  * heap lets as many of its own go as that is too much, and before it takes fresh memory all of
- * them, so with one thread its peak is not theirs; all go each decay time.  A spare block is in no
- * owner map; its slices are taken.
+ * them, so with one thread its peak is not theirs; all go each decay time, and those of a thread
+ * that sleeps are taken from it (sleeping.h).  A spare block is in no owner map; its slices are
+ * taken.
  */
 #ifndef PM_HEAP_SPARE_H
 #define PM_HEAP_SPARE_H
 
 #include "heap/heap.h"
 #include "heap/large.h"
+#include "heap/thread.h"
+#include "pool/visit.h"
 
 /* A block may be longer than it need be, by a quarter. */
 #define PM_SPARE_SLACK ((size_t)4)
+
+/* The owner is at work on its lists until pm_spare_leave(); what this returns is for that one, as
+ * one such call may lead to another.  Waits for a visitor, who has made itself known before it
+ * looks whether the owner is at work, and had all threads execute a barrier in between. */
+PM_INLINE bool pm_spare_enter(struct pm_heap *heap)
+{
+    bool before = atomic_load_explicit(&heap->spare_busy, memory_order_relaxed);
+    atomic_store_explicit(&heap->spare_busy, true, memory_order_relaxed);
+    atomic_signal_fence(memory_order_seq_cst); /* pairs with pm_os_barrier() in pm_spare_visit() */
+    /* acquire pairs with the release in pm_spare_visit() */
+    if (PM_UNLIKELY(atomic_load_explicit(&heap->spare_visited, memory_order_acquire)))
+        pm_visit_wait_for_end();
+    return before;
+}
+
+PM_INLINE void pm_spare_leave(struct pm_heap *heap, bool before)
+{
+    /* release pairs with the acquire in pm_spare_visit() */
+    atomic_store_explicit(&heap->spare_busy, before, memory_order_release);
+}
 
 /* The calling thread keeps the block, which is in the owner map no more, and gets a heap for that
  * if it has none; false when the block is to be given back. */
@@ -35,9 +58,16 @@ PM_INLINE struct pm_large *pm_spare_pop(struct pm_heap *heap, size_t slices)
  * resident as it is; NULL if there is none. */
 PM_INLINE struct pm_large *pm_spare_take(struct pm_heap *heap, size_t slices)
 {
-    uint32_t lengths = slices <= PM_SPARE_LENGTHS ? heap->spare_lengths >> slices : 0;
+    if (slices > PM_SPARE_LENGTHS || !pm_thread_has_heap(heap))
+        return NULL;
+    bool before = pm_spare_enter(heap);
+    uint32_t lengths = heap->spare_lengths >> slices;
     size_t surplus = lengths != 0 ? (size_t)__builtin_ctz(lengths) : SIZE_MAX;
-    return surplus <= slices / PM_SPARE_SLACK ? pm_spare_pop(heap, slices + surplus) : NULL;
+    struct pm_large *large = NULL;
+    if (surplus <= slices / PM_SPARE_SLACK)
+        large = pm_spare_pop(heap, slices + surplus);
+    pm_spare_leave(heap, before);
+    return large;
 }
 
 /* There is none: one that comes from the arenas with some others, where there are other threads and
@@ -52,6 +82,10 @@ void pm_spare_make_room(struct pm_heap *heap, size_t slices);
 /* Gives all back, and begins anew to count what is sought in vain. */
 void pm_spare_flush(struct pm_heap *heap);
 
+/* Gives all of a heap's back whose thread sleeps, unless that is at work on them just then.  Under
+ * pm_visit_lock. */
+void pm_spare_visit(struct pm_heap *heap);
+
 /* The same in the child of a fork, for a heap whose thread was elsewhere: it may have been changing
  * a list, so the count and the lengths may be wrong. */
 void pm_spare_inherit(struct pm_heap *heap);
@@ -62,6 +96,6 @@ void pm_spare_inherit(struct pm_heap *heap);
  *   as many slices are spare as are counted
  *   the lengths of spare blocks are known
  */
-void pm_spare_check(const struct pm_heap *heap);
+void pm_spare_check(struct pm_heap *heap);
 
 #endif /* PM_HEAP_SPARE_H */

@@ -36,14 +36,18 @@ void pm_visit_end_wait(void)
         atomic_fetch_sub_explicit(&waiting, 1, memory_order_relaxed);
 }
 
-PM_COLD void pm_visit_wait(const struct pm_pool *pool)
+PM_COLD void pm_visit_wait_for_end(void)
 {
-    if (!is_visited(pool))
-        return;
     pm_visit_begin_wait();
     pm_lock(&pm_visit_lock);
     pm_unlock(&pm_visit_lock);
     pm_visit_end_wait();
+}
+
+PM_COLD void pm_visit_wait(const struct pm_pool *pool)
+{
+    if (is_visited(pool))
+        pm_visit_wait_for_end();
 }
 
 bool pm_visit_is_waited_for(void)

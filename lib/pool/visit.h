@@ -24,6 +24,9 @@
 extern struct pm_lock pm_visit_lock;
 bool pm_visit_is_waited_for(void);
 
+/* Waits until nobody visits. */
+void pm_visit_wait_for_end(void);
+
 /* For who is about to wait for the lock, and does no more. */
 void pm_visit_begin_wait(void);
 void pm_visit_end_wait(void);

@@ -28,7 +28,7 @@ enum {
     CHECK_EVERY = 16, /* bursts */
     SMALLEST = 16,    /* bytes, and mostly no more than this much more, */
     MOSTLY = 700,
-    LARGEST = 20000 /* but at times up to this */
+    LARGEST = 150000 /* but at times up to this */
 };
 
 #define OPTION "PYMEM_CONF"
@@ -52,7 +52,7 @@ static atomic_uint at_work;
 static struct label *make(struct stress_rng *rng)
 {
     size_t size = SMALLEST + stress_below(rng, MOSTLY);
-    if (stress_below(rng, 50) == 0)
+    if (stress_below(rng, 12) == 0)
         size = SMALLEST + stress_below(rng, LARGEST);
     struct label *label = hut_malloc(size);
     if (label == NULL)

@@ -112,6 +112,36 @@ START_TEST(what_a_sleeping_thread_has_freed_goes)
 }
 END_TEST
 
+static void *take_and_give_buffers(void *unused)
+{
+    (void)unused;
+    for (int i = 0; i < 10; i++) {
+        void *buffer = pm_alloc(50000);
+        UNIT_CHECK(buffer != NULL);
+        pm_free(buffer, "free");
+    }
+    sleeper = pm_tls_heap;
+    UNIT_CHECK(sleeper->spare_slices != 0);
+    pm_heap_set_look_ms(sleeper, now);
+    wait_turn();
+    wait_turn();
+    UNIT_CHECK(sleeper->spare_slices == 0);
+    pm_free(pm_alloc(50000), "free");
+    pm_heap_check(pm_tls_heap);
+    return NULL;
+}
+
+START_TEST(the_spare_blocks_of_a_sleeping_thread_go)
+{
+    ck_assert_int_eq(pthread_barrier_init(&turn, NULL, 2), 0);
+    ck_assert_int_eq(pthread_create(&thread, NULL, take_and_give_buffers, NULL), 0);
+    wait_turn();
+    now += 2 * DECAY;
+    purge();
+    end();
+}
+END_TEST
+
 START_TEST(who_is_awake_is_left_alone)
 {
     begin(true);
@@ -197,6 +227,7 @@ static void add(TCase *tests)
 {
     tcase_add_checked_fixture(tests, setup, NULL);
     tcase_add_test(tests, what_a_sleeping_thread_has_freed_goes);
+    tcase_add_test(tests, the_spare_blocks_of_a_sleeping_thread_go);
     tcase_add_test(tests, who_is_awake_is_left_alone);
     tcase_add_test(tests, who_wakes_up_meanwhile_is_left_alone);
     tcase_add_test(tests, what_others_free_goes_when_it_has_slept_twice_as_long);

@@ -294,6 +294,71 @@ START_TEST(they_go_with_all_that_is_idle)
 }
 END_TEST
 
+static void visit(struct pm_heap *heap)
+{
+    pm_lock(&pm_visit_lock);
+    pm_spare_visit(heap);
+    pm_unlock(&pm_visit_lock);
+}
+
+START_TEST(a_visitor_gives_all_back)
+{
+    if (!pm_os_barrier())
+        return;
+    char *block = unit_filled(40000);
+    pm_free(unit_filled(100000), "free");
+    pm_free(block, "free");
+    visit(pm_tls_heap);
+    ck_assert_uint_eq(spares(), 0);
+    ck_assert_uint_eq(pm_tls_heap->spare_slices, 0);
+    pm_free(unit_filled(40000), "free");
+    ck_assert_uint_eq(spares(), 1);
+    ck_assert(pm_check_heap());
+}
+END_TEST
+
+START_TEST(a_visitor_leaves_an_owner_at_work_alone)
+{
+    pm_free(unit_filled(40000), "free");
+    bool before = pm_spare_enter(pm_tls_heap);
+    ck_assert(!before);
+    ck_assert(pm_spare_enter(pm_tls_heap)); /* one such call has led to another */
+    pm_spare_leave(pm_tls_heap, true);
+    visit(pm_tls_heap);
+    ck_assert_uint_eq(spares(), 1);
+    pm_spare_leave(pm_tls_heap, before);
+    visit(pm_tls_heap);
+    ck_assert_uint_eq(spares(), pm_os_barrier() ? 0 : 1);
+}
+END_TEST
+
+static void *take_one(void *heap)
+{
+    struct pm_large *large = pm_spare_take(heap, 3);
+    UNIT_CHECK(large != NULL);
+    return large;
+}
+
+START_TEST(an_owner_waits_for_a_visitor)
+{
+    pthread_t thread;
+    void *large;
+    pm_free(unit_filled(40000), "free");
+    pm_lock(&pm_visit_lock);
+    atomic_store(&pm_tls_heap->spare_visited, true);
+    ck_assert_int_eq(pthread_create(&thread, NULL, take_one, pm_tls_heap), 0);
+    unit_give_up_after(60);
+    while (!pm_visit_is_waited_for())
+        unit_sleep_ms(1);
+    ck_assert_uint_eq(spares(), 1);
+    atomic_store(&pm_tls_heap->spare_visited, false);
+    pm_unlock(&pm_visit_lock);
+    ck_assert_int_eq(pthread_join(thread, &large), 0);
+    alarm(0);
+    ck_assert_uint_eq(spares(), 0);
+}
+END_TEST
+
 enum { SPARES = 2, LENGTH = 3 };
 
 static atomic_bool ready;
@@ -376,6 +441,9 @@ static void add(TCase *tests)
     tcase_add_test(tests, but_each_alone_where_few_are_sought);
     tcase_add_test(tests, others_are_given_back_at_once);
     tcase_add_test(tests, they_go_with_all_that_is_idle);
+    tcase_add_test(tests, a_visitor_gives_all_back);
+    tcase_add_test(tests, a_visitor_leaves_an_owner_at_work_alone);
+    tcase_add_test(tests, an_owner_waits_for_a_visitor);
     tcase_add_test(tests, those_of_others_go_in_the_child_of_a_fork);
     tcase_add_test(tests, they_go_with_their_thread);
     tcase_add_test_raise_signal(tests, a_second_free_is_told, SIGABRT);
