@@ -2,8 +2,8 @@
  * background.h - option background_purge: a thread that gives memory back while the
  * program's own threads sleep.
  *
- * It takes nothing that a thread at work owns: free slices go, and free pages of floating pools, and
- * what heaps hold that sleep (sleeping.h).
+ * It takes nothing that a thread at work owns: free slices go, and free pages of floating pools,
+ * and what heaps hold that sleep (sleeping.h).
  */
 #ifndef PM_HEAP_BACKGROUND_H
 #define PM_HEAP_BACKGROUND_H
