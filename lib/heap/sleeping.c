@@ -168,28 +168,31 @@ static size_t go_on(struct work most)
     return bytes;
 }
 
-/* Their spare blocks need no search.  (A heap is never unmade.) */
-static void visit_spares(void)
+/* Spare blocks need no search.  (A heap is never unmade.) */
+static struct pm_large *take_spares(void)
 {
+    struct pm_large *taken = NULL;
     pm_lock(&pm_registry_lock);
     struct pm_heap *heap = pm_registry_last_locked();
     pm_unlock(&pm_registry_lock);
     for (; heap != NULL; heap = heap->next) {
         if (heap->is_visited)
-            pm_spare_visit(heap);
+            taken = pm_spare_visit(heap, taken);
     }
+    return taken;
 }
 
-static void begin(uint64_t now, uint64_t decay)
+/* Returns the spare blocks, which are the caller's. */
+static struct pm_large *begin(uint64_t now, uint64_t decay)
 {
     round_due_ms = now + decay;
     if (!begin_round(now, decay) || !pm_os_barrier())
-        return;
-    visit_spares();
+        return NULL;
     pm_lock(&pm_arena_lock);
     struct pm_arena *first = if_shared(pm_arena_list);
     next_start = first != NULL ? first->base : 0;
     pm_unlock(&pm_arena_lock);
+    return take_spares();
 }
 
 /* A step is due; the milliseconds since the last one, as far as they are made up for, or 0: not
@@ -218,12 +221,14 @@ size_t pm_sleeping_purge(uint64_t now, uint64_t decay, bool all)
     size_t since = others_have_heaps() ? begin_step(now, decay) : 0, bytes = 0;
     if (since == 0 || !pm_trylock(&pm_visit_lock))
         return 0;
+    struct pm_large *spares = NULL;
     if (next_start == 0 && now >= round_due_ms)
-        begin(now, decay);
+        spares = begin(now, decay);
     if (next_start != 0)
         bytes = go_on(all ? (struct work){SIZE_MAX, SIZE_MAX} : work_for(since, decay));
     pm_unlock(&pm_visit_lock);
     if (bytes != 0)
         pm_purge_count(bytes);
+    pm_spare_give(spares);
     return bytes;
 }

@@ -130,29 +130,46 @@ static void give_back_all(struct pm_heap *heap)
         give_back(heap, slices);
 }
 
-static void flush(struct pm_heap *heap)
-{
-    give_back_all(heap);
-    heap->spare_missed = 0;
-    heap->spare_room = 0;
-}
-
 void pm_spare_flush(struct pm_heap *heap)
 {
     bool before = pm_spare_enter(heap);
-    flush(heap);
+    give_back_all(heap);
+    heap->spare_missed = 0;
+    heap->spare_room = 0;
     pm_spare_leave(heap, before);
 }
 
-void pm_spare_visit(struct pm_heap *heap)
+static struct pm_large *take_all(struct pm_heap *heap, struct pm_large *taken)
+{
+    while (heap->spare_lengths != 0) {
+        struct pm_large *large = pm_spare_pop(heap, (size_t)__builtin_ctz(heap->spare_lengths));
+        large->next = taken;
+        taken = large;
+    }
+    return taken;
+}
+
+struct pm_large *pm_spare_visit(struct pm_heap *heap, struct pm_large *taken)
 {
     /* release pairs with the acquire in pm_spare_enter(), as below */
     atomic_store_explicit(&heap->spare_visited, true, memory_order_release);
     /* acquire pairs with the release in pm_spare_leave() */
     if (pm_os_barrier() && !atomic_load_explicit(&heap->spare_busy, memory_order_acquire))
-        flush(heap);
+        taken = take_all(heap, taken);
     /* release pairs with the acquire in pm_spare_enter() */
     atomic_store_explicit(&heap->spare_visited, false, memory_order_release);
+    return taken;
+}
+
+void pm_spare_give(struct pm_large *taken)
+{
+    while (taken != NULL) {
+        struct pm_span *spans[GIVEN];
+        size_t count = 0;
+        for (; taken != NULL && count < GIVEN; taken = taken->next)
+            spans[count++] = &taken->span;
+        give(spans, count);
+    }
 }
 
 void pm_spare_inherit(struct pm_heap *heap)

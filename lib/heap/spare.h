@@ -82,9 +82,12 @@ void pm_spare_make_room(struct pm_heap *heap, size_t slices);
 /* Gives all back, and begins anew to count what is sought in vain. */
 void pm_spare_flush(struct pm_heap *heap);
 
-/* Gives all of a heap's back whose thread sleeps, unless that is at work on them just then.  Under
- * pm_visit_lock. */
-void pm_spare_visit(struct pm_heap *heap);
+/* Takes all from a heap whose thread sleeps, unless that is at work on them just then, under
+ * pm_visit_lock; returns them, linked by `next`, with those `taken` before. */
+struct pm_large *pm_spare_visit(struct pm_heap *heap, struct pm_large *taken);
+
+/* Gives these back, if any; under no lock, as that may lead to an arena allocator. */
+void pm_spare_give(struct pm_large *taken);
 
 /* The same in the child of a fork, for a heap whose thread was elsewhere: it may have been changing
  * a list, so the count and the lengths may be wrong. */

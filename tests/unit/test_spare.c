@@ -297,20 +297,23 @@ END_TEST
 static void visit(struct pm_heap *heap)
 {
     pm_lock(&pm_visit_lock);
-    pm_spare_visit(heap);
+    struct pm_large *taken = pm_spare_visit(heap, NULL);
     pm_unlock(&pm_visit_lock);
+    pm_spare_give(taken);
 }
 
 START_TEST(a_visitor_gives_all_back)
 {
     if (!pm_os_barrier())
         return;
+    size_t taken = pm_arena_totals().taken;
     char *block = unit_filled(40000);
     pm_free(unit_filled(100000), "free");
     pm_free(block, "free");
     visit(pm_tls_heap);
     ck_assert_uint_eq(spares(), 0);
     ck_assert_uint_eq(pm_tls_heap->spare_slices, 0);
+    ck_assert_uint_eq(pm_arena_totals().taken, taken);
     pm_free(unit_filled(40000), "free");
     ck_assert_uint_eq(spares(), 1);
     ck_assert(pm_check_heap());
