@@ -16,6 +16,7 @@
 #include "heap/large.h"
 #include "heap/registry.h"
 #include "heap/remote.h"
+#include "heap/sleeping.h"
 #include "heap/spare.h"
 #include "heap/thread.h"
 #include "os/lock.h"
@@ -196,6 +197,7 @@ static void child(void)
     pm_lock_set_forking_thread(NULL);
     for_each_lock(reset);
     pm_visit_forget();
+    pm_sleeping_inherit();
     bool alone = !pm_background_forget();
     find_own(was_alone);
     if (alone && pm_registry_count() == (size_t)pm_thread_has_heap(own) + (common != NULL))

@@ -247,6 +247,6 @@ void pm_heap_look(struct pm_heap *heap)
 
 void pm_heap_freed_large(struct pm_heap *heap, bool kept)
 {
-    if (!kept || ++heap->larges_kept % LOOK_LARGES == 0)
+    if (!kept || ++heap->larges_kept % LOOK_LARGES == 0 || pm_heap_look_ms(heap) == 0)
         pm_heap_look(heap);
 }

@@ -25,15 +25,18 @@ enum {
     SLICES_SHARE = 2,    /* a larger one of all slices is looked at, */
     SLICES_LOCKED = 512, /* so many at a time, as that takes the arenas' lock */
     STEPS_MADE_UP = 4,   /* that are made at once, if nobody called at the time, */
-    VISITED_MOST = 1024, /* with no more pools than these: some milliseconds */
+    VISITED_MOST = 1024, /* with no more pools than these: some milliseconds; */
+    GIVEN_AT_ONCE = 16,  /* times that spare blocks are given back */
 };
 
 /* When the last step was made.  Relaxed: whoever makes the next one changes it first. */
 static _Atomic uint64_t step_ms;
 
 /* Under pm_visit_lock. */
-static uint64_t round_due_ms; /* the next one, not before */
-static uintptr_t next_start;  /* where the round goes on; 0: there is none */
+static uint64_t round_due_ms;   /* the next one, not before */
+static uintptr_t next_start;    /* where the round goes on; 0: there is none */
+static bool begins_anew;        /* as the arena had gone where it was to go on */
+static struct pm_large *spares; /* taken from sleeping heaps, and not given back yet */
 
 /* Has the heap's thread not looked at the clock for long, and was it not visited since, or long
  * ago? (One that never did has not made enough calls for that.) */
@@ -75,14 +78,18 @@ static struct pm_arena *if_shared(struct pm_arena *arena)
     return arena != NULL && !arena->dedicated ? arena : NULL;
 }
 
-/* Where the round goes on: `*slice` of an arena; or at the beginning, if that arena has gone. */
+/* Where the round goes on: `*slice` of an arena; or once more at the beginning, if that has gone.
+ */
 static struct pm_arena *next_place(size_t *slice)
 {
     struct pm_arena *arena = if_shared(pm_arena_list);
     while (arena != NULL && next_start - arena->base >= arena->slices << PM_SLICE_SHIFT)
         arena = if_shared(arena->next);
     *slice = arena != NULL ? (next_start - arena->base) >> PM_SLICE_SHIFT : 0;
-    return arena != NULL ? arena : if_shared(pm_arena_list);
+    if (arena != NULL || begins_anew)
+        return arena;
+    begins_anew = true;
+    return if_shared(pm_arena_list);
 }
 
 /* A part of a round. */
@@ -168,31 +175,60 @@ static size_t go_on(struct work most)
     return bytes;
 }
 
-/* Spare blocks need no search.  (A heap is never unmade.) */
-static struct pm_large *take_spares(void)
+typedef void each_heap(struct pm_heap *heap);
+
+/* (A heap is never unmade.) */
+static void for_each_visited(each_heap *act)
 {
-    struct pm_large *taken = NULL;
     pm_lock(&pm_registry_lock);
     struct pm_heap *heap = pm_registry_last_locked();
     pm_unlock(&pm_registry_lock);
     for (; heap != NULL; heap = heap->next) {
         if (heap->is_visited)
-            taken = pm_spare_visit(heap, taken);
+            act(heap);
     }
-    return taken;
 }
 
-/* Returns the spare blocks, which are the caller's. */
-static struct pm_large *begin(uint64_t now, uint64_t decay)
+static void take_spares(struct pm_heap *heap)
+{
+    spares = pm_spare_visit(heap, spares);
+}
+
+/* Spare blocks need no search. */
+static void begin(uint64_t now, uint64_t decay)
 {
     round_due_ms = now + decay;
-    if (!begin_round(now, decay) || !pm_os_barrier())
-        return NULL;
+    begins_anew = false;
+    if (!begin_round(now, decay))
+        return;
+    for_each_visited(pm_spare_begin_visit);
+    bool is_done = pm_os_barrier();
+    if (is_done)
+        for_each_visited(take_spares);
+    for_each_visited(pm_spare_end_visit);
+    if (!is_done)
+        return;
     pm_lock(&pm_arena_lock);
     struct pm_arena *first = if_shared(pm_arena_list);
     next_start = first != NULL ? first->base : 0;
     pm_unlock(&pm_arena_lock);
-    return take_spares();
+}
+
+/* Some at a time: if another thread forks meanwhile, they are lost to the child. */
+static bool give_some_spares(void)
+{
+    pm_lock(&pm_visit_lock);
+    struct pm_large *some = pm_spare_split(&spares);
+    pm_unlock(&pm_visit_lock);
+    pm_spare_give(some);
+    return some != NULL;
+}
+
+void pm_sleeping_inherit(void)
+{
+    struct pm_large *taken = spares;
+    spares = NULL;
+    pm_spare_give(taken);
 }
 
 /* A step is due; the milliseconds since the last one, as far as they are made up for, or 0: not
@@ -221,14 +257,14 @@ size_t pm_sleeping_purge(uint64_t now, uint64_t decay, bool all)
     size_t since = others_have_heaps() ? begin_step(now, decay) : 0, bytes = 0;
     if (since == 0 || !pm_trylock(&pm_visit_lock))
         return 0;
-    struct pm_large *spares = NULL;
     if (next_start == 0 && now >= round_due_ms)
-        spares = begin(now, decay);
+        begin(now, decay);
     if (next_start != 0)
         bytes = go_on(all ? (struct work){SIZE_MAX, SIZE_MAX} : work_for(since, decay));
     pm_unlock(&pm_visit_lock);
     if (bytes != 0)
         pm_purge_count(bytes);
-    pm_spare_give(spares);
+    for (int given = 0; (all || given < GIVEN_AT_ONCE) && give_some_spares(); given++)
+        continue;
     return bytes;
 }

@@ -19,4 +19,7 @@
  */
 size_t pm_sleeping_purge(uint64_t now, uint64_t decay, bool all);
 
+/* In a new child: what a visitor of the parent was about to give back. */
+void pm_sleeping_inherit(void);
+
 #endif /* PM_HEAP_SLEEPING_H */

@@ -139,26 +139,39 @@ void pm_spare_flush(struct pm_heap *heap)
     pm_spare_leave(heap, before);
 }
 
-static struct pm_large *take_all(struct pm_heap *heap, struct pm_large *taken)
+void pm_spare_begin_visit(struct pm_heap *heap)
 {
+    atomic_store_explicit(&heap->spare_visited, true, memory_order_relaxed);
+}
+
+struct pm_large *pm_spare_visit(struct pm_heap *heap, struct pm_large *taken)
+{
+    /* acquire pairs with the release in pm_spare_leave() */
+    if (atomic_load_explicit(&heap->spare_busy, memory_order_acquire))
+        return taken;
     while (heap->spare_lengths != 0) {
         struct pm_large *large = pm_spare_pop(heap, (size_t)__builtin_ctz(heap->spare_lengths));
         large->next = taken;
         taken = large;
     }
+    heap->spare_room = 0;
     return taken;
 }
 
-struct pm_large *pm_spare_visit(struct pm_heap *heap, struct pm_large *taken)
+void pm_spare_end_visit(struct pm_heap *heap)
 {
-    /* release pairs with the acquire in pm_spare_enter(), as below */
-    atomic_store_explicit(&heap->spare_visited, true, memory_order_release);
-    /* acquire pairs with the release in pm_spare_leave() */
-    if (pm_os_barrier() && !atomic_load_explicit(&heap->spare_busy, memory_order_acquire))
-        taken = take_all(heap, taken);
     /* release pairs with the acquire in pm_spare_enter() */
     atomic_store_explicit(&heap->spare_visited, false, memory_order_release);
-    return taken;
+}
+
+struct pm_large *pm_spare_split(struct pm_large **taken)
+{
+    struct pm_large *some = *taken, **end = taken;
+    for (int count = 0; *end != NULL && count < GIVEN; count++)
+        end = &(*end)->next;
+    *taken = *end;
+    *end = NULL;
+    return some;
 }
 
 void pm_spare_give(struct pm_large *taken)

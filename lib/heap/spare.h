@@ -26,8 +26,8 @@ PM_INLINE bool pm_spare_enter(struct pm_heap *heap)
 {
     bool before = atomic_load_explicit(&heap->spare_busy, memory_order_relaxed);
     atomic_store_explicit(&heap->spare_busy, true, memory_order_relaxed);
-    atomic_signal_fence(memory_order_seq_cst); /* pairs with pm_os_barrier() in pm_spare_visit() */
-    /* acquire pairs with the release in pm_spare_visit() */
+    atomic_signal_fence(memory_order_seq_cst); /* pairs with the visitor's pm_os_barrier() */
+    /* acquire pairs with the release in pm_spare_end_visit() */
     if (PM_UNLIKELY(atomic_load_explicit(&heap->spare_visited, memory_order_acquire)))
         pm_visit_wait_for_end();
     return before;
@@ -82,9 +82,17 @@ void pm_spare_make_room(struct pm_heap *heap, size_t slices);
 /* Gives all back, and begins anew to count what is sought in vain. */
 void pm_spare_flush(struct pm_heap *heap);
 
-/* Takes all from a heap whose thread sleeps, unless that is at work on them just then, under
- * pm_visit_lock; returns them, linked by `next`, with those `taken` before. */
+/*
+ * For a visitor, under pm_visit_lock: makes known that it visits heaps whose threads sleep; after a
+ * pm_os_barrier() takes all from each, unless its owner is at work on them, and returns them,
+ * linked by `next`, with those `taken` before; leaves it.
+ */
+void pm_spare_begin_visit(struct pm_heap *heap);
 struct pm_large *pm_spare_visit(struct pm_heap *heap, struct pm_large *taken);
+void pm_spare_end_visit(struct pm_heap *heap);
+
+/* Takes as many of them as are given back under one lock; NULL if there are none. */
+struct pm_large *pm_spare_split(struct pm_large **taken);
 
 /* Gives these back, if any; under no lock, as that may lead to an arena allocator. */
 void pm_spare_give(struct pm_large *taken);

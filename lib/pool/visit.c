@@ -29,7 +29,7 @@ void pm_visit_begin_wait(void)
     atomic_fetch_add_explicit(&waiting, 1, memory_order_relaxed);
 }
 
-/* (It may be forgotten meanwhile, if a signal handler forks.) */
+/* (It may be forgotten meanwhile, if a signal handler forks; the child has one thread.) */
 void pm_visit_end_wait(void)
 {
     if (pm_visit_is_waited_for())

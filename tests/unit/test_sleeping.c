@@ -4,6 +4,7 @@
  */
 #include "pools.h"
 
+#include "arena/arena.h"
 #include "arena/purge.h"
 #include "heap/sleeping.h"
 #include "heap/thread.h"
@@ -138,6 +139,7 @@ START_TEST(the_spare_blocks_of_a_sleeping_thread_go)
     wait_turn();
     now += 2 * DECAY;
     purge();
+    ck_assert_uint_eq(sleeper->spare_slices, 0);
     end();
 }
 END_TEST
@@ -223,6 +225,59 @@ START_TEST(a_child_goes_on_with_what_was_visited)
 }
 END_TEST
 
+enum { SLEEPERS = 2, BUFFERS = 75, BUFFER = 40000, BUFFER_SLICES = 3, GIVEN = 16 * 8 };
+
+static void *keep_many_spares(void *unused)
+{
+    void *buffers[BUFFERS];
+    pm_free(pm_alloc(1), "free"); /* there is a heap */
+    for (size_t i = 0; i < BUFFERS; i++)
+        buffers[i] = pm_alloc(BUFFER);
+    pm_tls_heap->spare_missed = 4 * BUFFERS; /* as if so many had been sought in vain */
+    for (size_t i = 0; i < BUFFERS; i++)
+        pm_free(buffers[i], "free");
+    UNIT_CHECK(pm_tls_heap->spare_slices >= BUFFERS * BUFFER_SLICES);
+    pm_heap_set_look_ms(pm_tls_heap, now);
+    wait_turn();
+    wait_turn();
+    return unused;
+}
+
+static size_t taken_before;
+
+static void check_given(void *unused)
+{
+    (void)unused;
+    size_t left = (SLEEPERS * BUFFERS - GIVEN) * BUFFER_SLICES * PM_SLICE;
+    UNIT_CHECK(pm_arena_totals().taken + left <= taken_before);
+    UNIT_CHECK(pm_check_heap());
+}
+
+/* A visitor has taken more than it gives back at a time. */
+START_TEST(a_child_gives_back_what_was_about_to_go)
+{
+    pthread_t threads[SLEEPERS];
+    ck_assert_ptr_nonnull(pm_alloc(64 << 20)); /* they are to be a small part of it */
+    pm_free(unit_filled(20 << 20), "free");
+    ck_assert_int_eq(pthread_barrier_init(&turn, NULL, SLEEPERS + 1), 0);
+    for (size_t i = 0; i < SLEEPERS; i++)
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, keep_many_spares, NULL), 0);
+    wait_turn();
+    now += 2 * DECAY;
+    pm_sleeping_purge(now, DECAY, false);
+    taken_before = pm_arena_totals().taken;
+    unit_child_passes(check_given, NULL);
+    ck_assert_uint_eq(pm_arena_totals().taken, taken_before);
+    now += DECAY;
+    pm_sleeping_purge(now, DECAY, false); /* the rest */
+    ck_assert_uint_lt(pm_arena_totals().taken, taken_before);
+    wait_turn();
+    for (size_t i = 0; i < SLEEPERS; i++)
+        ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+    ck_assert(pm_check_heap());
+}
+END_TEST
+
 static void add(TCase *tests)
 {
     tcase_add_checked_fixture(tests, setup, NULL);
@@ -234,6 +289,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, each_step_takes_a_share);
     tcase_add_test(tests, a_process_with_one_thread_visits_nobody);
     tcase_add_test(tests, a_child_goes_on_with_what_was_visited);
+    tcase_add_test(tests, a_child_gives_back_what_was_about_to_go);
 }
 
 int main(void)
