@@ -1,8 +1,9 @@
 /*
  * sleeping.c - see sleeping.h.
  *
- * A heap's lists are its owner's, so its pools are found in the arenas.  One walk along all arenas
- * is a round; each call goes a part of the way.
+ * A heap's lists of pools are its owner's, so pools are found in the arenas.  One walk along all
+ * arenas is a round, which begins with the spare blocks of all heaps that sleep; each call goes a
+ * part of the way.
  */
 #include "heap/sleeping.h"
 
@@ -78,7 +79,7 @@ static struct pm_arena *if_shared(struct pm_arena *arena)
     return arena != NULL && !arena->dedicated ? arena : NULL;
 }
 
-/* Where the round goes on: `*slice` of an arena; or once more at the beginning, if that has gone.
+/* Where the round goes on: `*slice` of an arena.  If that has gone, it is at the beginning, once.
  */
 static struct pm_arena *next_place(size_t *slice)
 {
@@ -254,10 +255,10 @@ size_t pm_sleeping_purge(uint64_t now, uint64_t decay, bool all)
 {
     if (decay == 0)
         decay = 1;
-    size_t since = others_have_heaps() ? begin_step(now, decay) : 0, bytes = 0;
+    size_t since = begin_step(now, decay), bytes = 0;
     if (since == 0 || !pm_trylock(&pm_visit_lock))
         return 0;
-    if (next_start == 0 && now >= round_due_ms)
+    if (next_start == 0 && now >= round_due_ms && others_have_heaps())
         begin(now, decay);
     if (next_start != 0)
         bytes = go_on(all ? (struct work){SIZE_MAX, SIZE_MAX} : work_for(since, decay));
