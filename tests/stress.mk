@@ -6,7 +6,8 @@
 # race_double_free is a data race by intent: it has no sanitized form.  Nor has
 # fork_streams: it is about locks, and a sanitizer's malloc has others.
 
-stress_common = tests/stress/stress.c tests/stress/stress.h tests/stress/heap_under_test.h
+stress_common = tests/stress/stress.c tests/stress/stress.h tests/stress/heap_under_test.h \
+	tests/stress/labelled.h
 stress_model = tests/stress/model.c tests/stress/livemap.c tests/stress/livemap.h $(stress_common)
 
 # -no-install: no wrapper script between the test and its program.

@@ -27,8 +27,7 @@ struct pm_span {
     uint64_t clean; /* the owner's: see below */
     uint32_t slices;
     uint8_t kind; /* enum pm_span_kind */
-    uint8_t
-        away; /* pages that are not clean, and yet not counted as in use: pm_arena_send_away() */
+    uint8_t away; /* pages not clean and yet not in use: pm_arena_send_away() */
 };
 
 /*

@@ -32,8 +32,8 @@ static bool may_be_spare(size_t slices)
     return slices <= PM_SPARE_LENGTHS && pm_purge_decay() != 0;
 }
 
-/* A thread that sleeps keeps what it has: so only who asks for many such blocks has many, and all
- * together no more than a share of what the process uses. */
+/* A thread that falls asleep keeps what it has for a while: so only who asks for many such blocks
+ * has many, and all together no more than a share of what the process uses. */
 static size_t room_now(const struct pm_heap *heap)
 {
     size_t share = pm_arena_used() / KEPT_SHARE >> PM_SLICE_SHIFT, heaps = pm_registry_count();

@@ -16,6 +16,7 @@
 #define _GNU_SOURCE
 #endif
 #include "heap_under_test.h"
+#include "labelled.h"
 #include "stress.h"
 
 #include <limits.h>
@@ -38,12 +39,6 @@ enum {
     GROWTH_MOST = 16384 /* KiB of resident memory while threads come and go */
 };
 
-/* What stands at the start of each block; the pattern follows. */
-struct label {
-    uint32_t size;
-    uint32_t tag;
-};
-
 /* One producer, one consumer; each end writes only its own index. */
 struct ring {
     _Alignas(64) atomic_size_t head; /* next to be read; the consumer's */
@@ -61,30 +56,6 @@ struct side {
 static uint64_t seed;
 static struct ring *rings; /* of producer p and consumer c: p * MOST_SIDE + c */
 static atomic_uint producing;
-
-static void *make_block(struct stress_rng *rng, size_t size)
-{
-    if (size < sizeof(struct label))
-        size = sizeof(struct label);
-    struct label *label = hut_malloc(size);
-    if (label == NULL)
-        stress_fail("no memory for %zu bytes", size);
-    label->size = (uint32_t)size;
-    label->tag = (uint32_t)stress_next(rng);
-    stress_fill(label + 1, size - sizeof *label, label->tag);
-    return label;
-}
-
-static void free_block(void *block)
-{
-    struct label *label = block;
-    if (label->size < sizeof *label || hut_usable(block) < label->size)
-        stress_fail("block %p: its first bytes changed", block);
-    size_t length = label->size - sizeof *label;
-    if (stress_mismatch(label + 1, length, length, label->tag) >= 0)
-        stress_fail("block %p of %u bytes: contents changed", block, label->size);
-    hut_free(block);
-}
 
 static void ring_put(struct ring *ring, void *block)
 {

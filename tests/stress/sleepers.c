@@ -12,6 +12,7 @@
 #define _GNU_SOURCE
 #endif
 #include "heap_under_test.h"
+#include "labelled.h"
 #include "stress.h"
 
 #include <pthread.h>
@@ -33,49 +34,33 @@ enum {
 
 #define OPTION "PYMEM_CONF"
 
-/* What stands at the start of each block; the pattern follows. */
-struct label {
-    uint32_t size;
-    uint32_t tag;
-};
-
 struct worker {
     pthread_t thread;
     struct stress_rng rng;
     unsigned long bursts;
-    struct label *own[OWN];
+    void *own[OWN];
 };
 
-static _Atomic(struct label *) board[BOARD];
+static _Atomic(void *) board[BOARD];
 static atomic_uint at_work;
 
-static struct label *make(struct stress_rng *rng)
+static void *make(struct stress_rng *rng)
 {
     size_t size = SMALLEST + stress_below(rng, MOSTLY);
     if (stress_below(rng, 12) == 0)
         size = SMALLEST + stress_below(rng, LARGEST);
-    struct label *label = hut_malloc(size);
-    if (label == NULL)
-        stress_fail("no memory for %zu bytes", size);
-    label->size = (uint32_t)size;
-    label->tag = (uint32_t)stress_next(rng);
-    stress_fill(label + 1, size - sizeof *label, label->tag);
-    return label;
+    return make_block(rng, size);
 }
 
-static void check_and_free(struct label *label)
+static void check_and_free(void *block)
 {
-    if (label == NULL)
-        return;
-    size_t size = label->size - sizeof *label;
-    if (stress_mismatch(label + 1, size, size, label->tag) >= 0)
-        stress_fail("a block of %u bytes at %p has changed", label->size, (void *)label);
-    hut_free(label);
+    if (block != NULL)
+        free_block(block);
 }
 
 static void replace(struct worker *worker)
 {
-    struct label **slot = &worker->own[stress_below(&worker->rng, OWN)];
+    void **slot = &worker->own[stress_below(&worker->rng, OWN)];
     if (stress_below(&worker->rng, 4) == 0) { /* to others; what is there goes */
         check_and_free(atomic_exchange(&board[stress_below(&worker->rng, BOARD)], *slot));
         *slot = NULL;
@@ -126,7 +111,7 @@ static void *work(void *argument)
 static void stay_awake(struct stress_rng *rng)
 {
     while (atomic_load(&at_work) != 0) {
-        struct label *some[200];
+        void *some[200];
         for (size_t i = 0; i < 200; i++)
             some[i] = make(rng);
         for (size_t i = 0; i < 200; i++)

@@ -15,6 +15,7 @@
  * printed: most of it is the sanitizer's.
  */
 #include "heap_under_test.h"
+#include "labelled.h"
 #include "stress.h"
 
 #include <pthread.h>
@@ -30,12 +31,6 @@ enum {
     KEPT_MOST = 16384 /* KiB above the start after everything was freed */
 };
 
-/* What stands at the start of each block; the pattern follows. */
-struct label {
-    uint32_t size;
-    uint32_t tag;
-};
-
 struct builder {
     pthread_t thread;
     uint64_t seed;
@@ -48,30 +43,6 @@ static uint64_t seed;
 static pthread_mutex_t left_lock = PTHREAD_MUTEX_INITIALIZER;
 static void **left; /* blocks without an owner; under left_lock */
 static size_t left_count;
-
-static void *make_block(struct stress_rng *rng, size_t size)
-{
-    if (size < sizeof(struct label))
-        size = sizeof(struct label);
-    struct label *label = hut_malloc(size);
-    if (label == NULL)
-        stress_fail("no memory for %zu bytes", size);
-    label->size = (uint32_t)size;
-    label->tag = (uint32_t)stress_next(rng);
-    stress_fill(label + 1, size - sizeof *label, label->tag);
-    return label;
-}
-
-static void free_block(void *block)
-{
-    struct label *label = block;
-    if (label->size < sizeof *label || hut_usable(block) < label->size)
-        stress_fail("block %p: its first bytes changed", block);
-    size_t length = label->size - sizeof *label;
-    if (stress_mismatch(label + 1, length, length, label->tag) >= 0)
-        stress_fail("block %p of %u bytes: contents changed", block, label->size);
-    hut_free(block);
-}
 
 static bool leave(void *block)
 {
