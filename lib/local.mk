@@ -12,7 +12,7 @@ pm_core_sources = \
 	lib/os/text.h lib/os/text.c lib/os/fatal.h lib/os/fatal.c \
 	lib/os/options.h lib/os/options.c \
 	lib/arena/span.h lib/arena/bitmap.h \
-	lib/arena/meta.h lib/arena/meta.c \
+	lib/arena/meta.h lib/arena/meta.c lib/arena/chunks.h lib/arena/chunks.c \
 	lib/arena/ownermap.h lib/arena/ownermap.c \
 	lib/arena/provider.h lib/arena/provider.c \
 	lib/arena/early.h lib/arena/early.c \

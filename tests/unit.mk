@@ -46,6 +46,7 @@ unit_tests = \
 	tests/unit/test_ownermap \
 	tests/unit/test_pages \
 	tests/unit/test_choose \
+	tests/unit/test_chunks \
 	tests/unit/test_pool \
 	tests/unit/test_pool_check \
 	tests/unit/test_pool_purge \
@@ -143,6 +144,8 @@ tests_unit_test_mapping_CFLAGS = $(unit_cflags)
 tests_unit_test_mapping_LDADD = $(unit_libs)
 tests_unit_test_meta_CFLAGS = $(unit_cflags)
 tests_unit_test_meta_LDADD = $(unit_libs)
+tests_unit_test_chunks_CFLAGS = $(unit_cflags)
+tests_unit_test_chunks_LDADD = $(unit_libs)
 tests_unit_test_misuse_CFLAGS = $(unit_cflags)
 tests_unit_test_misuse_LDADD = $(unit_libs)
 tests_unit_test_options_CFLAGS = $(unit_cflags)

@@ -1,17 +1,18 @@
 /*
  * meta.c - see meta.h.  Pieces are cut in cache lines from chunks; a freed
- * piece waits on the list of its size, and is only split when the chunk is used up.
+ * piece waits on the list of its size, and is only split when nothing is left to cut.
  */
 #include "arena/meta.h"
 
 #include <string.h>
 
+#include "arena/chunks.h"
 #include "os/os.h"
 
 enum {
-    CHUNK = 256 * 1024,
-    MAPPED_ALONE = CHUNK / 4, /* the largest piece of a chunk */
-    LISTED_LINES = MAPPED_ALONE / PM_CACHE_LINE,
+    LISTED_LINES = PM_CHUNK_PIECE_MAX / PM_CACHE_LINE,
+    MARKED_AT_ONCE = 4096,     /* pieces, under one lock */
+    WORTH_PURGING = 64 * 1024, /* bytes that have come to the lists */
 };
 
 struct piece {
@@ -22,8 +23,10 @@ struct pm_lock pm_meta_lock = PM_LOCK_INIT;
 
 /* All under pm_meta_lock. */
 static struct piece *lists[LISTED_LINES + 1]; /* by size in lines, last freed first */
-static char *chunk;
-static size_t chunk_left;
+static size_t listed;                         /* bytes, */
+static size_t listed_all_along;               /* and the least there were since the last tick, */
+static size_t listed_in_vain;                 /* or since pages went, when these were left over */
+static struct pm_chunk_run fresh;             /* what is cut from */
 
 static _Atomic size_t mapped;
 
@@ -43,17 +46,37 @@ void *pm_meta_map(size_t size)
     return start;
 }
 
-static void list(struct piece *piece, size_t lines)
+void pm_meta_unmap(void *start, size_t size)
 {
+    size = pm_align_up(size, pm_os_page_size());
+    if (size != 0 && pm_os_memory.unmap(start, size))
+        atomic_fetch_sub_explicit(&mapped, size, memory_order_relaxed);
+}
+
+static void list(void *start, size_t lines)
+{
+    struct piece *piece = start;
     piece->next = lists[lines];
     lists[lines] = piece;
+    listed += lines * PM_CACHE_LINE;
+}
+
+static void count_unlisted(size_t bytes)
+{
+    listed -= bytes;
+    if (listed_all_along > listed)
+        listed_all_along = listed;
+    if (listed_in_vain > listed)
+        listed_in_vain = listed;
 }
 
 static struct piece *unlist(size_t lines)
 {
     struct piece *piece = lists[lines];
-    if (piece != NULL)
+    if (piece != NULL) {
         lists[lines] = piece->next;
+        count_unlisted(lines * PM_CACHE_LINE);
+    }
     return piece;
 }
 
@@ -63,44 +86,35 @@ static void *split(size_t lines)
     for (size_t larger = lines + 1; larger <= LISTED_LINES; larger++) {
         struct piece *piece = unlist(larger);
         if (piece != NULL) {
-            list((struct piece *)((char *)piece + lines * PM_CACHE_LINE), larger - lines);
+            list((char *)piece + lines * PM_CACHE_LINE, larger - lines);
             return piece;
         }
     }
     return NULL;
 }
 
-static void unmap(void *piece, size_t size)
-{
-    size = pm_align_up(size, pm_os_page_size());
-    if (pm_os_memory.unmap(piece, size))
-        atomic_fetch_sub_explicit(&mapped, size, memory_order_relaxed);
-}
-
 /* What is left serves smaller pieces. */
-static void list_rest_of_chunk(void)
+static void list_rest(void)
 {
-    size_t lines = chunk_left / PM_CACHE_LINE;
-    if (lines != 0 && lines <= LISTED_LINES)
-        list((struct piece *)chunk, lines);
+    if (fresh.bytes != 0)
+        list(fresh.start, fresh.bytes / PM_CACHE_LINE);
 }
 
-/* A large piece has a mapping of its own; what is left of the chunk is kept. */
+/* A large piece has a mapping of its own; what is left to cut is kept. */
 static void *cut(size_t size)
 {
-    if (size > MAPPED_ALONE)
+    if (size > PM_CHUNK_PIECE_MAX)
         return pm_meta_map(size);
-    if (size > chunk_left) {
-        char *fresh = pm_meta_map(CHUNK);
-        if (fresh == NULL)
+    if (size > fresh.bytes) {
+        struct pm_chunk_run run;
+        if (!pm_chunks_take(size, &run))
             return NULL;
-        list_rest_of_chunk();
-        chunk = fresh;
-        chunk_left = CHUNK;
+        list_rest();
+        fresh = run;
     }
-    void *piece = chunk;
-    chunk += size;
-    chunk_left -= size;
+    void *piece = fresh.start;
+    fresh.start += size;
+    fresh.bytes -= size;
     return piece;
 }
 
@@ -108,7 +122,7 @@ static void *cut(size_t size)
 static void *take_locked(size_t lines, bool *is_used)
 {
     struct piece *used = lines <= LISTED_LINES ? unlist(lines) : NULL;
-    if (used == NULL && lines * PM_CACHE_LINE > chunk_left)
+    if (used == NULL && lines * PM_CACHE_LINE > fresh.bytes)
         used = split(lines);
     *is_used = used != NULL;
     return used != NULL ? used : cut(lines * PM_CACHE_LINE);
@@ -127,8 +141,8 @@ void *pm_meta_alloc(size_t size)
 void pm_meta_free(void *piece, size_t size)
 {
     size_t lines = pm_div_up(size, PM_CACHE_LINE);
-    if (lines * PM_CACHE_LINE > MAPPED_ALONE) {
-        unmap(piece, lines * PM_CACHE_LINE);
+    if (lines > LISTED_LINES) {
+        pm_meta_unmap(piece, lines * PM_CACHE_LINE);
         return;
     }
     pm_lock(&pm_meta_lock);
@@ -155,4 +169,60 @@ void pm_meta_free_lines(void *const *pieces, size_t count)
     for (size_t i = 0; i < count; i++)
         list(pieces[i], 1);
     pm_unlock(&pm_meta_lock);
+}
+
+/* Takes some pieces off the lists from `*lines` on, and notes that they are not in use; false when
+ * there are no more. */
+static bool mark_some(size_t *lines)
+{
+    int marked = 0;
+    pm_lock(&pm_meta_lock);
+    for (; *lines <= LISTED_LINES && marked < MARKED_AT_ONCE; ++*lines) {
+        struct piece *piece;
+        for (; marked < MARKED_AT_ONCE && (piece = unlist(*lines)) != NULL; marked++)
+            pm_chunks_mark(piece, *lines * PM_CACHE_LINE);
+        if (marked == MARKED_AT_ONCE)
+            break;
+    }
+    pm_unlock(&pm_meta_lock);
+    return marked == MARKED_AT_ONCE;
+}
+
+/* What is left over is listed in longer pieces than before. */
+static size_t purge_next(struct pm_chunk **chunk)
+{
+    struct pm_chunk_run run;
+    size_t purged = 0;
+    pm_lock(&pm_meta_lock);
+    *chunk = pm_chunks_next(*chunk);
+    if (*chunk != NULL) {
+        purged = pm_chunk_purge(*chunk);
+        while (pm_chunk_unmark(*chunk, &run))
+            list(run.start, run.bytes / PM_CACHE_LINE);
+    }
+    listed_in_vain = listed;
+    pm_unlock(&pm_meta_lock);
+    return purged;
+}
+
+static size_t purge(void)
+{
+    size_t lines = 1, purged = 0;
+    while (mark_some(&lines))
+        continue;
+    struct pm_chunk *chunk = NULL;
+    do
+        purged += purge_next(&chunk);
+    while (chunk != NULL);
+    return purged;
+}
+
+size_t pm_meta_purge(bool rested_only)
+{
+    pm_lock(&pm_meta_lock);
+    size_t due = rested_only ? listed_all_along : listed;
+    bool is_worth_it = due >= listed_in_vain + WORTH_PURGING;
+    listed_all_along = listed;
+    pm_unlock(&pm_meta_lock);
+    return is_worth_it ? purge() : 0;
 }

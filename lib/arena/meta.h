@@ -3,9 +3,10 @@
  * arenas, headers of pools, heaps.  It lies apart from user memory, so a
  * program that overruns its blocks does not reach it.
  *
- * Pieces up to 64 KiB are never given back to the system, only to each other, so a stale
- * pointer to one may read nonsense but does not fault.  Larger ones, the descriptors of
- * very large arenas, are unmapped.
+ * Pieces up to 64 KiB keep their addresses for good, so a stale pointer to one may read nonsense
+ * but does not fault; whole pages of them are given back when they have served nobody for a while
+ * (of a heap of small blocks a twentieth is metadata, which would stay when all else has gone).
+ * Larger pieces, the descriptors of very large arenas, are unmapped.
  */
 #ifndef PM_ARENA_META_H
 #define PM_ARENA_META_H
@@ -26,11 +27,18 @@ size_t pm_meta_alloc_lines(void **pieces, size_t count);
 /* Pieces of a cache line each. */
 void pm_meta_free_lines(void *const *pieces, size_t count);
 
+/* Gives pages back on which no piece is in use, if there may be many; with `rested_only`, if there
+ * were as many ever since the last such call.  Returns the bytes.  Under pm_purge_lock. */
+size_t pm_meta_purge(bool rested_only);
+
 /* Bytes mapped for metadata so far, the owner map's included. */
 size_t pm_meta_mapped(void);
 
 /* `size` bytes mapped for a table that is never given back; NULL when refused. */
 void *pm_meta_map(size_t size);
+
+/* Undoes a part of that. */
+void pm_meta_unmap(void *start, size_t size);
 
 extern struct pm_lock pm_meta_lock;
 

@@ -11,6 +11,7 @@
 #include "arena/hugepages.h"
 #include "arena/kept.h"
 #include "arena/mapping.h"
+#include "arena/meta.h"
 #include "arena/provider.h"
 #include "os/os.h"
 
@@ -123,6 +124,13 @@ static void age_arenas(void)
     pm_unlock(&pm_arena_lock);
 }
 
+static size_t purge_metadata(bool rested_only)
+{
+    size_t purged = pm_meta_purge(rested_only);
+    pm_purge_count(purged);
+    return purged;
+}
+
 bool pm_purge_some(size_t bytes, size_t *purged)
 {
     *purged = 0;
@@ -169,7 +177,7 @@ size_t pm_purge_address_space(void)
 size_t pm_purge_all(void)
 {
     pm_lock(&pm_purge_lock);
-    size_t purged = purge_arenas(false, SIZE_MAX) + pm_kept_release();
+    size_t purged = purge_arenas(false, SIZE_MAX) + pm_kept_release() + purge_metadata(false);
     pm_unlock(&pm_purge_lock);
     pm_purge_empty_arenas(0);
     return purged;
@@ -184,6 +192,7 @@ static PM_NOINLINE void purge_due(uint64_t now, uint64_t decay)
         purge_arenas(aged_only, SIZE_MAX);
         pm_kept_tick(!aged_only);
         age_arenas();
+        purge_metadata(aged_only);
         pm_unlock(&pm_purge_lock);
     }
     pm_purge_empty_arenas(EMPTY_KEEP);

@@ -439,8 +439,21 @@ void *pm_realloc_object(void *address, size_t size, const char *call)
     return resize_or_move(address, size, PM_GRANULE, call, alloc_object);
 }
 
+/* It is freed next as a rule. */
+PM_INLINE void prepare_free(struct pm_pool *pool, const void *address)
+{
+    struct pm_heap *heap = pm_tls_heap;
+    __builtin_prefetch(pool, 1);
+    if (pm_pool_is_owned_by(pool, heap) && pm_pool_is_near(pool))
+        *pm_heap_tlb_slot(heap, address) = pool;
+}
+
 size_t pm_usable_size(const void *address, const char *call)
 {
     struct pm_block block;
-    return find(address, &block) ? block.usable : foreign_size(address, call);
+    if (PM_UNLIKELY(!pm_block_find(address, &block)))
+        return foreign_size(address, call);
+    if (block.pool != NULL)
+        prepare_free(block.pool, address);
+    return block.usable;
 }

@@ -1,9 +1,11 @@
 /*
- * test_meta.c - metadata: zeroed, cache-line aligned, recycled by size.
+ * test_meta.c - metadata: zeroed, cache-line aligned, recycled by size, and given back by the page.
  */
 #include "unit.h"
 
 #include "arena/meta.h"
+#include "arena/purge.h"
+#include "os/lock.h"
 
 START_TEST(pieces_are_zeroed_and_apart)
 {
@@ -55,7 +57,7 @@ END_TEST
 
 START_TEST(the_rest_of_a_chunk_is_used)
 {
-    enum { CHUNK = 256 * 1024, PIECE = 60 * 1024, REST = CHUNK % PIECE };
+    enum { CHUNK = 256 * 1024, PIECE = 60 * 1024, REST = CHUNK % PIECE - 1024 };
     for (int i = 0; i < 2 * (CHUNK / PIECE); i++)
         ck_assert_ptr_nonnull(pm_meta_alloc(PIECE));
     size_t mapped = pm_meta_mapped();
@@ -164,6 +166,156 @@ START_TEST(as_many_lines_as_there_is_memory_for)
 }
 END_TEST
 
+/* As many pools have. */
+enum { DESCRIPTORS = 2000, SIZE = 800, ALL = DESCRIPTORS * 832 };
+
+static char *descriptors[DESCRIPTORS];
+
+static void make_descriptors(void)
+{
+    for (size_t i = 0; i < DESCRIPTORS; i++) {
+        descriptors[i] = pm_meta_alloc(SIZE);
+        ck_assert(unit_is_zero(descriptors[i], SIZE));
+        unit_fill(descriptors[i], SIZE, (unsigned)i);
+    }
+}
+
+/* All but one of so many. */
+static void free_descriptors(size_t kept)
+{
+    for (size_t i = 0; i < DESCRIPTORS; i++) {
+        if (i % kept != 0)
+            pm_meta_free(descriptors[i], SIZE);
+    }
+}
+
+static void are_intact(size_t kept)
+{
+    for (size_t i = 0; i < DESCRIPTORS; i += kept)
+        ck_assert(unit_intact(descriptors[i], SIZE, (unsigned)i));
+}
+
+START_TEST(pages_without_a_piece_go_back)
+{
+    enum { KEPT = 100 };
+    make_descriptors();
+    size_t mapped = pm_meta_mapped();
+    free_descriptors(KEPT);
+    size_t purged = pm_meta_purge(false);
+    ck_assert_uint_ge(purged, ALL - ALL / 8);
+    ck_assert_uint_lt(purged, ALL);
+    ck_assert_uint_eq(pm_meta_purge(false), 0);
+    are_intact(KEPT);
+    for (size_t i = 0; i < DESCRIPTORS; i++) {
+        if (i % KEPT != 0)
+            descriptors[i] = pm_meta_alloc(SIZE);
+        ck_assert(i % KEPT == 0 || unit_is_zero(descriptors[i], SIZE));
+    }
+    ck_assert_uint_le(pm_meta_mapped(), mapped + mapped / 4); /* the same addresses serve again */
+    are_intact(KEPT);
+}
+END_TEST
+
+START_TEST(what_served_of_late_stays)
+{
+    make_descriptors();
+    free_descriptors(DESCRIPTORS);
+    ck_assert_uint_eq(pm_meta_purge(true), 0); /* of late they were in use */
+    make_descriptors();
+    free_descriptors(DESCRIPTORS);
+    ck_assert_uint_eq(pm_meta_purge(true), 0); /* meanwhile they were again */
+    ck_assert_uint_ge(pm_meta_purge(true), ALL - ALL / 8);
+}
+END_TEST
+
+START_TEST(pages_that_the_system_refuses_serve_on)
+{
+    unit_os_install();
+    make_descriptors();
+    free_descriptors(DESCRIPTORS);
+    unit_os_fail(UNIT_BIT(UNIT_PURGE), 1, true);
+    ck_assert_uint_eq(pm_meta_purge(false), 0);
+    size_t mapped = pm_meta_mapped();
+    make_descriptors();
+    ck_assert_uint_le(pm_meta_mapped(), mapped + mapped / 4);
+    unit_os_heal();
+}
+END_TEST
+
+/* Here and there is one in use: nothing is gained, and it is not tried again for that. */
+START_TEST(pages_in_use_are_left_alone)
+{
+    enum { LINES = 20000, EACH = 32 };
+    static void *lines[LINES];
+    for (size_t i = 0; i < LINES; i++)
+        lines[i] = pm_meta_alloc(PM_CACHE_LINE);
+    for (size_t i = 0; i < LINES; i++) {
+        if (i % EACH != 0)
+            pm_meta_free(lines[i], PM_CACHE_LINE);
+    }
+    ck_assert_uint_eq(pm_meta_purge(false), 0);
+    char *piece = pm_meta_alloc((EACH - 1) * PM_CACHE_LINE); /* they have grown together */
+    ck_assert(unit_is_zero(piece, (EACH - 1) * PM_CACHE_LINE));
+    bool is_between = false;
+    for (size_t i = 0; i < LINES; i += EACH)
+        is_between |= piece == (char *)lines[i] + PM_CACHE_LINE;
+    ck_assert(is_between || pm_os_page_size() < EACH * PM_CACHE_LINE);
+}
+END_TEST
+
+static atomic_bool is_over;
+
+static void *purge_all_along(void *argument)
+{
+    size_t *purged = argument;
+    while (!atomic_load(&is_over)) {
+        pm_lock(&pm_purge_lock);
+        *purged += pm_meta_purge(false);
+        pm_unlock(&pm_purge_lock);
+    }
+    return NULL;
+}
+
+/* Pieces of all sizes come and go meanwhile; what there was of them is free now and then. */
+static void *come_and_go_in_hundreds(void *argument)
+{
+    enum { HELD = 200 };
+    unsigned tag = *(unsigned *)argument;
+    char *held[HELD];
+    for (size_t round = 0; round < 40; round++) {
+        for (size_t i = 0; i < HELD; i++) {
+            size_t size = 64 + (i + round) % 40 * 64;
+            held[i] = pm_meta_alloc(size);
+            UNIT_CHECK(unit_is_zero(held[i], size));
+            unit_fill(held[i], size, tag);
+        }
+        for (size_t i = 0; i < HELD; i++) {
+            size_t size = 64 + (i + round) % 40 * 64;
+            UNIT_CHECK(unit_intact(held[i], size, tag));
+            pm_meta_free(held[i], size);
+        }
+    }
+    return NULL;
+}
+
+START_TEST(pages_go_while_others_allocate)
+{
+    pthread_t threads[3], purger;
+    unsigned tags[3] = {1, 2, 3};
+    size_t purged = 0;
+    ck_assert_int_eq(pthread_create(&purger, NULL, purge_all_along, &purged), 0);
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, come_and_go_in_hundreds, &tags[i]), 0);
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+    atomic_store(&is_over, true);
+    ck_assert_int_eq(pthread_join(purger, NULL), 0);
+    pm_lock(&pm_purge_lock);
+    ck_assert_uint_gt(purged + pm_meta_purge(false), 0);
+    pm_unlock(&pm_purge_lock);
+}
+END_TEST
+
 static void add(TCase *tests)
 {
     tcase_add_test(tests, pieces_are_zeroed_and_apart);
@@ -171,6 +323,11 @@ static void add(TCase *tests)
     tcase_add_test(tests, lines_come_and_go_together);
     tcase_add_test(tests, as_many_lines_as_there_is_memory_for);
     tcase_add_test(tests, no_piece_is_lost);
+    tcase_add_test(tests, pages_without_a_piece_go_back);
+    tcase_add_test(tests, what_served_of_late_stays);
+    tcase_add_test(tests, pages_that_the_system_refuses_serve_on);
+    tcase_add_test(tests, pages_in_use_are_left_alone);
+    tcase_add_test(tests, pages_go_while_others_allocate);
     tcase_add_test(tests, the_rest_of_a_chunk_is_used);
     tcase_add_test(tests, a_large_piece_keeps_the_chunk);
     tcase_add_test(tests, refused_memory_is_null_and_harmless);
