@@ -11,24 +11,24 @@
 #include "heap/registry.h"
 #include "heap/remote.h"
 #include "heap/spare.h"
-#include "os/alone.h"
 #include "os/fatal.h"
 #include "os/os.h"
 
 #include "config.h"
 
 enum {
-    LOOK_REFILLS = 4,           /* refills between two looks at the clock, */
-    FLUSH_REFILLS = 16,         /* and between two times that remote frees are sent */
-    DEBUG_CHECK_REFILLS = 256,  /* refills between two full checks in debug builds */
-    PARTIAL_LOOKED = 8,         /* partial pools asked for a block before fresh memory is used */
-    FULL_KEPT_BY_ALL = 64,      /* full pools of a class that all heaps keep, but for one each, */
-    FULL_KEPT_REMOTE = 4,       /* that one keeps when it is others who free into them, */
-    FULL_KEPT_BYTES = 2 << 20,  /* when it is the heap itself, into more than were kept, */
-    FULL_KEPT_ALONE = 64 << 20, /* and the same in a process with one thread */
-    FULL_LOOKED = 128,          /* full pools asked for what others have freed */
-    POOL_SLICES = 4,            /* of a new pool, about */
-    POOL_SHARE = 128,           /* of what is in use, for a pool of large blocks */
+    LOOK_REFILLS = 4,          /* refills between two looks at the clock, */
+    FLUSH_REFILLS = 16,        /* and between two times that remote frees are sent */
+    DEBUG_CHECK_REFILLS = 256, /* refills between two full checks in debug builds */
+    PARTIAL_LOOKED = 8,        /* partial pools asked for a block before fresh memory is used */
+    FULL_KEPT_BY_ALL = 64,     /* full pools of a class that all heaps keep, but for one each, */
+    FULL_KEPT_REMOTE = 4,      /* that one keeps when it is others who free into them, */
+    FULL_KEPT_MAX = 60000,     /* when it is the heap itself, into more than were kept; */
+    FULL_LET_GO = 256,         /* on one occasion, and many more wait for the next, */
+    FULL_LOOKED = 128,         /* asked for what others have freed when blocks are needed, */
+    FULL_GATHERED = 4096,      /* and each decay time */
+    POOL_SLICES = 4,           /* of a new pool, about */
+    POOL_SHARE = 128,          /* of what is in use, for a pool of large blocks */
 };
 
 static void tlb_forget(struct pm_heap *heap, struct pm_pool *pool)
@@ -75,30 +75,13 @@ static void pool_gone(struct pm_heap *heap, struct pm_pool *pool)
     pm_pool_destroy(pool);
 }
 
-/* So many as long as this one.  (More would be much for a thread that sleeps while others free.) */
-static size_t most_kept(const struct pm_pool *pool)
-{
-    return (pm_alone() ? FULL_KEPT_ALONE : FULL_KEPT_BYTES) / pm_span_bytes(&pool->span);
-}
-
 /* Too few are kept. */
-static void keep_more(struct pm_bin *bin, const struct pm_pool *pool)
+static void keep_more(struct pm_bin *bin)
 {
     if (bin->full_kept < PM_FULL_KEPT)
         bin->full_kept = bin->full_kept * 2 < PM_FULL_KEPT ? bin->full_kept * 2 : PM_FULL_KEPT;
-    else if (bin->full_kept < most_kept(pool))
+    else if (bin->full_kept < FULL_KEPT_MAX)
         bin->full_kept++;
-}
-
-/* The heap had more while its thread was the only one. */
-static PM_COLD void keep_as_others(struct pm_bin *bin)
-{
-    struct pm_pool *pool = pm_list_first(&bin->full);
-    size_t most = pool != NULL ? most_kept(pool) : PM_FULL_KEPT;
-    if (most < PM_FULL_KEPT)
-        most = PM_FULL_KEPT;
-    if (bin->full_kept > most)
-        bin->full_kept = (uint16_t)most;
 }
 
 void pm_heap_drop_current(struct pm_heap *heap, struct pm_bin *bin)
@@ -153,8 +136,6 @@ static void keep_fewer(struct pm_bin *bin)
 static uint32_t may_keep(struct pm_bin *bin)
 {
     size_t heaps = pm_registry_count();
-    if (PM_UNLIKELY(bin->full_kept > PM_FULL_KEPT) && !pm_alone())
-        keep_as_others(bin);
     if (PM_LIKELY(heaps <= FULL_KEPT_BY_ALL / PM_FULL_KEPT))
         return bin->full_kept;
     uint32_t share = heaps < FULL_KEPT_BY_ALL ? FULL_KEPT_BY_ALL / (uint32_t)heaps : 1;
@@ -163,10 +144,10 @@ static uint32_t may_keep(struct pm_bin *bin)
     return bin->full_kept < share ? bin->full_kept : share;
 }
 
-/* Those that have been full for longest, until `left` remain. */
+/* Those that have been full for longest, until `left` remain, or the next time. */
 static PM_NOINLINE void let_some_float(struct pm_heap *heap, struct pm_bin *bin, uint32_t left)
 {
-    while (bin->full_count > left)
+    for (int some = 0; bin->full_count > left && some < FULL_LET_GO; some++)
         full_to_floating(heap, bin, pm_list_first(&bin->full));
 }
 
@@ -187,7 +168,7 @@ PM_INLINE void list_full(struct pm_bin *bin, struct pm_pool *pool)
 void pm_heap_take_back(struct pm_heap *heap, struct pm_pool *pool)
 {
     struct pm_bin *bin = &heap->bin[pool->class];
-    keep_more(bin, pool);
+    keep_more(bin);
     pm_pool_set_owner(pool, heap);
     if (pm_pool_set_full_again(pool)) {
         list_full(bin, pool);
@@ -396,12 +377,12 @@ void pm_heap_drop(struct pm_pool_list *gone)
 }
 
 /* (What goes may be an arena allocator's to free, which changes the heap's lists.) */
-static void take_in_full(struct pm_heap *heap, struct pm_bin *bin)
+static void take_in_full(struct pm_heap *heap, struct pm_bin *bin, uint32_t most)
 {
     struct pm_pool_list found;
     pm_list_clear(&found);
     struct pm_pool *pool = pm_remote_is_seen() ? pm_list_first(&bin->full) : NULL, *next;
-    for (; pool != NULL; pool = next) {
+    for (uint32_t looked = 0; pool != NULL && looked < most; pool = next, looked++) {
         next = pm_list_next(&bin->full, pool);
         if (!pm_pool_has_remote(pool))
             continue;
@@ -409,6 +390,8 @@ static void take_in_full(struct pm_heap *heap, struct pm_bin *bin)
         pm_pool_collect(pool);
         pm_list_append(&found, pool);
     }
+    if (pool != NULL)
+        pm_list_begin_with(&bin->full, pool);
     while ((pool = pm_list_first(&found)) != NULL) {
         pm_list_take_out(pool);
         keep_or_go(heap, bin, pool);
@@ -423,16 +406,27 @@ static void keep_as_ever(struct pm_heap *heap, struct pm_bin *bin)
     let_surplus_float(heap, bin);
 }
 
-void pm_heap_gather(struct pm_heap *heap)
+/* Of each class so many full pools. */
+static void gather(struct pm_heap *heap, uint32_t most)
 {
     pm_remote_flush(heap);
     pm_spare_flush(heap);
     pm_idle_drop(heap);
     for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1) {
         struct pm_bin *bin = &heap->bin[class];
-        take_in_full(heap, bin);
+        take_in_full(heap, bin, most);
         keep_as_ever(heap, bin);
     }
+}
+
+void pm_heap_gather(struct pm_heap *heap)
+{
+    gather(heap, UINT32_MAX);
+}
+
+void pm_heap_gather_some(struct pm_heap *heap)
+{
+    gather(heap, FULL_GATHERED);
 }
 
 static void abandon_class(struct pm_heap *heap, unsigned class)

@@ -183,6 +183,9 @@ void pm_heap_gather(struct pm_heap *heap);
  * true. */
 bool pm_heap_take_in(struct pm_heap *heap, struct pm_pool *pool, struct pm_pool_list *gone);
 
+/* As pm_heap_gather(), for each decay time: of full pools it looks at some, next time at others. */
+void pm_heap_gather_some(struct pm_heap *heap);
+
 /* Lets go of these.  (An arena allocator that frees changes the heap's own lists.) */
 void pm_heap_drop(struct pm_pool_list *gone);
 

@@ -215,7 +215,7 @@ static void purge_due(struct pm_heap *heap, uint64_t now, uint64_t decay, uint64
     pm_heap_set_look_ms(heap, now);
     if (now >= heap->tick_ms + decay) {
         heap->tick_ms = now;
-        pm_heap_gather(heap);
+        pm_heap_gather_some(heap);
         pm_heap_purge(heap, quiet);
     }
     if (floating_are_due(now, decay))

@@ -8,15 +8,13 @@
 #include "heap/alloc.h"
 #include "heap/registry.h"
 #include "heap/remote.h"
-#include "os/alone.h"
 
 /* The last as in heap.c. */
 enum { CLASS = 20, FULL_KEPT = PM_FULL_KEPT, FULL_KEPT_REMOTE = 4 };
 
-/* Pools of one slice, of two, and of one with many blocks: to fill as many of those as a heap may
- * keep takes too long. */
+/* Pools of one slice, of two, and of one with many blocks. */
 static const unsigned classes[] = {CLASS, 26, 0};
-enum { COUNT = UNIT_COUNT_OF(classes), FEW_BLOCKS = 2 };
+enum { COUNT = UNIT_COUNT_OF(classes) };
 
 static unsigned class = CLASS;
 
@@ -291,48 +289,58 @@ START_TEST(a_cache_keeps_as_many_as_it_frees_into)
 }
 END_TEST
 
-/* So many pools are what a thread that sleeps may keep, and some more are taken back. */
-static size_t take_many_back(void)
-{
-    enum { KEPT_BYTES = 2 * 1024 * 1024 };
-    size_t most = KEPT_BYTES / pm_span_bytes(&fill_one()->span);
-    for (size_t i = 0; i < most + 10; i++)
-        take_one_back();
-    return most;
-}
-
 static void *be_a_cache_among_others(void *unused)
 {
-    ck_assert(!pm_alone());
-    ck_assert_uint_eq(take_many_back(), bin()->full_kept);
+    for (int i = 0; i < 100; i++)
+        take_one_back();
+    ck_assert_uint_eq(bin()->full_kept, FULL_KEPT + 100);
     pm_heap_check(&heap);
     return unused;
 }
 
-START_TEST(but_no_more_than_a_sleeping_thread_may_keep)
+START_TEST(also_where_there_are_other_threads)
 {
-    class = classes[_i];
     unit_in_thread(be_a_cache_among_others, NULL);
 }
 END_TEST
 
-static void *fill_one_among_others(void *unused)
+/* As many as are kept now. */
+static void keep_and_fill(uint32_t pools)
 {
-    fill_one();
-    return unused;
+    bin()->full_kept = (uint16_t)pools;
+    while (bin()->full_count < pools)
+        fill_one();
 }
 
-START_TEST(of_which_there_is_none_in_a_process_with_one_thread)
+START_TEST(of_many_some_go_at_a_time)
 {
-    class = classes[_i];
-    if (!pm_alone()) /* libc does not know */
-        return;
-    size_t most = take_many_back();
-    ck_assert_uint_eq(bin()->full_kept, FULL_KEPT + most + 10);
+    enum { LET_GO = 256 };
+    keep_and_fill(FULL_KEPT + 2 * LET_GO);
+    bin()->full_kept = FULL_KEPT;
+    fill_one();
+    ck_assert_uint_eq(bin()->full_count, FULL_KEPT + LET_GO + 1);
     pm_heap_check(&heap);
-    unit_in_thread(fill_one_among_others, NULL);
-    ck_assert_uint_eq(bin()->full_kept, most);
-    ck_assert_uint_eq(bin()->full_count, most);
+    fill_one();
+    ck_assert_uint_eq(bin()->full_count, FULL_KEPT + 2);
+    fill_one();
+    ck_assert_uint_eq(bin()->full_count, FULL_KEPT);
+}
+END_TEST
+
+START_TEST(and_some_are_looked_at_for_what_others_have_freed)
+{
+    enum { GATHERED = 4096, LAST_CLASS = 31 };
+    class = LAST_CLASS;
+    keep_and_fill(GATHERED + 1);
+    pm_remote_see();
+    struct pm_pool *last = pm_list_last(&bin()->full);
+    unit_free_remotely(last, last->shape.first);
+    bin()->full_kept = 60000; /* a quarter fewer each time */
+    pm_heap_gather_some(&heap);
+    ck_assert_int_eq(last->state, PM_POOL_FULL);
+    ck_assert_ptr_eq(pm_list_first(&bin()->full), last);
+    pm_heap_gather_some(&heap);
+    ck_assert_int_eq(last->state, PM_POOL_PARTIAL);
     pm_heap_check(&heap);
 }
 END_TEST
@@ -400,8 +408,9 @@ static void add(TCase *tests)
     tcase_add_test(tests, fewer_are_kept_where_others_free);
     tcase_add_test(tests, and_more_where_the_heap_frees_into_those_that_float);
     tcase_add_test(tests, a_cache_keeps_as_many_as_it_frees_into);
-    tcase_add_loop_test(tests, but_no_more_than_a_sleeping_thread_may_keep, 0, FEW_BLOCKS);
-    tcase_add_loop_test(tests, of_which_there_is_none_in_a_process_with_one_thread, 0, FEW_BLOCKS);
+    tcase_add_test(tests, also_where_there_are_other_threads);
+    tcase_add_test(tests, of_many_some_go_at_a_time);
+    tcase_add_test(tests, and_some_are_looked_at_for_what_others_have_freed);
     tcase_add_test(tests, as_few_as_ever_where_others_free);
     tcase_add_test(tests, and_fewer_again_when_it_rests);
     tcase_add_test(tests, the_more_heaps_the_fewer_each_keeps);
