@@ -12,11 +12,13 @@
 #include "os/fatal.h"
 
 enum {
-    BLOCKS_GOOD = 32,   /* a pool spans enough slices for these, if two are enough; */
-    BLOCKS_ENOUGH = 8,  /* if they are not, for these, where that much is to spare, */
-    BLOCKS_MIN = 2,     /* and for these where not */
-    CARVE_BYTES = 4096, /* how much memory is made ready at one time */
-    FREES_MIN = 64,     /* frees into a current pool between two looks at the clock */
+    BLOCKS_GOOD = 32,           /* a pool spans enough slices for these, if two are enough; */
+    BLOCKS_ENOUGH = 8,          /* if they are not, for these, where that much is to spare, */
+    BLOCKS_MIN = 2,             /* and for these where not; */
+    LONG_BYTES = 3 * PM_SLICE,  /* and so much where two would be enough, */
+    LONG_ROOM = 8 * LONG_BYTES, /* but this is to spare: fewer pools to know, and all near */
+    CARVE_BYTES = 4096,         /* how much memory is made ready at one time */
+    FREES_MIN = 64,             /* frees into a current pool between two looks at the clock */
     FREES_MAX = 128,
 };
 
@@ -46,6 +48,8 @@ static size_t slices_for(uint32_t size, size_t room)
         good = at_least(2 * PM_SLICE, size * BLOCKS_ENOUGH);
         if (good > room)
             good = at_least(room / size * size, size * BLOCKS_MIN);
+    } else if (room >= LONG_ROOM) {
+        good = LONG_BYTES;
     }
     return pm_spans_slices(good);
 }

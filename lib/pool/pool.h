@@ -416,7 +416,8 @@ PM_INLINE void pm_pool_unset_full(struct pm_pool *pool)
 
 /* A new pool of `class`, owned by `owner`, with no block carved, in the state of a current
  * one; NULL when memory runs out.  If the blocks are large and more than `room` bytes would be
- * needed for a fair number of them it has fewer; 0 is for as few as may be. */
+ * needed for a fair number of them it has fewer, and it has more than that if `room` is large; 0 is
+ * for as few as may be. */
 #define PM_POOL_ROOMY SIZE_MAX
 struct pm_pool *pm_pool_create(unsigned class, size_t room, struct pm_heap *owner);
 

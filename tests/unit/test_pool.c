@@ -446,6 +446,28 @@ START_TEST(the_pool_that_is_none_has_no_block)
 }
 END_TEST
 
+/* Of large blocks there is room for more. */
+START_TEST(a_pool_is_longer_where_there_is_room)
+{
+    enum { SLICES = 3 };
+    const size_t long_room = 8 * SLICES * PM_SLICE;
+    static const unsigned small[] = {16, 48, 200, 1024};
+    for (size_t i = 0; i < UNIT_COUNT_OF(small); i++) {
+        unsigned class = pm_class_of(small[i]);
+        size_t slices = pm_pool_create(class, 0, &owner)->span.slices;
+        ck_assert_uint_lt(slices, SLICES);
+        ck_assert_uint_eq(pm_pool_create(class, long_room - 1, &owner)->span.slices, slices);
+        struct pm_pool *pool = pm_pool_create(class, long_room, &owner);
+        ck_assert_uint_ge(pool->span.slices, SLICES); /* with large pages it may be more */
+        ck_assert(pm_pool_is_near(pool));
+        if (pool->span.slices == SLICES)
+            ck_assert_uint_eq(pm_pool_blocks(pool), SLICES * PM_SLICE / pool->size);
+    }
+    ck_assert_uint_lt(pm_pool_create(pm_class_of(8192), 0, &owner)->span.slices,
+                      pm_pool_create(pm_class_of(8192), long_room, &owner)->span.slices);
+}
+END_TEST
+
 static void add(TCase *tests)
 {
     tcase_add_loop_test(tests, a_pool_has_the_blocks_that_its_span_holds, 0, KINDS);
@@ -464,6 +486,7 @@ static void add(TCase *tests)
     tcase_add_loop_test(tests, recovery_knows_what_is_live, 0, PM_CLASS_COUNT);
     tcase_add_test(tests, no_memory_no_pool);
     tcase_add_test(tests, the_pool_that_is_none_has_no_block);
+    tcase_add_test(tests, a_pool_is_longer_where_there_is_room);
 }
 
 int main(void)
