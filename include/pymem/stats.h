@@ -23,7 +23,7 @@ struct pymem_stats {
     uint64_t active;       /* in spans that hold pools or large blocks */
     uint64_t dirty;        /* in free spans whose pages are still resident */
     uint64_t mapped;       /* in arenas: address space, resident or not */
-    uint64_t metadata;     /* in the heap's own tables */
+    uint64_t metadata;     /* in the heap's own tables, but for pages gone back */
     uint64_t large;        /* in large blocks (part of allocated) */
     uint64_t live_blocks;  /* count, large ones included */
     uint64_t large_blocks; /* count */

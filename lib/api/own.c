@@ -55,7 +55,7 @@ static void fill(struct pymem_stats *stats)
     stats->active = census.arenas.taken;
     stats->dirty = census.arenas.dirty;
     stats->mapped = census.arenas.mapped;
-    stats->metadata = pm_meta_mapped();
+    stats->metadata = pm_meta_kept();
     stats->large = census.large;
     stats->live_blocks = census.live_blocks;
     stats->large_blocks = census.large_blocks;

@@ -35,6 +35,14 @@ size_t pm_meta_mapped(void)
     return atomic_load_explicit(&mapped, memory_order_relaxed);
 }
 
+size_t pm_meta_kept(void)
+{
+    pm_lock(&pm_meta_lock);
+    size_t kept = pm_meta_mapped() - pm_chunks_gone();
+    pm_unlock(&pm_meta_lock);
+    return kept;
+}
+
 void *pm_meta_map(size_t size)
 {
     size = pm_align_up(size, pm_os_page_size());

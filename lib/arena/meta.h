@@ -31,8 +31,11 @@ void pm_meta_free_lines(void *const *pieces, size_t count);
  * were as many ever since the last such call.  Returns the bytes.  Under pm_purge_lock. */
 size_t pm_meta_purge(bool rested_only);
 
-/* Bytes mapped for metadata so far, the owner map's included. */
+/* Bytes mapped for metadata so far, the owner map's included; */
 size_t pm_meta_mapped(void);
+
+/* and without the pages that have gone back. */
+size_t pm_meta_kept(void);
 
 /* `size` bytes mapped for a table that is never given back; NULL when refused. */
 void *pm_meta_map(size_t size);

@@ -204,6 +204,8 @@ START_TEST(pages_without_a_piece_go_back)
     size_t purged = pm_meta_purge(false);
     ck_assert_uint_ge(purged, ALL - ALL / 8);
     ck_assert_uint_lt(purged, ALL);
+    ck_assert_uint_eq(pm_meta_mapped(), mapped);
+    ck_assert_uint_eq(pm_meta_kept(), mapped - purged);
     ck_assert_uint_eq(pm_meta_purge(false), 0);
     are_intact(KEPT);
     for (size_t i = 0; i < DESCRIPTORS; i++) {
