@@ -327,11 +327,24 @@ PM_INLINE struct pm_pool *own_pool_of(const void *address)
     return pool != NULL && pm_pool_own_live_at(pool, address) != pool->limit ? pool : NULL;
 }
 
+/* Who asks for the size of a block frees it next, as databases do that count their bytes, and who
+ * moves it does, too: the table knows the pool for that. */
+static PM_NOINLINE bool find_by_ownermap(const void *address, struct pm_block *block)
+{
+    if (!pm_block_find(address, block))
+        return false;
+    struct pm_heap *heap = pm_tls_heap;
+    struct pm_pool *pool = block->pool;
+    if (pool != NULL && pm_pool_is_owned_by(pool, heap) && pm_pool_is_near(pool))
+        *pm_heap_tlb_slot(heap, address) = pool;
+    return true;
+}
+
 static bool find(const void *address, struct pm_block *block)
 {
     block->pool = own_pool_of(address);
     if (block->pool == NULL)
-        return pm_block_find(address, block);
+        return find_by_ownermap(address, block);
     block->large = NULL;
     block->usable = block->pool->size;
     return true;
@@ -439,21 +452,8 @@ void *pm_realloc_object(void *address, size_t size, const char *call)
     return resize_or_move(address, size, PM_GRANULE, call, alloc_object);
 }
 
-/* It is freed next as a rule. */
-PM_INLINE void prepare_free(struct pm_pool *pool, const void *address)
-{
-    struct pm_heap *heap = pm_tls_heap;
-    __builtin_prefetch(pool, 1);
-    if (pm_pool_is_owned_by(pool, heap) && pm_pool_is_near(pool))
-        *pm_heap_tlb_slot(heap, address) = pool;
-}
-
 size_t pm_usable_size(const void *address, const char *call)
 {
     struct pm_block block;
-    if (PM_UNLIKELY(!pm_block_find(address, &block)))
-        return foreign_size(address, call);
-    if (block.pool != NULL)
-        prepare_free(block.pool, address);
-    return block.usable;
+    return find(address, &block) ? block.usable : foreign_size(address, call);
 }
