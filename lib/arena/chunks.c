@@ -21,11 +21,23 @@ _Static_assert(sizeof(struct pm_chunk) + 3 * PM_CHUNK_PIECE_MAX <= CHUNK,
                "what is left of a chunk beside its longest pieces is less than one more");
 
 static struct pm_chunk *newest;
+static struct pm_chunk
+    *sought;        /* pages that have gone are looked for from here on; NULL: all over */
 static size_t gone; /* bytes */
 
 size_t pm_chunks_gone(void)
 {
     return gone;
+}
+
+/* Where twice as much is not to be had: it may be aligned as it comes. */
+static struct pm_chunk *map_one(void)
+{
+    char *start = pm_meta_map(CHUNK);
+    if (start == NULL || (uintptr_t)start % CHUNK == 0)
+        return (struct pm_chunk *)start;
+    pm_meta_unmap(start, CHUNK);
+    return NULL;
 }
 
 /* Out of twice as much; the last place that is aligned, as the system maps downwards and the one
@@ -34,7 +46,7 @@ static struct pm_chunk *map_aligned(void)
 {
     char *start = pm_meta_map(2 * CHUNK);
     if (start == NULL)
-        return NULL;
+        return map_one();
     char *aligned = (char *)pm_align_down((uintptr_t)start + CHUNK, CHUNK);
     pm_meta_unmap(start, (size_t)(aligned - start));
     pm_meta_unmap(aligned + CHUNK, (size_t)(start + CHUNK - aligned));
@@ -66,10 +78,11 @@ static void take_gone(struct pm_chunk *chunk, unsigned first, struct pm_chunk_ru
 bool pm_chunks_take(size_t bytes, struct pm_chunk_run *run)
 {
     unsigned pages = (unsigned)(pm_align_up(bytes, pm_os_page_size()) >> pm_os_page_shift());
-    struct pm_chunk *chunk = gone >= bytes ? newest : NULL;
-    for (; chunk != NULL; chunk = chunk->next) {
+    struct pm_chunk *chunk = sought != NULL ? sought : newest;
+    for (; gone >= bytes && chunk != NULL; chunk = chunk->next) {
         uint64_t begins = pm_bitmap_run_begins(chunk->gone, 0, pages);
         if (begins != 0) {
+            sought = chunk;
             take_gone(chunk, (unsigned)__builtin_ctzll(begins), run);
             return true;
         }
@@ -105,15 +118,19 @@ static uint64_t unused_pages(const struct pm_chunk *chunk)
     return unused;
 }
 
-/* Pages side by side.  Where the system refuses they stay marked. */
+/* Pages side by side.  Where the system refuses they stay marked; where it uses huge pages wherever
+ * they fit, it is not to make one of what is left. */
 static size_t purge_run(struct pm_chunk *chunk, size_t first, size_t count)
 {
     size_t lines = pm_os_page_size() / PM_CACHE_LINE, bytes = count << pm_os_page_shift();
+    if (chunk->gone == 0)
+        pm_os_memory.advise_huge(chunk, CHUNK, false);
     if (!pm_os_memory.purge((char *)chunk + (first << pm_os_page_shift()), bytes))
         return 0;
     pm_bitmap_clear(chunk->marked, first * lines, count * lines);
     pm_bitmap_set(&chunk->gone, first, count);
     gone += bytes;
+    sought = NULL;
     return bytes;
 }
 

@@ -11,7 +11,7 @@
 
 #include "os/compiler.h"
 
-/* The longest piece that is cut from a chunk; most pages of one serve a longer one, too. */
+/* The longest piece that is cut from a chunk. */
 #define PM_CHUNK_PIECE_MAX ((size_t)64 * 1024)
 
 struct pm_chunk;

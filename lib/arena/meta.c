@@ -12,7 +12,8 @@
 enum {
     LISTED_LINES = PM_CHUNK_PIECE_MAX / PM_CACHE_LINE,
     MARKED_AT_ONCE = 4096,     /* pieces, under one lock */
-    WORTH_PURGING = 64 * 1024, /* bytes that have come to the lists */
+    WORTH_PURGING = 64 * 1024, /* bytes that have come to the lists, */
+    WORTH_SHARE = 8,           /* or this part of those that had to stay there */
 };
 
 struct piece {
@@ -205,10 +206,11 @@ static size_t purge_next(struct pm_chunk **chunk)
     *chunk = pm_chunks_next(*chunk);
     if (*chunk != NULL) {
         purged = pm_chunk_purge(*chunk);
-        while (pm_chunk_unmark(*chunk, &run))
+        while (pm_chunk_unmark(*chunk, &run)) {
             list(run.start, run.bytes / PM_CACHE_LINE);
+            listed_in_vain += run.bytes;
+        }
     }
-    listed_in_vain = listed;
     pm_unlock(&pm_meta_lock);
     return purged;
 }
@@ -225,12 +227,20 @@ static size_t purge(void)
     return purged;
 }
 
+/* Each time goes through all of it: the more had to stay the last time, the more has to come. */
+static size_t worth_purging(void)
+{
+    size_t share = listed_in_vain / WORTH_SHARE;
+    return listed_in_vain + (share > WORTH_PURGING ? share : WORTH_PURGING);
+}
+
 size_t pm_meta_purge(bool rested_only)
 {
     pm_lock(&pm_meta_lock);
-    size_t due = rested_only ? listed_all_along : listed;
-    bool is_worth_it = due >= listed_in_vain + WORTH_PURGING;
+    bool is_worth_it = (rested_only ? listed_all_along : listed) >= worth_purging();
     listed_all_along = listed;
+    if (is_worth_it)
+        listed_in_vain = 0;
     pm_unlock(&pm_meta_lock);
     return is_worth_it ? purge() : 0;
 }

@@ -165,6 +165,8 @@ size_t pm_purge_address_space(void)
 {
     if (pm_provider_am_inside())
         return 0;
+    pm_lock(&pm_purge_lock); /* who purges may just now have all metadata that is free */
+    pm_unlock(&pm_purge_lock);
     size_t released = pm_purge_empty_arenas(0);
     pm_lock(&pm_arena_lock);
     for (struct pm_arena *arena = pm_arena_list; arena != NULL && !arena->dedicated;
@@ -177,9 +179,12 @@ size_t pm_purge_address_space(void)
 size_t pm_purge_all(void)
 {
     pm_lock(&pm_purge_lock);
-    size_t purged = purge_arenas(false, SIZE_MAX) + pm_kept_release() + purge_metadata(false);
+    size_t purged = purge_arenas(false, SIZE_MAX) + pm_kept_release();
     pm_unlock(&pm_purge_lock);
     pm_purge_empty_arenas(0);
+    pm_lock(&pm_purge_lock);
+    purged += purge_metadata(false); /* what described those, too */
+    pm_unlock(&pm_purge_lock);
     return purged;
 }
 

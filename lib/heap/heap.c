@@ -24,9 +24,9 @@ enum {
     FULL_KEPT_BY_ALL = 64,     /* full pools of a class that all heaps keep, but for one each, */
     FULL_KEPT_REMOTE = 4,      /* that one keeps when it is others who free into them, */
     FULL_KEPT_MAX = 60000,     /* when it is the heap itself, into more than were kept; */
-    FULL_LET_GO = 256,         /* on one occasion, and many more wait for the next, */
+    FULL_LET_GO = 256,         /* when one more comes, and others wait for the next, */
     FULL_LOOKED = 128,         /* asked for what others have freed when blocks are needed, */
-    FULL_GATHERED = 4096,      /* and each decay time */
+    FULL_GATHERED = 4096,      /* and each decay time, when so many may go, too */
     POOL_SLICES = 4,           /* of a new pool, about */
     POOL_SHARE = 128,          /* of what is in use, for a pool of large blocks */
 };
@@ -144,19 +144,20 @@ static uint32_t may_keep(struct pm_bin *bin)
     return bin->full_kept < share ? bin->full_kept : share;
 }
 
-/* Those that have been full for longest, until `left` remain, or the next time. */
-static PM_NOINLINE void let_some_float(struct pm_heap *heap, struct pm_bin *bin, uint32_t left)
+/* Those that have been full for longest, until `left` remain, but no more than `most`. */
+static PM_NOINLINE void let_some_float(struct pm_heap *heap, struct pm_bin *bin, uint32_t left,
+                                       uint32_t most)
 {
-    for (int some = 0; bin->full_count > left && some < FULL_LET_GO; some++)
+    for (uint32_t some = 0; bin->full_count > left && some < most; some++)
         full_to_floating(heap, bin, pm_list_first(&bin->full));
 }
 
 /* Which are more than may be kept. */
-PM_INLINE void let_surplus_float(struct pm_heap *heap, struct pm_bin *bin)
+PM_INLINE void let_surplus_float(struct pm_heap *heap, struct pm_bin *bin, uint32_t most)
 {
     uint32_t kept = may_keep(bin);
     if (PM_UNLIKELY(bin->full_count > kept))
-        let_some_float(heap, bin, kept);
+        let_some_float(heap, bin, kept, most);
 }
 
 PM_INLINE void list_full(struct pm_bin *bin, struct pm_pool *pool)
@@ -180,7 +181,7 @@ void pm_heap_take_back(struct pm_heap *heap, struct pm_pool *pool)
 
 void pm_heap_taken_back(struct pm_heap *heap, unsigned class)
 {
-    let_surplus_float(heap, &heap->bin[class]);
+    let_surplus_float(heap, &heap->bin[class], FULL_LET_GO);
 }
 
 /* Unless others free into pools of heaps at all, the lines of theirs are left alone. */
@@ -303,7 +304,7 @@ PM_INLINE void set_aside(struct pm_heap *heap, struct pm_bin *bin, struct pm_poo
     if (PM_LIKELY(pm_pool_is_exhausted(pool) && !has_remote(pool))) {
         pm_pool_set_full(pool);
         list_full(bin, pool);
-        let_surplus_float(heap, bin);
+        let_surplus_float(heap, bin, FULL_LET_GO);
     } else {
         pm_pool_unset_current(pool);
         keep_or_go(heap, bin, pool);
@@ -399,11 +400,11 @@ static void take_in_full(struct pm_heap *heap, struct pm_bin *bin, uint32_t most
 }
 
 /* More full pools are kept than usual as long as the heap goes on to free into more. */
-static void keep_as_ever(struct pm_heap *heap, struct pm_bin *bin)
+static void keep_as_ever(struct pm_heap *heap, struct pm_bin *bin, uint32_t most)
 {
     if (bin->full_kept > PM_FULL_KEPT)
         bin->full_kept -= (bin->full_kept - PM_FULL_KEPT + 3) / 4;
-    let_surplus_float(heap, bin);
+    let_surplus_float(heap, bin, most);
 }
 
 /* Of each class so many full pools. */
@@ -415,7 +416,7 @@ static void gather(struct pm_heap *heap, uint32_t most)
     for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1) {
         struct pm_bin *bin = &heap->bin[class];
         take_in_full(heap, bin, most);
-        keep_as_ever(heap, bin);
+        keep_as_ever(heap, bin, most);
     }
 }
 

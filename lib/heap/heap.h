@@ -175,6 +175,10 @@ PM_INLINE struct pm_pool **pm_heap_tlb_slot(struct pm_heap *heap, const void *ad
 /* A current pool in which nothing is live goes. */
 void pm_heap_drop_current(struct pm_heap *heap, struct pm_bin *bin);
 
+/* Each decay time, what pm_heap_gather() does: of many full pools it looks at some, next at others.
+ */
+void pm_heap_gather_some(struct pm_heap *heap);
+
 /* Sends what is on its way to other owners, takes in remote frees, and lets go of pools that hold
  * nothing: all but partial pools, which may be many; */
 void pm_heap_gather(struct pm_heap *heap);
@@ -182,9 +186,6 @@ void pm_heap_gather(struct pm_heap *heap);
 /* and for one of those.  If it holds nothing it is on the list `gone` afterwards, and this returns
  * true. */
 bool pm_heap_take_in(struct pm_heap *heap, struct pm_pool *pool, struct pm_pool_list *gone);
-
-/* As pm_heap_gather(), for each decay time: of full pools it looks at some, next time at others. */
-void pm_heap_gather_some(struct pm_heap *heap);
 
 /* Lets go of these.  (An arena allocator that frees changes the heap's own lists.) */
 void pm_heap_drop(struct pm_pool_list *gone);

@@ -145,8 +145,8 @@ static bool push_one(struct pm_pool *pool, uint64_t block)
 }
 
 /* The same, where the pool floats and was this heap's last: it is the heap's again, and the block
- * on its list.  (Where other threads are about, a cache does little else that has more full pools
- * than its heap keeps.) */
+ * on its list.  (A cache that has more full pools than its heap keeps, so far, does little else.)
+ */
 static bool take_back(struct pm_heap *heap, struct pm_pool *pool, uint64_t block)
 {
     if (!pm_floating_reclaim(pool, heap))

@@ -265,6 +265,33 @@ START_TEST(pages_in_use_are_left_alone)
 }
 END_TEST
 
+/* A purge goes through all of it: after one that had to leave much, a little more is not worth it.
+ */
+START_TEST(the_more_had_to_stay_the_more_has_to_come)
+{
+    enum { LINES = 60000, EACH = 32, SOME = 2000 };
+    static void *lines[LINES], *some[SOME];
+    for (size_t i = 0; i < LINES; i++)
+        lines[i] = pm_meta_alloc(PM_CACHE_LINE);
+    for (size_t i = 0; i < SOME; i++)
+        some[i] = pm_meta_alloc(PM_CACHE_LINE);
+    for (size_t i = 0; i < LINES; i++) {
+        if (i % EACH != 0)
+            pm_meta_free(lines[i], PM_CACHE_LINE);
+    }
+    ck_assert_uint_eq(pm_meta_purge(false), 0);
+    for (size_t i = 0; i < SOME; i++)
+        pm_meta_free(some[i], PM_CACHE_LINE);
+    ck_assert_uint_eq(pm_meta_purge(false), 0);
+    for (size_t i = 0; i < LINES; i += EACH)
+        pm_meta_free(lines[i], PM_CACHE_LINE); /* now they lie free as a whole */
+    pm_meta_purge(false);
+    make_descriptors();
+    free_descriptors(DESCRIPTORS);
+    ck_assert_uint_gt(pm_meta_purge(false), (LINES + SOME) * PM_CACHE_LINE / 2);
+}
+END_TEST
+
 static atomic_bool is_over;
 
 static void *purge_all_along(void *argument)
@@ -329,6 +356,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, what_served_of_late_stays);
     tcase_add_test(tests, pages_that_the_system_refuses_serve_on);
     tcase_add_test(tests, pages_in_use_are_left_alone);
+    tcase_add_test(tests, the_more_had_to_stay_the_more_has_to_come);
     tcase_add_test(tests, pages_go_while_others_allocate);
     tcase_add_test(tests, the_rest_of_a_chunk_is_used);
     tcase_add_test(tests, a_large_piece_keeps_the_chunk);

@@ -27,7 +27,7 @@ static bool is_led(unsigned kind)
 
 static struct pm_pool *create(unsigned kind)
 {
-    size_t room = kind < PM_CLASS_COUNT ? PM_POOL_ROOMY : 0;
+    size_t room = kind < PM_CLASS_COUNT ? SIZE_MAX : 0;
     struct pm_pool *pool = pm_pool_create(class_of(kind), room, &owner);
     ck_assert_ptr_nonnull(pool);
     ck_assert_uint_eq(pool->shape.lead, is_led(kind) ? LEAD : 0);
