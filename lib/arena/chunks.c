@@ -21,9 +21,8 @@ _Static_assert(sizeof(struct pm_chunk) + 3 * PM_CHUNK_PIECE_MAX <= CHUNK,
                "what is left of a chunk beside its longest pieces is less than one more");
 
 static struct pm_chunk *newest;
-static struct pm_chunk
-    *sought;        /* pages that have gone are looked for from here on; NULL: all over */
-static size_t gone; /* bytes */
+static struct pm_chunk *sought; /* begins the search for pages that have gone; NULL: newest */
+static size_t gone;             /* bytes */
 
 size_t pm_chunks_gone(void)
 {
