@@ -418,7 +418,6 @@ PM_INLINE void pm_pool_unset_full(struct pm_pool *pool)
  * one; NULL when memory runs out.  If the blocks are large and more than `room` bytes would be
  * needed for a fair number of them it has fewer, and it has more than that if `room` is large; 0 is
  * for as few as may be. */
-#define PM_POOL_ROOMY ((size_t)256 * PM_KIB) /* enough for a fair number of any */
 struct pm_pool *pm_pool_create(unsigned class, size_t room, struct pm_heap *owner);
 
 /* Gives an empty pool's span back; nobody has it in a list. */

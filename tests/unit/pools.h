@@ -11,6 +11,9 @@
 #include "heap/census.h"
 #include "heap/heap.h"
 
+/* As the room of a new pool: enough for a fair number of any blocks, not for a longer pool. */
+#define UNIT_ROOMY ((size_t)256 * PM_KIB)
+
 /* A heap of the test's own; it needs a pm_heap_clear(). */
 #define UNIT_HEAP(name)                                                                            \
     static struct pm_bin name##_bins[PM_CLASS_COUNT];                                              \
@@ -81,7 +84,7 @@ static inline uint32_t unit_nth(const struct pm_pool *pool, uint32_t i)
 /* A new pool of `heap` with one live block and some free ones, partial as after a claim. */
 static inline struct pm_pool *unit_partial_pool(struct pm_heap *heap, unsigned class)
 {
-    struct pm_pool *pool = pm_pool_create(class, PM_POOL_ROOMY, heap);
+    struct pm_pool *pool = pm_pool_create(class, UNIT_ROOMY, heap);
     ck_assert_ptr_nonnull(pool);
     ck_assert(pm_pool_carve(pool));
     pm_pool_pop(pool);
@@ -93,7 +96,7 @@ static inline struct pm_pool *unit_partial_pool(struct pm_heap *heap, unsigned c
 /* A pool of `heap` with `count` live blocks at least. */
 static inline struct pm_pool *unit_used_pool(struct pm_heap *heap, unsigned class, uint32_t count)
 {
-    struct pm_pool *pool = pm_pool_create(class, PM_POOL_ROOMY, heap);
+    struct pm_pool *pool = pm_pool_create(class, UNIT_ROOMY, heap);
     ck_assert_ptr_nonnull(pool);
     for (uint32_t i = 0; i < count; i++)
         ck_assert_ptr_nonnull(unit_take(pool));

@@ -18,7 +18,7 @@ UNIT_HEAP(other);
 /* A claimed pool with `live` live blocks, the lowest numbers. */
 static struct pm_pool *pool_with(uint32_t live)
 {
-    struct pm_pool *pool = pm_pool_create(CLASS, PM_POOL_ROOMY, &heap);
+    struct pm_pool *pool = pm_pool_create(CLASS, UNIT_ROOMY, &heap);
     for (uint32_t i = 0; i < live; i++)
         ck_assert_ptr_nonnull(unit_take(pool));
     pm_pool_unset_current(pool);

@@ -74,7 +74,7 @@ END_TEST
 START_TEST(few_frees_are_enough)
 {
     for (unsigned i = 0; i < PM_CLASS_COUNT; i++) {
-        struct pm_pool *pool = pm_pool_create(i, PM_POOL_ROOMY, &heap);
+        struct pm_pool *pool = pm_pool_create(i, UNIT_ROOMY, &heap);
         uint32_t enough = pm_pool_full_frees(pool), blocks = pm_pool_blocks(pool);
         ck_assert_uint_ge(enough, 1);
         ck_assert_uint_lt(enough, blocks);
@@ -87,7 +87,7 @@ END_TEST
 
 START_TEST(what_was_full_is_so_again_with_few_blocks_back)
 {
-    struct pm_pool *pool = pm_pool_create(classes[_i], PM_POOL_ROOMY, &heap);
+    struct pm_pool *pool = pm_pool_create(classes[_i], UNIT_ROOMY, &heap);
     pm_pool_unset_current(pool);
     ck_assert_msg(!pm_pool_set_full_again(pool), "it has blocks to carve");
     pm_pool_set_current(pool);

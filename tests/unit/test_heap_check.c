@@ -109,7 +109,7 @@ static void pool_is_damaged(struct pm_pool *pool)
 
 static void tlb_has_anothers_pool(struct pm_pool *pool)
 {
-    pool = pm_pool_create(CLASS, PM_POOL_ROOMY, &other);
+    pool = pm_pool_create(CLASS, UNIT_ROOMY, &other);
     *pm_heap_tlb_slot(&heap, (void *)pool->span.start) = pool;
 }
 

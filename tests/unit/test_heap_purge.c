@@ -21,7 +21,7 @@ static void setup(void)
     unit_os_install();
     pm_purge_set_decay(1000);
     for (int i = 0; i < POOLS; i++) {
-        struct pm_pool *pool = pm_pool_create(CLASS, PM_POOL_ROOMY, &heap);
+        struct pm_pool *pool = pm_pool_create(CLASS, UNIT_ROOMY, &heap);
         while (pool->free != PM_LINK_NONE || pm_pool_carve(pool))
             memset(pm_pool_pop(pool), 1, pool->size);
         uint32_t first = pool->shape.first;

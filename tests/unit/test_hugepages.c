@@ -321,7 +321,7 @@ START_TEST(pages_inside_pools_end_it_too)
     UNIT_HEAP(heap);
     pm_heap_clear(&heap);
     make_large();
-    struct pm_pool *pool = pm_pool_create(0, PM_POOL_ROOMY, &heap);
+    struct pm_pool *pool = pm_pool_create(0, UNIT_ROOMY, &heap);
     ck_assert_int_eq(pm_arena_hugepages(pool->span.arena), PM_HUGEPAGES_ADVISED);
     while (unit_take(pool) != NULL)
         continue;

@@ -422,12 +422,12 @@ START_TEST(no_memory_no_pool)
     for (long n = 1; n <= 3; n++) {
         unit_os_fail(UNIT_BIT(UNIT_MAP), n, true);
         for (unsigned class = 0; class < PM_CLASS_COUNT; class ++) {
-            struct pm_pool *pool = pm_pool_create(class, PM_POOL_ROOMY, &owner);
+            struct pm_pool *pool = pm_pool_create(class, UNIT_ROOMY, &owner);
             if (pool != NULL)
                 pm_pool_destroy(pool);
         }
         if (n == 1)
-            ck_assert_ptr_null(pm_pool_create(0, PM_POOL_ROOMY, &owner));
+            ck_assert_ptr_null(pm_pool_create(0, UNIT_ROOMY, &owner));
     }
     unit_os_heal();
     ck_assert_uint_eq(pm_arena_totals().taken, 0);

@@ -111,7 +111,7 @@ static const struct damage {
 /* Blocks 10 to 14 are on the owner's list, 2 on the remote one; some were never carved. */
 static struct pm_pool *used_pool(void)
 {
-    struct pm_pool *pool = pm_pool_create(20, PM_POOL_ROOMY, &owner);
+    struct pm_pool *pool = pm_pool_create(20, UNIT_ROOMY, &owner);
     for (size_t i = 0; i < 20; i++)
         unit_take(pool);
     for (uint32_t i = 10; i < 15; i++)

@@ -49,7 +49,7 @@ static void give(uint32_t number)
 
 static void make(unsigned class)
 {
-    pool = pm_pool_create(class, PM_POOL_ROOMY, &owner);
+    pool = pm_pool_create(class, UNIT_ROOMY, &owner);
     ck_assert_ptr_nonnull(pool);
     while (take() != 0)
         continue;
@@ -160,7 +160,7 @@ START_TEST(pages_left_dirty_by_others_go_too)
     give_but_one();
     size_t bytes = pm_span_bytes(&pool->span), page = pm_os_page_size();
     pm_pool_destroy(pool);
-    pool = pm_pool_create(SMALL, PM_POOL_ROOMY, &owner);
+    pool = pm_pool_create(SMALL, UNIT_ROOMY, &owner);
     ck_assert_uint_ne(pool->span.clean, PM_SPAN_CLEAN);
     ck_assert_uint_ne(take(), 0);
     ck_assert_uint_eq(pm_pool_purge(pool), bytes - page);
@@ -184,7 +184,7 @@ END_TEST
 START_TEST(random_purges_lose_nothing)
 {
     uint64_t state = unit_seed() + (uint64_t)_i;
-    pool = pm_pool_create((unsigned)_i, PM_POOL_ROOMY, &owner);
+    pool = pm_pool_create((unsigned)_i, UNIT_ROOMY, &owner);
     for (int round = 0; round < ROUNDS; round++) {
         uint32_t steps = (uint32_t)unit_random(&state) % (pm_pool_blocks(pool) / 2 + 2);
         bool growing = unit_random(&state) % 2 != 0;

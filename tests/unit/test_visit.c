@@ -47,7 +47,7 @@ static void setup(void)
     pm_heap_clear(&owner);
     pm_heap_clear(&other);
     unit_os_install();
-    pool = pm_pool_create(SMALL, PM_POOL_ROOMY, &owner);
+    pool = pm_pool_create(SMALL, UNIT_ROOMY, &owner);
     ck_assert_ptr_nonnull(pool);
     while (pool->free != PM_LINK_NONE || pm_pool_carve(pool))
         take();
@@ -133,7 +133,7 @@ START_TEST(live_blocks_of_every_class_keep_what_they_hold)
 {
     uint64_t random = unit_seed();
     memset(blocks, 0, sizeof blocks);
-    pool = pm_pool_create((unsigned)_i, PM_POOL_ROOMY, &owner);
+    pool = pm_pool_create((unsigned)_i, UNIT_ROOMY, &owner);
     ck_assert_ptr_nonnull(pool);
     while (pool->free != PM_LINK_NONE || pm_pool_carve(pool))
         take();
@@ -269,7 +269,7 @@ static void *take_again(void *unused)
 static void *take_another(void *unused)
 {
     (void)unused;
-    struct pm_pool *another = pm_pool_create(SMALL, PM_POOL_ROOMY, &owner);
+    struct pm_pool *another = pm_pool_create(SMALL, UNIT_ROOMY, &owner);
     UNIT_CHECK(another != NULL && pm_pool_carve(another));
     return NULL;
 }
