@@ -25,6 +25,7 @@ pm_core_sources = \
 	lib/arena/purge.h lib/arena/purge.c \
 	lib/pool/sizeclass.h lib/pool/pool.h lib/pool/list.h lib/pool/pool.c lib/pool/pool_purge.c \
 	lib/pool/visit.h lib/pool/visit.c \
+	lib/heap/tlb.h lib/heap/tlb.c \
 	lib/heap/heap.h lib/heap/heap_tables.c lib/heap/heap.c lib/heap/heap_purge.c \
 	lib/heap/heap_check.c \
 	lib/heap/floating.h lib/heap/floating.c \

@@ -59,6 +59,7 @@ unit_tests = \
 	tests/unit/test_sleeping \
 	tests/unit/test_text \
 	tests/unit/test_thread \
+	tests/unit/test_tlb \
 	tests/unit/test_turns \
 	tests/unit/test_vdso \
 	tests/unit/test_visit
@@ -189,6 +190,8 @@ tests_unit_test_thread_CFLAGS = $(unit_cflags)
 tests_unit_test_thread_LDADD = $(unit_libs)
 # The test holds the first thread up where it makes its key.
 tests_unit_test_thread_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=pthread_key_create
+tests_unit_test_tlb_CFLAGS = $(unit_cflags)
+tests_unit_test_tlb_LDADD = $(unit_libs)
 tests_unit_test_turns_CFLAGS = $(unit_cflags)
 tests_unit_test_turns_LDADD = $(unit_libs)
 tests_unit_test_vdso_CFLAGS = $(unit_cflags)

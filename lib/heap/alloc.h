@@ -88,9 +88,7 @@ PM_INLINE void *pm_alloc_object(size_t size)
  * number).  False: it is another's, and pm_free_slow() gets what is in `*address` then. */
 PM_INLINE bool pm_free_fast(struct pm_heap *heap, void **address, size_t size)
 {
-    struct pm_pool *pool = *pm_heap_tlb_slot(heap, *address);
-    if (PM_UNLIKELY(pool == NULL))
-        return false;
+    struct pm_pool *pool = *pm_tlb_slot(&heap->tlb, *address);
     uint64_t distance = (uintptr_t)*address - pool->block0;
     PM_OPAQUE(distance); /* it takes the place of `*address` */
     uint64_t block = pm_multiply_high(distance, pool->reciprocal);

@@ -31,16 +31,6 @@ enum {
     POOL_SHARE = 128,          /* of what is in use, for a pool of large blocks */
 };
 
-static void tlb_forget(struct pm_heap *heap, struct pm_pool *pool)
-{
-    for (size_t i = 0; i < pool->span.slices; i++) {
-        uintptr_t slice = pool->span.start + i * PM_SLICE;
-        struct pm_pool **slot = pm_heap_tlb_slot(heap, (void *)slice);
-        if (*slot == pool)
-            *slot = NULL;
-    }
-}
-
 /* Makes `pool` the one that the table names for every size of the class. */
 PM_INLINE void set_current(struct pm_heap *heap, struct pm_bin *bin, struct pm_pool *pool)
 {
@@ -71,7 +61,7 @@ PM_INLINE void unlist_full(struct pm_bin *bin, struct pm_pool *pool)
 
 static void pool_gone(struct pm_heap *heap, struct pm_pool *pool)
 {
-    tlb_forget(heap, pool);
+    pm_tlb_forget(&heap->tlb, pool);
     pm_pool_destroy(pool);
 }
 
@@ -93,7 +83,7 @@ void pm_heap_drop_current(struct pm_heap *heap, struct pm_bin *bin)
 
 static void let_float(struct pm_heap *heap, struct pm_pool *pool)
 {
-    tlb_forget(heap, pool);
+    pm_tlb_forget(&heap->tlb, pool);
     pm_floating_release(pool, true, false);
 }
 
@@ -109,7 +99,7 @@ PM_INLINE void keep_or_go(struct pm_heap *heap, struct pm_bin *bin, struct pm_po
 static void full_to_floating(struct pm_heap *heap, struct pm_bin *bin, struct pm_pool *pool)
 {
     unlist_full(bin, pool);
-    tlb_forget(heap, pool);
+    pm_tlb_forget(&heap->tlb, pool);
     if (!pm_floating_release(pool, false, true)) { /* blocks came back just now */
         pm_pool_set_owner(pool, heap);
         pm_pool_set_state(pool, PM_POOL_PARTIAL);
@@ -364,7 +354,7 @@ bool pm_heap_take_in(struct pm_heap *heap, struct pm_pool *pool, struct pm_pool_
     if (pool->used != 0)
         return false;
     pm_list_take_out(pool);
-    tlb_forget(heap, pool);
+    pm_tlb_forget(&heap->tlb, pool);
     pm_list_append(gone, pool);
     return true;
 }
@@ -418,6 +408,7 @@ static void gather(struct pm_heap *heap, uint32_t most)
         take_in_full(heap, bin, most);
         keep_as_ever(heap, bin, most);
     }
+    pm_tlb_shrink(&heap->tlb);
 }
 
 void pm_heap_gather(struct pm_heap *heap)
@@ -454,5 +445,6 @@ void pm_heap_abandon(struct pm_heap *heap)
     pm_spare_flush(heap);
     for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1)
         abandon_class(heap, class);
-    pm_heap_fill_in(heap); /* with let_float() the last entry of tlb[] has gone */
+    pm_heap_fill_in(heap);
+    pm_tlb_reset(&heap->tlb); /* with let_float() its last entry has gone */
 }

@@ -8,6 +8,7 @@
 #ifndef PM_HEAP_HEAP_H
 #define PM_HEAP_HEAP_H
 
+#include "heap/tlb.h"
 #include "pool/list.h"
 #include "pool/pool.h"
 
@@ -20,9 +21,6 @@
 #define PM_DIRECT_OBJECTS (PM_DIRECT_MAX / PM_GRANULE + 1)
 #define PM_DIRECT_MEDIUM (PM_DIRECT_OBJECTS + PM_OBJECT_MAX / PM_OBJECT_STEP + 1)
 #define PM_DIRECT_COUNT (PM_DIRECT_MEDIUM + PM_CLASS_OBJECTS - PM_CLASS_MEDIUM)
-
-/* Slots of the table that finds a pool of one's own from an address. */
-#define PM_TLB_SLOTS ((size_t)2048)
 
 struct pm_large;
 
@@ -57,6 +55,7 @@ struct pm_batch {
 #define PM_BATCH_SLOTS ((size_t)256)
 
 struct pm_heap {
+    struct pm_tlb tlb;                       /* its pools by their slices */
     struct pm_pool *direct[PM_DIRECT_COUNT]; /* current pools by what is asked for; never NULL */
     struct pm_bin *bin;                      /* PM_CLASS_COUNT */
     struct pm_batch *batch;                  /* PM_BATCH_SLOTS */
@@ -95,19 +94,13 @@ struct pm_heap {
     const void *thread;         /* pm_tls_self() of the thread; NULL: no thread's own */
     bool in_use;
 
-    /*
-     * Pools of this heap by the low bits of their slice's number, as a TLB
-     * caches a page table: an entry may be missing, or be another slice's, but
-     * a pool found here is owned by this heap.  What is missing is NULL, so that a table which
-     * nobody has filled in is an empty one: a small process touches little of it.
-     */
-    struct pm_pool *tlb[]; /* PM_TLB_SLOTS */
+    struct pm_pool *first_slots[PM_TLB_FIRST]; /* of the TLB */
 };
 
 /* With all that belongs to it: pm_heap_in(). */
 #define PM_HEAP_BYTES                                                                              \
     (PM_CLASS_COUNT * sizeof(struct pm_bin) + sizeof(struct pm_heap) +                             \
-     PM_TLB_SLOTS * sizeof(struct pm_pool *) + PM_BATCH_SLOTS * sizeof(struct pm_batch))
+     PM_BATCH_SLOTS * sizeof(struct pm_batch))
 
 /* What a thread without a heap points to: it serves nothing, so every call is slow.  It has neither
  * bins nor batches. */
@@ -120,7 +113,7 @@ struct pm_heap *pm_heap_in(void *memory);
  */
 void pm_heap_clear(struct pm_heap *heap);
 
-/* The same, but for tlb[], which names no pool. */
+/* The same, but for the TLB, which names no pool. */
 void pm_heap_fill_in(struct pm_heap *heap);
 
 /* A pool of `class` with a block on `free`, current from now on; NULL: no memory. */
@@ -164,12 +157,6 @@ PM_INLINE struct pm_pool *pm_heap_direct_object(const struct pm_heap *heap, size
 PM_INLINE struct pm_pool *pm_heap_direct_medium(const struct pm_heap *heap, unsigned class)
 {
     return heap->direct[PM_DIRECT_MEDIUM - PM_CLASS_MEDIUM + class];
-}
-
-/* Where the table has the pool of the slice of `address`, if it has it. */
-PM_INLINE struct pm_pool **pm_heap_tlb_slot(struct pm_heap *heap, const void *address)
-{
-    return &heap->tlb[((uintptr_t)address >> PM_SLICE_SHIFT) % PM_TLB_SLOTS];
 }
 
 /* A current pool in which nothing is live goes. */
@@ -227,7 +214,7 @@ void pm_heap_abandon(struct pm_heap *heap);
  *   their bin's class, and hold their own invariants (pm_pool_check)
  *   partial pools have used > 0
  *   direct[] names the current pool of each size's class
- *   every pool in tlb[] is near, owned by this heap and covers its slot
+ *   every pool in the TLB is near, owned by this heap and covers its slot
  */
 void pm_heap_check(struct pm_heap *heap);
 

@@ -50,17 +50,17 @@ static void check_bin(struct pm_heap *heap, unsigned class)
 
 static void check_tlb(struct pm_heap *heap)
 {
-    for (size_t slot = 0; slot < PM_TLB_SLOTS; slot++) {
-        struct pm_pool *pool = heap->tlb[slot];
-        if (pool == NULL)
+    for (size_t slot = 0; slot <= heap->tlb.mask; slot++) {
+        struct pm_pool *pool = heap->tlb.slot[slot];
+        if (pool == &pm_pool_none)
             continue;
         if (!pm_pool_is_owned_by(pool, heap))
-            pm_fatal_broken("tlb[] names pools of its own heap", pool);
+            pm_fatal_broken("the TLB names pools of its own heap", pool);
         if (!pm_pool_is_near(pool))
-            pm_fatal_broken("tlb[] names near pools", pool);
+            pm_fatal_broken("the TLB names near pools", pool);
         size_t first = pool->span.start >> PM_SLICE_SHIFT;
-        if ((slot - first) % PM_TLB_SLOTS >= pool->span.slices)
-            pm_fatal_broken("tlb[] names a pool in a slot of its slices", pool);
+        if (((slot - first) & heap->tlb.mask) >= pool->span.slices)
+            pm_fatal_broken("the TLB names a pool in a slot of its slices", pool);
     }
 }
 

@@ -7,7 +7,7 @@
 struct pm_heap pm_heap_none = {
     .direct = {[0 ... PM_DIRECT_COUNT - 1] = &pm_pool_none},
     .common = &pm_heap_none,
-    .tlb = {[PM_TLB_SLOTS - 1] = NULL},
+    .tlb = {.slot = pm_tlb_nothing},
 };
 
 /* Which entries of direct[] are of the class. */
@@ -49,20 +49,18 @@ void pm_heap_fill_in(struct pm_heap *heap)
 void pm_heap_clear(struct pm_heap *heap)
 {
     pm_heap_fill_in(heap);
-    for (size_t i = 0; i < PM_TLB_SLOTS; i++) {
-        if (heap->tlb[i] != NULL) /* else the page may stay as it is, untouched or shared */
-            heap->tlb[i] = NULL;
-    }
+    pm_tlb_lose(&heap->tlb);
 }
 
-/* What every program uses lies side by side, before the table; behind that are the batches,
- * which one with a single thread never touches. */
+/* What every program uses lies side by side; behind that are the batches, which one with a single
+ * thread never touches. */
 struct pm_heap *pm_heap_in(void *memory)
 {
     struct pm_bin *bin = memory;
     struct pm_heap *heap = (struct pm_heap *)(bin + PM_CLASS_COUNT);
     heap->bin = bin;
-    heap->batch = (struct pm_batch *)(heap->tlb + PM_TLB_SLOTS);
-    pm_heap_fill_in(heap);
+    heap->batch = (struct pm_batch *)(heap + 1);
+    heap->tlb.first = heap->first_slots;
+    pm_heap_clear(heap);
     return heap;
 }

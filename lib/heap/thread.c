@@ -21,7 +21,7 @@
 
 __thread struct pm_heap *pm_tls_heap PM_TLS = &pm_heap_none;
 
-struct pm_heap pm_heap_ended = {.tlb = {[PM_TLB_SLOTS - 1] = NULL}};
+struct pm_heap pm_heap_ended;
 struct pm_lock pm_thread_late_lock = PM_LOCK_INIT;
 
 /* Under pm_thread_late_lock. */

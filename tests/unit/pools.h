@@ -19,7 +19,14 @@
     static struct pm_bin name##_bins[PM_CLASS_COUNT];                                              \
     static struct pm_batch name##_batches[PM_BATCH_SLOTS];                                         \
     static struct pm_heap name = {                                                                 \
-        .bin = name##_bins, .batch = name##_batches, .tlb = {[PM_TLB_SLOTS - 1] = NULL}}
+        .tlb = {.first = name.first_slots}, .bin = name##_bins, .batch = name##_batches}
+
+/* No pool is found in it. */
+static inline void unit_check_no_entries(const struct pm_tlb *tlb)
+{
+    for (size_t slot = 0; slot <= tlb->mask; slot++)
+        ck_assert_ptr_eq(tlb->slot[slot], &pm_pool_none);
+}
 
 /* A block that holds the pattern of 1. */
 static inline char *unit_filled(size_t size)

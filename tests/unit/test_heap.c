@@ -109,15 +109,14 @@ START_TEST(an_empty_partial_pool_goes)
         pool[i] = unit_partial_pool(&heap, CLASS);
     for (size_t i = 0; i < 3; i++) {
         struct pm_pool *gone = pool[order[i]];
-        *pm_heap_tlb_slot(&heap, (void *)gone->span.start) = gone;
+        *pm_tlb_slot(&heap.tlb, (void *)gone->span.start) = gone;
         pm_heap_check(&heap);
         ck_assert(pm_pool_push(gone, gone->shape.first));
         pm_heap_pushed(&heap, gone);
         pm_heap_check(&heap);
         ck_assert_uint_eq(unit_pools(), 2 - i);
     }
-    for (size_t slot = 0; slot < PM_TLB_SLOTS; slot++)
-        ck_assert_ptr_null(heap.tlb[slot]);
+    unit_check_no_entries(&heap.tlb);
 }
 END_TEST
 

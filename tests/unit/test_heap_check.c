@@ -54,7 +54,7 @@ static void medium_is_stale(struct pm_pool *pool)
 
 static void tlb_has_a_wrong_slot(struct pm_pool *pool)
 {
-    *pm_heap_tlb_slot(&heap, (void *)(pool->span.start + pm_span_bytes(&pool->span))) = pool;
+    *pm_tlb_slot(&heap.tlb, (void *)(pool->span.start + pm_span_bytes(&pool->span))) = pool;
 }
 
 static void list_has_a_wrong_link(struct pm_pool *pool)
@@ -110,14 +110,14 @@ static void pool_is_damaged(struct pm_pool *pool)
 static void tlb_has_anothers_pool(struct pm_pool *pool)
 {
     pool = pm_pool_create(CLASS, UNIT_ROOMY, &other);
-    *pm_heap_tlb_slot(&heap, (void *)pool->span.start) = pool;
+    *pm_tlb_slot(&heap.tlb, (void *)pool->span.start) = pool;
 }
 
 static void tlb_has_a_pool_that_is_not_near(struct pm_pool *pool)
 {
     pool = pm_heap_refill(&heap, PM_CLASS_OBJECTS - 1);
     ck_assert(!pm_pool_is_near(pool));
-    *pm_heap_tlb_slot(&heap, (void *)pool->span.start) = pool;
+    *pm_tlb_slot(&heap.tlb, (void *)pool->span.start) = pool;
 }
 
 static const struct damage {
@@ -130,15 +130,15 @@ static const struct damage {
     {object_is_stale, "direct[] names the current pool for objects"},
     {direct_is_stale, "direct[] names the current pool"},
     {medium_is_stale, "direct[] names the current pool of a class"},
-    {tlb_has_a_wrong_slot, "tlb[] names a pool in a slot of its slices"},
+    {tlb_has_a_wrong_slot, "the TLB names a pool in a slot of its slices"},
     {list_has_a_wrong_link, "a bin's list is linked both ways"},
     {partial_yet_unused, "an owned pool is in use"},
     {pool_is_damaged, "carved == used + listed"},
     {full_yet_uncounted, "frees into a full or current pool are counted down"},
     {current_yet_uncounted, "frees into a full or current pool are counted down"},
     {full_yet_not_carved, "a full pool's blocks have all been in use"},
-    {tlb_has_anothers_pool, "tlb[] names pools of its own heap"},
-    {tlb_has_a_pool_that_is_not_near, "tlb[] names near pools"},
+    {tlb_has_anothers_pool, "the TLB names pools of its own heap"},
+    {tlb_has_a_pool_that_is_not_near, "the TLB names near pools"},
     {list_has_a_wrong_end, "a bin's list ends at its last pool"},
 };
 
