@@ -64,7 +64,7 @@ PM_INLINE void *pm_zeroed(void *block, size_t size)
 
 PM_INLINE void *pm_alloc(size_t size)
 {
-    struct pm_heap *heap = pm_tls_heap;
+    struct pm_heap *heap = pm_tls.heap;
     if (PM_UNLIKELY(size > PM_DIRECT_MAX))
         return pm_alloc_medium(size);
     struct pm_pool *pool = pm_heap_direct(heap, size);
@@ -78,17 +78,19 @@ PM_INLINE void *pm_alloc_object(size_t size)
 {
     if (PM_UNLIKELY(size > PM_OBJECT_MAX))
         return pm_alloc(size);
-    struct pm_pool *pool = pm_heap_direct_object(pm_tls_heap, size);
+    struct pm_pool *pool = pm_heap_direct_object(pm_tls.heap, size);
     if (PM_LIKELY(pool->free != PM_LINK_NONE))
         return pm_pool_pop(pool);
     return pm_alloc_next_object(size, pool);
 }
 
-/* Puts back a live block of one of the heap's near pools, which has `size` bytes (0: or any other
- * number).  False: it is another's, and pm_free_slow() gets what is in `*address` then. */
-PM_INLINE bool pm_free_fast(struct pm_heap *heap, void **address, size_t size)
+/* Puts back a live block of one of the near pools of a heap, which has `size` bytes (0: or any
+ * other number).  False: it is another's, and pm_free_slow() gets what is in `*address` then. */
+PM_INLINE bool pm_free_fast(const struct pm_tls *tls, void **address, size_t size)
 {
-    struct pm_pool *pool = *pm_tlb_slot(&heap->tlb, *address);
+    struct pm_pool *pool = *pm_tlb_slot(&tls->tlb, *address);
+    if (PM_UNLIKELY(pool == NULL))
+        return false;
     uint64_t distance = (uintptr_t)*address - pool->block0;
     PM_OPAQUE(distance); /* it takes the place of `*address` */
     uint64_t block = pm_multiply_high(distance, pool->reciprocal);
@@ -101,15 +103,14 @@ PM_INLINE bool pm_free_fast(struct pm_heap *heap, void **address, size_t size)
     }
     PM_OPAQUE(block);
     if (PM_UNLIKELY(pm_pool_push(pool, block)))
-        pm_heap_pushed(heap, pool);
+        pm_heap_pushed(tls->heap, pool);
     return true;
 }
 
 PM_INLINE void pm_free_sized(void *address, size_t size, const char *call)
 {
-    struct pm_heap *heap = pm_tls_heap;
-    if (PM_UNLIKELY(!pm_free_fast(heap, &address, size)))
-        pm_free_slow(address, size, call, heap);
+    if (PM_UNLIKELY(!pm_free_fast(&pm_tls, &address, size)))
+        pm_free_slow(address, size, call, pm_tls.heap);
 }
 
 PM_INLINE void pm_free(void *address, const char *call)

@@ -215,6 +215,7 @@ void pm_heap_abandon(struct pm_heap *heap);
  *   partial pools have used > 0
  *   direct[] names the current pool of each size's class
  *   every pool in the TLB is near, owned by this heap and covers its slot
+ *   the TLB of a thread is that of its heap
  */
 void pm_heap_check(struct pm_heap *heap);
 

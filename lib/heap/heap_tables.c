@@ -7,7 +7,7 @@
 struct pm_heap pm_heap_none = {
     .direct = {[0 ... PM_DIRECT_COUNT - 1] = &pm_pool_none},
     .common = &pm_heap_none,
-    .tlb = {.slot = pm_tlb_nothing},
+    .tlb = {.now = {pm_tlb_nothing, 0}},
 };
 
 /* Which entries of direct[] are of the class. */

@@ -19,7 +19,7 @@
 #include "os/os.h"
 #include "os/tls.h"
 
-__thread struct pm_heap *pm_tls_heap PM_TLS = &pm_heap_none;
+__thread struct pm_tls pm_tls PM_TLS = {&pm_heap_none, {pm_tlb_nothing, 0}};
 
 struct pm_heap pm_heap_ended;
 struct pm_lock pm_thread_late_lock = PM_LOCK_INIT;
@@ -53,7 +53,7 @@ static void end(void *argument)
 {
     struct pm_heap *heap = argument;
     prepare_ended();
-    pm_tls_heap = &pm_heap_ended;
+    pm_thread_use(&pm_heap_ended);
     pm_common_leave(heap);
     pm_heap_abandon(heap);
     pm_registry_return(heap);
@@ -84,7 +84,7 @@ struct pm_heap *pm_thread_begin(void)
     struct pm_heap *heap = pm_registry_obtain(pm_tls_self());
     if (heap == NULL)
         return NULL;
-    pm_tls_heap = heap;
+    pm_thread_use(heap);
     if (!atomic_exchange_explicit(&started, true, memory_order_relaxed))
         set_up();
     if (key_is_ready())

@@ -3,6 +3,8 @@
  */
 #include "heap/tlb.h"
 
+#include <string.h>
+
 #include "arena/meta.h"
 
 enum {
@@ -11,26 +13,33 @@ enum {
     SHRINK_BELOW = 32, /* of the slots are in use */
 };
 
-struct pm_pool *pm_tlb_nothing[1] = {&pm_pool_none};
+struct pm_pool *pm_tlb_nothing[1];
 
-static void clear(struct pm_pool **slot, size_t slots)
+/* Of the thread's heap, perhaps. */
+static void use(struct pm_tlb *tlb, struct pm_pool **slot, size_t slots)
 {
-    for (size_t i = 0; i < slots; i++)
-        slot[i] = &pm_pool_none;
+    bool is_threads = pm_tls.tlb.slot == tlb->now.slot;
+    tlb->now = (struct pm_tlb_slots){slot, slots - 1};
+    tlb->displaced = 0;
+    if (is_threads)
+        pm_tls.tlb = tlb->now;
 }
 
 void pm_tlb_lose(struct pm_tlb *tlb)
 {
-    clear(tlb->first, PM_TLB_FIRST);
-    tlb->mask = PM_TLB_FIRST - 1;
-    tlb->slot = tlb->first;
-    tlb->displaced = 0;
+    memset(tlb->first, 0, PM_TLB_FIRST * sizeof *tlb->first);
+    use(tlb, tlb->first, PM_TLB_FIRST);
+}
+
+static size_t slots_of(const struct pm_tlb *tlb)
+{
+    return tlb->now.mask + 1;
 }
 
 void pm_tlb_reset(struct pm_tlb *tlb)
 {
-    struct pm_pool **slot = tlb->slot;
-    size_t slots = tlb->mask + 1;
+    struct pm_pool **slot = tlb->now.slot;
+    size_t slots = slots_of(tlb);
     pm_tlb_lose(tlb);
     if (slots > PM_TLB_FIRST)
         pm_meta_free(slot, slots * sizeof *slot);
@@ -39,28 +48,26 @@ void pm_tlb_reset(struct pm_tlb *tlb)
 static size_t count_entries(const struct pm_tlb *tlb)
 {
     size_t count = 0;
-    for (size_t i = 0; i <= tlb->mask; i++)
-        count += tlb->slot[i] != &pm_pool_none;
+    for (size_t i = 0; i < slots_of(tlb); i++)
+        count += tlb->now.slot[i] != NULL;
     return count;
 }
 
 /* Those there are come back as blocks are freed into them. */
 static void grow(struct pm_tlb *tlb)
 {
-    size_t slots = (tlb->mask + 1) * GROWTH;
+    size_t slots = slots_of(tlb) * GROWTH;
     struct pm_pool **slot = pm_meta_alloc(slots * sizeof *slot);
     if (slot == NULL)
         return;
-    clear(slot, slots);
     pm_tlb_reset(tlb);
-    tlb->slot = slot;
-    tlb->mask = slots - 1;
+    use(tlb, slot, slots);
 }
 
 /* (Pools of two arenas may share slots however many there are.) */
 static PM_NOINLINE void grow_if_full(struct pm_tlb *tlb)
 {
-    size_t slots = tlb->mask + 1;
+    size_t slots = slots_of(tlb);
     tlb->displaced = 0;
     if (slots < PM_TLB_MOST && count_entries(tlb) >= slots / 2)
         grow(tlb);
@@ -68,10 +75,10 @@ static PM_NOINLINE void grow_if_full(struct pm_tlb *tlb)
 
 void pm_tlb_enter(struct pm_tlb *tlb, struct pm_pool *pool, const void *address)
 {
-    struct pm_pool **slot = pm_tlb_slot(tlb, address);
-    if (*slot != &pm_pool_none && ++tlb->displaced > tlb->mask / DISPLACED) {
+    struct pm_pool **slot = pm_tlb_slot(&tlb->now, address);
+    if (*slot != NULL && ++tlb->displaced > tlb->now.mask / DISPLACED) {
         grow_if_full(tlb);
-        slot = pm_tlb_slot(tlb, address);
+        slot = pm_tlb_slot(&tlb->now, address);
     }
     *slot = pool;
 }
@@ -79,15 +86,15 @@ void pm_tlb_enter(struct pm_tlb *tlb, struct pm_pool *pool, const void *address)
 void pm_tlb_forget(struct pm_tlb *tlb, const struct pm_pool *pool)
 {
     for (size_t i = 0; i < pool->span.slices; i++) {
-        struct pm_pool **slot = pm_tlb_slot(tlb, (void *)(pool->span.start + i * PM_SLICE));
+        struct pm_pool **slot = pm_tlb_slot(&tlb->now, (void *)(pool->span.start + i * PM_SLICE));
         if (*slot == pool)
-            *slot = &pm_pool_none;
+            *slot = NULL;
     }
 }
 
 void pm_tlb_shrink(struct pm_tlb *tlb)
 {
-    size_t slots = tlb->mask + 1;
+    size_t slots = slots_of(tlb);
     if (slots > PM_TLB_FIRST && count_entries(tlb) < slots / SHRINK_BELOW)
         pm_tlb_reset(tlb);
 }

@@ -3,8 +3,7 @@
  * slice's number, as a TLB caches a page table.
  *
  * An entry may be missing, or be another slice's, but a pool found here is the heap's own and near.
- * What is missing is pm_pool_none, which has no block; so nobody need ask whether there is an
- * entry.
+ * What is missing is NULL.
  *
  * The table grows with the heap: who frees at random into a heap that is larger than what the table
  * covers would find another pool there nearly every time, and wait for that one's line in vain.
@@ -12,6 +11,7 @@
 #ifndef PM_HEAP_TLB_H
 #define PM_HEAP_TLB_H
 
+#include "os/tls.h"
 #include "pool/pool.h"
 
 /* Slots of a heap's first table, and of the largest: they cover 4 MiB, and 16 GiB. */
@@ -19,8 +19,7 @@
 #define PM_TLB_MOST ((size_t)1 << 20)
 
 struct pm_tlb {
-    struct pm_pool **slot;  /* a power of two of them */
-    size_t mask;            /* their number, minus one */
+    struct pm_tlb_slots now;
     struct pm_pool **first; /* the first table, which lies in the heap: PM_TLB_FIRST */
     size_t displaced;       /* entries that another took the place of, since they were counted */
 };
@@ -29,7 +28,7 @@ struct pm_tlb {
 extern struct pm_pool *pm_tlb_nothing[1];
 
 /* The slot for the slice of `address`. */
-PM_INLINE struct pm_pool **pm_tlb_slot(const struct pm_tlb *tlb, const void *address)
+PM_INLINE struct pm_pool **pm_tlb_slot(const struct pm_tlb_slots *tlb, const void *address)
 {
     return &tlb->slot[((uintptr_t)address >> PM_SLICE_SHIFT) & tlb->mask];
 }

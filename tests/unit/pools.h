@@ -22,10 +22,10 @@
         .tlb = {.first = name.first_slots}, .bin = name##_bins, .batch = name##_batches}
 
 /* No pool is found in it. */
-static inline void unit_check_no_entries(const struct pm_tlb *tlb)
+static inline void unit_check_no_entries(const struct pm_tlb_slots *tlb)
 {
     for (size_t slot = 0; slot <= tlb->mask; slot++)
-        ck_assert_ptr_eq(tlb->slot[slot], &pm_pool_none);
+        ck_assert_ptr_null(tlb->slot[slot]);
 }
 
 /* A block that holds the pattern of 1. */

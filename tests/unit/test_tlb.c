@@ -28,7 +28,7 @@ static const void *address_of(size_t pool)
 
 static bool is_found(size_t pool)
 {
-    return *pm_tlb_slot(&tlb, address_of(pool)) == &pools[pool];
+    return *pm_tlb_slot(&tlb.now, address_of(pool)) == &pools[pool];
 }
 
 /* Each is sought, and entered where it is not found. */
@@ -43,10 +43,10 @@ static void enter_all(size_t times)
 START_TEST(grows_until_all_pools_are_found)
 {
     enter_all(1);
-    ck_assert_uint_eq(tlb.mask, LARGER - 1);
-    unit_check_no_entries(&(struct pm_tlb){.slot = first_slots, .mask = FIRST - 1});
+    ck_assert_uint_eq(tlb.now.mask, LARGER - 1);
+    unit_check_no_entries(&(struct pm_tlb_slots){first_slots, FIRST - 1});
     enter_all(4);
-    ck_assert_uint_eq(tlb.mask, LARGER - 1);
+    ck_assert_uint_eq(tlb.now.mask, LARGER - 1);
     for (size_t i = 0; i < POOLS; i++)
         ck_assert(is_found(i));
 }
@@ -60,7 +60,7 @@ START_TEST(does_not_grow_where_two_pools_share_a_slot)
         pm_tlb_enter(&tlb, &pools[pool], address_of(pool));
         ck_assert(is_found(pool));
     }
-    ck_assert_ptr_eq(tlb.slot, first_slots);
+    ck_assert_ptr_eq(tlb.now.slot, first_slots);
 }
 END_TEST
 
@@ -71,27 +71,27 @@ START_TEST(stays_as_it_is_where_there_is_no_memory)
     while (pm_meta_alloc(LARGER * sizeof(void *)) != NULL)
         continue;
     enter_all(1);
-    ck_assert_ptr_eq(tlb.slot, first_slots);
+    ck_assert_ptr_eq(tlb.now.slot, first_slots);
     ck_assert(is_found(POOLS - 1));
     unit_os_heal();
     enter_all(1);
-    ck_assert_uint_eq(tlb.mask, LARGER - 1);
+    ck_assert_uint_eq(tlb.now.mask, LARGER - 1);
 }
 END_TEST
 
 static size_t bytes(void)
 {
-    return (tlb.mask + 1) * sizeof *tlb.slot;
+    return (tlb.now.mask + 1) * sizeof *tlb.now.slot;
 }
 
 START_TEST(a_larger_one_is_given_back)
 {
     enter_all(1);
-    struct pm_pool **larger = tlb.slot;
+    struct pm_pool **larger = tlb.now.slot;
     size_t size = bytes();
     pm_tlb_reset(&tlb);
-    ck_assert_uint_eq(tlb.mask, FIRST - 1);
-    unit_check_no_entries(&tlb);
+    ck_assert_uint_eq(tlb.now.mask, FIRST - 1);
+    unit_check_no_entries(&tlb.now);
     ck_assert_ptr_eq(pm_meta_alloc(size), larger);
 }
 END_TEST
@@ -100,11 +100,11 @@ END_TEST
 START_TEST(a_larger_one_is_lost)
 {
     enter_all(1);
-    struct pm_pool **larger = tlb.slot;
+    struct pm_pool **larger = tlb.now.slot;
     size_t size = bytes();
     pm_tlb_lose(&tlb);
-    ck_assert_uint_eq(tlb.mask, FIRST - 1);
-    unit_check_no_entries(&tlb);
+    ck_assert_uint_eq(tlb.now.mask, FIRST - 1);
+    unit_check_no_entries(&tlb.now);
     ck_assert_ptr_ne(pm_meta_alloc(size), larger);
 }
 END_TEST
@@ -115,13 +115,13 @@ START_TEST(makes_way_for_a_small_one_when_few_are_left)
     for (size_t i = LARGER / 32; i < POOLS; i++)
         pm_tlb_forget(&tlb, &pools[i]);
     pm_tlb_shrink(&tlb);
-    ck_assert_uint_eq(tlb.mask, LARGER - 1);
+    ck_assert_uint_eq(tlb.now.mask, LARGER - 1);
     pm_tlb_forget(&tlb, &pools[0]);
     pm_tlb_shrink(&tlb);
-    ck_assert_ptr_eq(tlb.slot, first_slots);
-    unit_check_no_entries(&tlb);
+    ck_assert_ptr_eq(tlb.now.slot, first_slots);
+    unit_check_no_entries(&tlb.now);
     pm_tlb_shrink(&tlb); /* it is as small as they come */
-    ck_assert_ptr_eq(tlb.slot, first_slots);
+    ck_assert_ptr_eq(tlb.now.slot, first_slots);
 }
 END_TEST
 
@@ -135,7 +135,7 @@ START_TEST(a_pool_is_forgotten_where_it_is_found)
     pm_tlb_forget(&tlb, pool);
     ck_assert(is_found(FIRST));
     pm_tlb_forget(&tlb, &pools[FIRST]);
-    unit_check_no_entries(&tlb);
+    unit_check_no_entries(&tlb.now);
 }
 END_TEST
 
@@ -149,11 +149,11 @@ START_TEST(a_heap_finds_its_pools)
             ck_assert_ptr_nonnull(blocks[i] = pm_alloc(SIZE));
         for (size_t i = 0; i < BLOCKS; i++)
             pm_free(blocks[i * 3 % BLOCKS], "free"); /* each once */
-        pm_heap_check(pm_tls_heap);
+        pm_heap_check(pm_tls.heap);
     }
-    ck_assert_uint_gt(pm_tls_heap->tlb.mask, FIRST);
-    pm_heap_abandon(pm_tls_heap);
-    ck_assert_uint_eq(pm_tls_heap->tlb.mask, FIRST - 1);
+    ck_assert_uint_gt(pm_tls.tlb.mask, FIRST);
+    pm_heap_abandon(pm_tls.heap);
+    ck_assert_uint_eq(pm_tls.tlb.mask, FIRST - 1);
 }
 END_TEST
 
