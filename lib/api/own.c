@@ -32,9 +32,9 @@ PM_EXPORT size_t pymem_usable_size(const void *p)
 PM_EXPORT size_t pymem_trim(void)
 {
     size_t inside = 0;
-    if (pm_thread_has_heap(pm_tls.heap)) {
-        pm_heap_gather(pm_tls.heap);
-        inside = pm_heap_purge(pm_tls.heap, true);
+    if (pm_thread_has_heap(pm_tls_heap)) {
+        pm_heap_gather(pm_tls_heap);
+        inside = pm_heap_purge(pm_tls_heap, true);
     }
     inside += pm_common_trim();
     inside += pm_heap_purge_floating(true);

@@ -44,15 +44,20 @@ size_t pm_meta_kept(void)
     return kept;
 }
 
-void *pm_meta_map(size_t size)
+void *pm_meta_map_sparse(size_t size, size_t counted)
 {
     size = pm_align_up(size, pm_os_page_size());
     void *start = pm_os_memory.map(size);
     if (start == NULL)
         return NULL;
     pm_os_name(start, size, "pymem: metadata");
-    atomic_fetch_add_explicit(&mapped, size, memory_order_relaxed);
+    atomic_fetch_add_explicit(&mapped, counted, memory_order_relaxed);
     return start;
+}
+
+void *pm_meta_map(size_t size)
+{
+    return pm_meta_map_sparse(size, pm_align_up(size, pm_os_page_size()));
 }
 
 void pm_meta_unmap(void *start, size_t size)

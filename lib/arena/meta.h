@@ -40,7 +40,11 @@ size_t pm_meta_kept(void);
 /* `size` bytes mapped for a table that is never given back; NULL when refused. */
 void *pm_meta_map(size_t size);
 
-/* Undoes a part of that. */
+/* The same, where most of it is never touched, so that `counted` bytes are mapped as far as the
+ * statistics know. */
+void *pm_meta_map_sparse(size_t size, size_t counted);
+
+/* Undoes a part of pm_meta_map(). */
 void pm_meta_unmap(void *start, size_t size);
 
 extern struct pm_lock pm_meta_lock;

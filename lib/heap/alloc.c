@@ -43,7 +43,7 @@ static void *alloc_late(unsigned class)
 
 static PM_NOINLINE void *alloc_without_heap(unsigned class)
 {
-    if (pm_tls.heap == &pm_heap_ended)
+    if (pm_tls_heap == &pm_heap_ended)
         return alloc_late(class);
     struct pm_heap *heap = pm_thread_begin();
     return heap == NULL ? NULL : alloc_in_heap(heap, class);
@@ -51,7 +51,7 @@ static PM_NOINLINE void *alloc_without_heap(unsigned class)
 
 PM_INLINE void *alloc_of_class(unsigned class)
 {
-    struct pm_heap *heap = pm_tls.heap;
+    struct pm_heap *heap = pm_tls_heap;
     if (PM_UNLIKELY(!pm_thread_has_heap(heap)))
         return alloc_without_heap(class);
     return alloc_in_heap(heap, class);
@@ -75,8 +75,8 @@ static PM_COLD void *alloc_again(size_t size, size_t align, bool zero)
 {
     void *block = NULL;
     if (size < ABSURD && !pm_provider_am_inside()) {
-        if (pm_thread_has_heap(pm_tls.heap))
-            pm_heap_gather(pm_tls.heap);
+        if (pm_thread_has_heap(pm_tls_heap))
+            pm_heap_gather(pm_tls_heap);
         pm_purge_address_space();
         block = try_alloc(size, align, zero);
     }
@@ -99,7 +99,7 @@ static PM_NOINLINE void *alloc_slow(size_t size)
 /* The current pool of the same class is another one from now on. */
 PM_INLINE void *alloc_from_next(size_t size, const struct pm_pool *exhausted)
 {
-    struct pm_pool *next = pm_heap_refill(pm_tls.heap, exhausted->class);
+    struct pm_pool *next = pm_heap_refill(pm_tls_heap, exhausted->class);
     return PM_LIKELY(next != NULL) ? pm_pool_pop(next) : alloc_again(size, PM_GRANULE, false);
 }
 
@@ -114,7 +114,7 @@ void *pm_alloc_next(size_t size, struct pm_pool *exhausted)
 void *pm_alloc_medium(size_t size)
 {
     if (PM_LIKELY(size <= PM_POOL_SIZE_MAX)) {
-        struct pm_pool *pool = pm_heap_direct_medium(pm_tls.heap, pm_class_by_eighths(size));
+        struct pm_pool *pool = pm_heap_direct_medium(pm_tls_heap, pm_class_by_eighths(size));
         if (PM_LIKELY(pool->free != PM_LINK_NONE))
             return pm_pool_pop(pool);
         return pm_alloc_next(size, pool);
@@ -323,7 +323,7 @@ PM_INLINE bool stays(size_t now, size_t size)
 /* The pool of a live block, if that is ours and in the table, as in pm_free(); else NULL. */
 PM_INLINE struct pm_pool *own_pool_of(const void *address)
 {
-    struct pm_pool *pool = *pm_tlb_slot(&pm_tls.tlb, address);
+    struct pm_pool *pool = *pm_tlb_slot(&pm_tls_heap->tlb, address);
     return pool != NULL && pm_pool_own_live_at(pool, address) != pool->limit ? pool : NULL;
 }
 
@@ -333,7 +333,7 @@ static PM_NOINLINE bool find_by_ownermap(const void *address, struct pm_block *b
 {
     if (!pm_block_find(address, block))
         return false;
-    struct pm_heap *heap = pm_tls.heap;
+    struct pm_heap *heap = pm_tls_heap;
     struct pm_pool *pool = block->pool;
     if (pool != NULL && pm_pool_is_owned_by(pool, heap) && pm_pool_is_near(pool))
         pm_tlb_enter(&heap->tlb, pool, address);

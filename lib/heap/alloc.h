@@ -64,7 +64,7 @@ PM_INLINE void *pm_zeroed(void *block, size_t size)
 
 PM_INLINE void *pm_alloc(size_t size)
 {
-    struct pm_heap *heap = pm_tls.heap;
+    struct pm_heap *heap = pm_tls_heap;
     if (PM_UNLIKELY(size > PM_DIRECT_MAX))
         return pm_alloc_medium(size);
     struct pm_pool *pool = pm_heap_direct(heap, size);
@@ -78,17 +78,17 @@ PM_INLINE void *pm_alloc_object(size_t size)
 {
     if (PM_UNLIKELY(size > PM_OBJECT_MAX))
         return pm_alloc(size);
-    struct pm_pool *pool = pm_heap_direct_object(pm_tls.heap, size);
+    struct pm_pool *pool = pm_heap_direct_object(pm_tls_heap, size);
     if (PM_LIKELY(pool->free != PM_LINK_NONE))
         return pm_pool_pop(pool);
     return pm_alloc_next_object(size, pool);
 }
 
-/* Puts back a live block of one of the near pools of a heap, which has `size` bytes (0: or any
- * other number).  False: it is another's, and pm_free_slow() gets what is in `*address` then. */
-PM_INLINE bool pm_free_fast(const struct pm_tls *tls, void **address, size_t size)
+/* Puts back a live block of one of the heap's near pools, which has `size` bytes (0: or any other
+ * number).  False: it is another's, and pm_free_slow() gets what is in `*address` then. */
+PM_INLINE bool pm_free_fast(struct pm_heap *heap, void **address, size_t size)
 {
-    struct pm_pool *pool = *pm_tlb_slot(&tls->tlb, *address);
+    struct pm_pool *pool = *pm_tlb_slot(&heap->tlb, *address);
     if (PM_UNLIKELY(pool == NULL))
         return false;
     uint64_t distance = (uintptr_t)*address - pool->block0;
@@ -103,14 +103,15 @@ PM_INLINE bool pm_free_fast(const struct pm_tls *tls, void **address, size_t siz
     }
     PM_OPAQUE(block);
     if (PM_UNLIKELY(pm_pool_push(pool, block)))
-        pm_heap_pushed(tls->heap, pool);
+        pm_heap_pushed(heap, pool);
     return true;
 }
 
 PM_INLINE void pm_free_sized(void *address, size_t size, const char *call)
 {
-    if (PM_UNLIKELY(!pm_free_fast(&pm_tls, &address, size)))
-        pm_free_slow(address, size, call, pm_tls.heap);
+    struct pm_heap *heap = pm_tls_heap;
+    if (PM_UNLIKELY(!pm_free_fast(heap, &address, size)))
+        pm_free_slow(address, size, call, heap);
 }
 
 PM_INLINE void pm_free(void *address, const char *call)

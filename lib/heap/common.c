@@ -27,7 +27,7 @@ static atomic_bool trim_wanted; /* relaxed: a call sooner or later does no harm 
 
 struct pm_heap *pm_common_grant(bool (*asked)(void))
 {
-    if (pm_tls.heap == &pm_heap_none && pm_thread_begin() == NULL) /* which sees to forks */
+    if (pm_tls_heap == &pm_heap_none && pm_thread_begin() == NULL) /* which sees to forks */
         return NULL;
     struct pm_heap *heap = pm_registry_obtain(NULL);
     is_turn = asked;
@@ -91,7 +91,7 @@ static void use(struct pm_heap *own)
  * whose thread has ended unnoticed has a choice already.) */
 static PM_COLD void join(void)
 {
-    struct pm_heap *own = pm_tls.heap;
+    struct pm_heap *own = pm_tls_heap;
     if (own == &pm_heap_none)
         own = pm_thread_begin();
     if (own == NULL)
@@ -114,13 +114,13 @@ static PM_NOINLINE struct pm_heap *ask_without(struct pm_heap *own)
 {
     if (own != &pm_heap_ended && !pm_provider_am_inside())
         join();
-    own = pm_tls.heap;
+    own = pm_tls_heap;
     return uses_common(own) && is_turn() ? own->common : own;
 }
 
 struct pm_heap *pm_common_ask(void)
 {
-    struct pm_heap *own = pm_tls.heap;
+    struct pm_heap *own = pm_tls_heap;
     if (PM_UNLIKELY(!uses_common(own)))
         return ask_without(own);
     return is_turn() ? own->common : own;
@@ -206,7 +206,7 @@ void pm_common_entered(struct pm_heap *heap)
 
 size_t pm_common_trim(void)
 {
-    struct pm_heap *heap = find_granted(), *own = pm_tls.heap;
+    struct pm_heap *heap = find_granted(), *own = pm_tls_heap;
     if (heap == NULL && users_now() == 0)
         return 0;
     if (has_to_oneself(heap))

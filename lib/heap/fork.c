@@ -180,11 +180,11 @@ static void return_heaps(void)
 static void find_own(bool was_alone)
 {
     struct pm_heap *found = pm_registry_find(pm_tls_self());
-    bool within = pm_thread_has_heap(pm_tls.heap) && found != pm_tls.heap;
+    bool within = pm_thread_has_heap(pm_tls_heap) && found != pm_tls_heap;
     if (within)
         own = found != NULL ? found : &pm_heap_none;
     else
-        own = pm_tls.heap;
+        own = pm_tls_heap;
     common = pm_common_inherit(own, was_alone, within);
 }
 

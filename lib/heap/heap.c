@@ -408,7 +408,6 @@ static void gather(struct pm_heap *heap, uint32_t most)
         take_in_full(heap, bin, most);
         keep_as_ever(heap, bin, most);
     }
-    pm_tlb_shrink(&heap->tlb);
 }
 
 void pm_heap_gather(struct pm_heap *heap)
@@ -445,6 +444,5 @@ void pm_heap_abandon(struct pm_heap *heap)
     pm_spare_flush(heap);
     for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1)
         abandon_class(heap, class);
-    pm_heap_fill_in(heap);
-    pm_tlb_reset(&heap->tlb); /* with let_float() its last entry has gone */
+    pm_heap_fill_in(heap); /* with let_float() the last entry of the TLB has gone */
 }

@@ -55,7 +55,6 @@ struct pm_batch {
 #define PM_BATCH_SLOTS ((size_t)256)
 
 struct pm_heap {
-    struct pm_tlb tlb;                       /* its pools by their slices */
     struct pm_pool *direct[PM_DIRECT_COUNT]; /* current pools by what is asked for; never NULL */
     struct pm_bin *bin;                      /* PM_CLASS_COUNT */
     struct pm_batch *batch;                  /* PM_BATCH_SLOTS */
@@ -94,13 +93,13 @@ struct pm_heap {
     const void *thread;         /* pm_tls_self() of the thread; NULL: no thread's own */
     bool in_use;
 
-    struct pm_pool *first_slots[PM_TLB_FIRST]; /* of the TLB */
+    struct pm_tlb tlb; /* its pools by their slices */
 };
 
 /* With all that belongs to it: pm_heap_in(). */
 #define PM_HEAP_BYTES                                                                              \
-    (PM_CLASS_COUNT * sizeof(struct pm_bin) + sizeof(struct pm_heap) +                             \
-     PM_BATCH_SLOTS * sizeof(struct pm_batch))
+    (PM_BATCH_SLOTS * sizeof(struct pm_batch) + PM_CLASS_COUNT * sizeof(struct pm_bin) +           \
+     sizeof(struct pm_heap))
 
 /* What a thread without a heap points to: it serves nothing, so every call is slow.  It has neither
  * bins nor batches. */
@@ -215,7 +214,6 @@ void pm_heap_abandon(struct pm_heap *heap);
  *   partial pools have used > 0
  *   direct[] names the current pool of each size's class
  *   every pool in the TLB is near, owned by this heap and covers its slot
- *   the TLB of a thread is that of its heap
  */
 void pm_heap_check(struct pm_heap *heap);
 

@@ -50,19 +50,14 @@ static void check_bin(struct pm_heap *heap, unsigned class)
 
 static void check_tlb(struct pm_heap *heap)
 {
-    const struct pm_tlb_slots *now = &heap->tlb.now;
-    if (pm_tls.heap == heap && (pm_tls.tlb.slot != now->slot || pm_tls.tlb.mask != now->mask))
-        pm_fatal_broken("a thread's TLB is that of its heap", heap);
-    for (size_t slot = 0; slot <= now->mask; slot++) {
-        struct pm_pool *pool = now->slot[slot];
-        if (pool == NULL)
-            continue;
+    size_t at = 0;
+    for (struct pm_pool *pool; (pool = pm_tlb_next(&heap->tlb, &at)) != NULL;) {
         if (!pm_pool_is_owned_by(pool, heap))
             pm_fatal_broken("the TLB names pools of its own heap", pool);
         if (!pm_pool_is_near(pool))
             pm_fatal_broken("the TLB names near pools", pool);
         size_t first = pool->span.start >> PM_SLICE_SHIFT;
-        if (((slot - first) & now->mask) >= pool->span.slices)
+        if ((at - 1 - first) % PM_TLB_SLOTS >= pool->span.slices)
             pm_fatal_broken("the TLB names a pool in a slot of its slices", pool);
     }
 }
@@ -89,8 +84,8 @@ void pm_heap_check(struct pm_heap *heap)
 
 bool pm_check_heap(void)
 {
-    if (pm_thread_has_heap(pm_tls.heap))
-        pm_heap_check(pm_tls.heap);
+    if (pm_thread_has_heap(pm_tls_heap))
+        pm_heap_check(pm_tls_heap);
     pm_arena_check();
     return true;
 }

@@ -227,7 +227,7 @@ void pm_heap_tick(struct pm_heap *heap, uint64_t now)
 {
     int64_t decay = pm_purge_decay();
     uint64_t last = atomic_exchange_explicit(&last_call_ms, now, memory_order_relaxed);
-    if (pm_thread_has_heap(pm_tls.heap)) /* else perhaps under the lock of ended threads' heap */
+    if (pm_thread_has_heap(pm_tls_heap)) /* else perhaps under the lock of ended threads' heap */
         pm_background_ensure();
     if (decay < 0)
         pm_heap_set_look_ms(heap, now);

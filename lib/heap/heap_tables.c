@@ -7,7 +7,6 @@
 struct pm_heap pm_heap_none = {
     .direct = {[0 ... PM_DIRECT_COUNT - 1] = &pm_pool_none},
     .common = &pm_heap_none,
-    .tlb = {.now = {pm_tlb_nothing, 0}},
 };
 
 /* Which entries of direct[] are of the class. */
@@ -49,18 +48,18 @@ void pm_heap_fill_in(struct pm_heap *heap)
 void pm_heap_clear(struct pm_heap *heap)
 {
     pm_heap_fill_in(heap);
-    pm_tlb_lose(&heap->tlb);
+    pm_tlb_clear(&heap->tlb);
 }
 
-/* What every program uses lies side by side; behind that are the batches, which one with a single
- * thread never touches. */
+/* What every program uses lies side by side, behind the batches, which one with a single thread
+ * never touches. */
 struct pm_heap *pm_heap_in(void *memory)
 {
-    struct pm_bin *bin = memory;
+    struct pm_batch *batch = memory;
+    struct pm_bin *bin = (struct pm_bin *)(batch + PM_BATCH_SLOTS);
     struct pm_heap *heap = (struct pm_heap *)(bin + PM_CLASS_COUNT);
+    heap->batch = batch;
     heap->bin = bin;
-    heap->batch = (struct pm_batch *)(heap + 1);
-    heap->tlb.first = heap->first_slots;
-    pm_heap_clear(heap);
+    pm_heap_fill_in(heap);
     return heap;
 }

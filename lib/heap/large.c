@@ -44,7 +44,7 @@ static bool is_for_arena(size_t usable)
 /* The thread's own heap, if it has one. */
 static struct pm_heap *own_heap(void)
 {
-    return pm_thread_has_heap(pm_tls.heap) ? pm_tls.heap : NULL;
+    return pm_thread_has_heap(pm_tls_heap) ? pm_tls_heap : NULL;
 }
 
 static bool take(struct pm_span *span, size_t usable, size_t align, bool zero)
@@ -152,7 +152,7 @@ void *pm_large_alloc(size_t size, size_t align, bool zero)
     size_t usable = pm_align_up(size, UNIT);
     struct pm_large *large = NULL;
     if (align <= PM_SLICE) /* (who has no heap has no spare blocks, either) */
-        large = pm_spare_take(pm_tls.heap, pm_spans_slices(usable));
+        large = pm_spare_take(pm_tls_heap, pm_spans_slices(usable));
     if (large == NULL)
         large = take_new(usable, align, zero);
     if (large == NULL)
@@ -176,8 +176,8 @@ void pm_large_free(struct pm_large *large, void *address, const char *call)
         pm_spans_give(&large->span);
         pm_large_forget(large);
     }
-    if (pm_thread_has_heap(pm_tls.heap)) /* for a program that mostly uses such blocks */
-        pm_heap_freed_large(pm_tls.heap, kept);
+    if (pm_thread_has_heap(pm_tls_heap)) /* for a program that mostly uses such blocks */
+        pm_heap_freed_large(pm_tls_heap, kept);
 }
 
 /* Moves the pages to a mapping of their own, which grows without ever copying. */

@@ -248,7 +248,7 @@ static size_t begin_step(uint64_t now, uint64_t decay)
 /* Has anybody but the calling thread a heap? */
 static bool others_have_heaps(void)
 {
-    return !pm_alone() && pm_registry_count() > (size_t)pm_thread_has_heap(pm_tls.heap);
+    return !pm_alone() && pm_registry_count() > (size_t)pm_thread_has_heap(pm_tls_heap);
 }
 
 size_t pm_sleeping_purge(uint64_t now, uint64_t decay, bool all)

@@ -112,7 +112,7 @@ bool pm_spare_keep(struct pm_large *large)
 {
     if (!may_be_spare(large->span.slices) || large->span.arena->dedicated)
         return false;
-    struct pm_heap *heap = pm_tls.heap == &pm_heap_none ? pm_thread_begin() : pm_tls.heap;
+    struct pm_heap *heap = pm_tls_heap == &pm_heap_none ? pm_thread_begin() : pm_tls_heap;
     if (PM_UNLIKELY(heap == NULL) || PM_UNLIKELY(heap == &pm_heap_ended))
         return false;
     bool before = pm_spare_enter(heap), kept = true;

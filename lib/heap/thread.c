@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <string.h>
 
 #include "heap/common.h"
 #include "heap/fork.h"
@@ -19,7 +20,7 @@
 #include "os/os.h"
 #include "os/tls.h"
 
-__thread struct pm_tls pm_tls PM_TLS = {&pm_heap_none, {pm_tlb_nothing, 0}};
+__thread struct pm_heap *pm_tls_heap PM_TLS = &pm_heap_none;
 
 struct pm_heap pm_heap_ended;
 struct pm_lock pm_thread_late_lock = PM_LOCK_INIT;
@@ -42,7 +43,7 @@ static void prepare_ended(void)
         return;
     pm_lock(&pm_thread_late_lock);
     if (!atomic_load_explicit(&ended_is_ready, memory_order_relaxed)) {
-        pm_heap_ended = pm_heap_none;
+        memcpy(&pm_heap_ended, &pm_heap_none, offsetof(struct pm_heap, tlb)); /* which is empty */
         /* release pairs with the acquire above */
         atomic_store_explicit(&ended_is_ready, true, memory_order_release);
     }
@@ -53,7 +54,7 @@ static void end(void *argument)
 {
     struct pm_heap *heap = argument;
     prepare_ended();
-    pm_thread_use(&pm_heap_ended);
+    pm_tls_heap = &pm_heap_ended;
     pm_common_leave(heap);
     pm_heap_abandon(heap);
     pm_registry_return(heap);
@@ -84,7 +85,7 @@ struct pm_heap *pm_thread_begin(void)
     struct pm_heap *heap = pm_registry_obtain(pm_tls_self());
     if (heap == NULL)
         return NULL;
-    pm_thread_use(heap);
+    pm_tls_heap = heap;
     if (!atomic_exchange_explicit(&started, true, memory_order_relaxed))
         set_up();
     if (key_is_ready())

@@ -6,7 +6,6 @@
 
 #include "heap/heap.h"
 #include "os/lock.h"
-#include "os/tls.h"
 
 /* What a thread points to after its end handler has run: like pm_heap_none. */
 extern struct pm_heap pm_heap_ended;
@@ -17,12 +16,6 @@ extern struct pm_lock pm_thread_late_lock;
 PM_INLINE bool pm_thread_has_heap(const struct pm_heap *heap)
 {
     return heap != &pm_heap_none && heap != &pm_heap_ended;
-}
-
-/* The calling thread has this heap from now on. */
-PM_INLINE void pm_thread_use(struct pm_heap *heap)
-{
-    pm_tls = (struct pm_tls){heap, heap->tlb.now};
 }
 
 /* Gives the calling thread a heap; NULL when memory runs out. */

@@ -1,52 +1,46 @@
 /*
- * tlb.h - finds a pool of one's own from an address, in a table of pools by the low bits of their
- * slice's number, as a TLB caches a page table.
+ * tlb.h - finds a pool of a heap's own from an address, in a table of pools by the low bits of
+ * their slice's number, as a TLB caches a page table.
  *
- * An entry may be missing, or be another slice's, but a pool found here is the heap's own and near.
- * What is missing is NULL.
- *
- * The table grows with the heap: who frees at random into a heap that is larger than what the table
- * covers would find another pool there nearly every time, and wait for that one's line in vain.
+ * An entry may be missing, which is NULL, or be another slice's, but a pool found here is the
+ * heap's own and near.  The table is for heaps of half a gigabyte, and lies where it is cheapest to
+ * read, behind the heap; a page of it serves 8 MiB of addresses, so that a small heap touches one
+ * or two, and what is not touched is not resident.
  */
 #ifndef PM_HEAP_TLB_H
 #define PM_HEAP_TLB_H
 
-#include "os/tls.h"
 #include "pool/pool.h"
 
-/* Slots of a heap's first table, and of the largest: they cover 4 MiB, and 16 GiB. */
-#define PM_TLB_FIRST ((size_t)256)
-#define PM_TLB_MOST ((size_t)1 << 20)
+#define PM_TLB_SLOTS ((size_t)32768)
+#define PM_TLB_GROUPS ((size_t)64) /* of slots, each a page of 4 KiB */
 
 struct pm_tlb {
-    struct pm_tlb_slots now;
-    struct pm_pool **first; /* the first table, which lies in the heap: PM_TLB_FIRST */
-    size_t displaced;       /* entries that another took the place of, since they were counted */
+    uint64_t touched; /* groups that may have entries, as bits */
+    struct pm_pool *slot[PM_TLB_SLOTS];
 };
 
-/* Of a heap that serves nothing: it has one slot, with nothing in it. */
-extern struct pm_pool *pm_tlb_nothing[1];
-
 /* The slot for the slice of `address`. */
-PM_INLINE struct pm_pool **pm_tlb_slot(const struct pm_tlb_slots *tlb, const void *address)
+PM_INLINE struct pm_pool *const *pm_tlb_slot(const struct pm_tlb *tlb, const void *address)
 {
-    return &tlb->slot[((uintptr_t)address >> PM_SLICE_SHIFT) & tlb->mask];
+    return &tlb->slot[((uintptr_t)address >> PM_SLICE_SHIFT) % PM_TLB_SLOTS];
 }
 
-/* The pool, which was not found there, is from now on: it is near, and the heap's own. */
-void pm_tlb_enter(struct pm_tlb *tlb, struct pm_pool *pool, const void *address);
+/* The pool is found there from now on: it is near, and the heap's own. */
+PM_INLINE void pm_tlb_enter(struct pm_tlb *tlb, struct pm_pool *pool, const void *address)
+{
+    size_t slot = ((uintptr_t)address >> PM_SLICE_SHIFT) % PM_TLB_SLOTS;
+    tlb->touched |= (uint64_t)1 << slot / (PM_TLB_SLOTS / PM_TLB_GROUPS);
+    tlb->slot[slot] = pool;
+}
 
 /* The pool is not found any more. */
 void pm_tlb_forget(struct pm_tlb *tlb, const struct pm_pool *pool);
 
-/* Each decay time: a table that is much too large for what it holds makes way for a small one. */
-void pm_tlb_shrink(struct pm_tlb *tlb);
+/* No pool is found any more. */
+void pm_tlb_clear(struct pm_tlb *tlb);
 
-/* An empty first table; a larger one is given back. */
-void pm_tlb_reset(struct pm_tlb *tlb);
-
-/* The same, but a larger one is lost: in the child of a fork, whose thread may have been about to
- * change it. */
-void pm_tlb_lose(struct pm_tlb *tlb);
+/* The first entry from slot `*at` on, and the slot behind it; NULL: there are no more. */
+struct pm_pool *pm_tlb_next(const struct pm_tlb *tlb, size_t *at);
 
 #endif /* PM_HEAP_TLB_H */

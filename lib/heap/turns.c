@@ -5,7 +5,6 @@
 
 #include "arena/provider.h"
 #include "heap/common.h"
-#include "heap/thread.h"
 
 PM_INLINE struct pm_heap *known(struct pm_heap *heap)
 {
@@ -18,10 +17,10 @@ PM_INLINE struct pm_heap *known(struct pm_heap *heap)
 static struct pm_heap *enter(struct pm_heap *heap)
 {
     heap = known(heap);
-    struct pm_heap *own = pm_tls.heap;
+    struct pm_heap *own = pm_tls_heap;
     if (heap == own || pm_provider_am_inside())
         return NULL;
-    pm_thread_use(heap);
+    pm_tls_heap = heap;
     pm_common_entered(heap);
     return own;
 }
@@ -29,7 +28,7 @@ static struct pm_heap *enter(struct pm_heap *heap)
 static void leave(struct pm_heap *own)
 {
     if (PM_LIKELY(own != NULL))
-        pm_thread_use(own);
+        pm_tls_heap = own;
 }
 
 #define IN_TURN(heap, call)                                                                        \
@@ -51,7 +50,7 @@ static PM_NOINLINE void *alloc_object_slow(struct pm_heap *heap, size_t size)
 static PM_NOINLINE void free_slow(struct pm_heap *heap, void *block, const char *call)
 {
     struct pm_heap *own = enter(heap);
-    pm_free_slow(block, 0, call, pm_tls.heap);
+    pm_free_slow(block, 0, call, pm_tls_heap);
     leave(own);
 }
 

@@ -42,8 +42,7 @@ PM_INLINE void *pm_turn_alloc_object(struct pm_heap *heap, size_t size)
 
 PM_INLINE void pm_turn_free(struct pm_heap *heap, void *address, const char *call)
 {
-    const struct pm_tls turn = {heap, heap->tlb.now};
-    if (PM_UNLIKELY(!pm_free_fast(&turn, &address, 0)))
+    if (PM_UNLIKELY(!pm_free_fast(heap, &address, 0)))
         pm_turn_free_slow(heap, address, call);
 }
 

@@ -18,13 +18,12 @@
 #define UNIT_HEAP(name)                                                                            \
     static struct pm_bin name##_bins[PM_CLASS_COUNT];                                              \
     static struct pm_batch name##_batches[PM_BATCH_SLOTS];                                         \
-    static struct pm_heap name = {                                                                 \
-        .tlb = {.first = name.first_slots}, .bin = name##_bins, .batch = name##_batches}
+    static struct pm_heap name = {.bin = name##_bins, .batch = name##_batches}
 
 /* No pool is found in it. */
-static inline void unit_check_no_entries(const struct pm_tlb_slots *tlb)
+static inline void unit_check_no_entries(const struct pm_tlb *tlb)
 {
-    for (size_t slot = 0; slot <= tlb->mask; slot++)
+    for (size_t slot = 0; slot < PM_TLB_SLOTS; slot++)
         ck_assert_ptr_null(tlb->slot[slot]);
 }
 

@@ -28,7 +28,7 @@ START_TEST(every_small_size)
         ck_assert(unit_intact(next, usable, 2));
         pm_free(next, "free");
     }
-    pm_heap_check(pm_tls.heap);
+    pm_heap_check(pm_tls_heap);
 }
 END_TEST
 
@@ -38,12 +38,12 @@ START_TEST(frees_of_large_blocks_look_at_the_clock)
     void *small = pm_alloc(100), *large[4]; /* one of so many does */
     for (size_t i = 0; i < UNIT_COUNT_OF(large); i++)
         large[i] = pm_alloc(100000);
-    pm_tls.heap->look_ms = 1;
-    pm_tls.heap->tick_ms = 0;
+    pm_tls_heap->look_ms = 1;
+    pm_tls_heap->tick_ms = 0;
     for (size_t i = 0; i < UNIT_COUNT_OF(large); i++)
         pm_free(large[i], "free");
-    ck_assert_uint_gt(pm_tls.heap->look_ms, 1);
-    ck_assert_uint_eq(pm_tls.heap->tick_ms, pm_tls.heap->look_ms);
+    ck_assert_uint_gt(pm_tls_heap->look_ms, 1);
+    ck_assert_uint_eq(pm_tls_heap->tick_ms, pm_tls_heap->look_ms);
     pm_free(small, "free");
 }
 END_TEST
@@ -87,7 +87,7 @@ START_TEST(objects_of_each_size_keep_to_themselves)
         pm_free(zeroed, "PyObject_Free");
         pm_free(object, "PyObject_Free");
     }
-    pm_heap_check(pm_tls.heap);
+    pm_heap_check(pm_tls_heap);
 }
 END_TEST
 
@@ -211,7 +211,7 @@ START_TEST(realloc_keeps_the_common_part)
             pm_free(block, "free");
         }
     }
-    pm_heap_check(pm_tls.heap);
+    pm_heap_check(pm_tls_heap);
 }
 END_TEST
 
@@ -318,7 +318,7 @@ START_TEST(realloc_keeps_the_alignment_it_is_given)
         }
         pm_free_sized(block, before, "pymem_free_sized");
     }
-    pm_heap_check(pm_tls.heap);
+    pm_heap_check(pm_tls_heap);
 }
 END_TEST
 
@@ -367,10 +367,10 @@ START_TEST(any_series_keeps_contents)
     uint64_t state = unit_seed();
     for (int round = 0; round < 60000; round++)
         random_step(&state, (unsigned)(unit_random(&state) % SLOTS));
-    pm_heap_check(pm_tls.heap);
+    pm_heap_check(pm_tls_heap);
     for (size_t i = 0; i < SLOTS; i++)
         pm_free(slots[i].start, "free");
-    unit_collect(pm_tls.heap);
+    unit_collect(pm_tls_heap);
     struct pm_census census;
     pm_census_take(&census);
     ck_assert_uint_eq(census.live_blocks + census.pools, 0);
@@ -382,7 +382,7 @@ static void *ask_as_another(void *block)
     ck_assert_uint_ge(pm_usable_size(block, "malloc_usable_size"), 100);
     pm_free(pm_alloc(1), "free"); /* now with a heap */
     ck_assert_uint_ge(pm_usable_size(block, "malloc_usable_size"), 100);
-    ck_assert_ptr_null(*pm_tlb_slot(&pm_tls.tlb, block));
+    ck_assert_ptr_null(*pm_tlb_slot(&pm_tls_heap->tlb, block));
     return block;
 }
 
@@ -390,12 +390,12 @@ START_TEST(who_asks_for_a_size_is_known_to_free)
 {
     void *block = pm_alloc(100);
     struct pm_span *span = pm_ownermap_get(block);
-    ck_assert_ptr_null(*pm_tlb_slot(&pm_tls.tlb, block));
+    ck_assert_ptr_null(*pm_tlb_slot(&pm_tls_heap->tlb, block));
     ck_assert_uint_ge(pm_usable_size(block, "malloc_usable_size"), 100);
-    ck_assert_ptr_eq(*pm_tlb_slot(&pm_tls.tlb, block), pm_pool_of_span(span));
+    ck_assert_ptr_eq(*pm_tlb_slot(&pm_tls_heap->tlb, block), pm_pool_of_span(span));
     unit_in_thread(ask_as_another, block);
     pm_free(block, "free");
-    pm_heap_check(pm_tls.heap);
+    pm_heap_check(pm_tls_heap);
 }
 END_TEST
 

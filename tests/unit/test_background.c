@@ -83,7 +83,7 @@ START_TEST(without_the_option_there_is_no_thread)
 {
     fill();
     thin_out();
-    pm_heap_tick(pm_tls.heap, 10000);
+    pm_heap_tick(pm_tls_heap, 10000);
     ck_assert_int_eq(begun, 0);
 }
 END_TEST
@@ -93,7 +93,7 @@ static void come_and_go(void)
     want();
     fill();
     thin_out();
-    pm_heap_tick(pm_tls.heap, pm_os_clock_ms());
+    pm_heap_tick(pm_tls_heap, pm_os_clock_ms());
 }
 
 START_TEST(an_idle_process_becomes_small)
@@ -103,7 +103,7 @@ START_TEST(an_idle_process_becomes_small)
     ck_assert(!hears_signals);
     wait_for((size_t)BLOCKS * SIZE / 2);
     check_kept();
-    pm_heap_check(pm_tls.heap);
+    pm_heap_check(pm_tls_heap);
 }
 END_TEST
 
@@ -114,12 +114,12 @@ START_TEST(heaps_keep_their_pools)
     fill();
     thin_out();
     struct pm_pool *pool = pm_pool_of_span(pm_ownermap_get(blocks[BLOCKS - KEPT_EACH]));
-    ck_assert(pm_pool_is_owned_by(pool, pm_tls.heap));
+    ck_assert(pm_pool_is_owned_by(pool, pm_tls_heap));
     wait_for((size_t)BLOCKS * SIZE / 2);
-    ck_assert(pm_pool_is_owned_by(pool, pm_tls.heap));
+    ck_assert(pm_pool_is_owned_by(pool, pm_tls_heap));
     check_kept();
     fill();
-    pm_heap_check(pm_tls.heap);
+    pm_heap_check(pm_tls_heap);
 }
 END_TEST
 
@@ -127,7 +127,7 @@ static void use_in_child(void *unused)
 {
     (void)unused;
     size_t before = pm_purge_total();
-    pm_heap_tick(pm_tls.heap, pm_os_clock_ms());
+    pm_heap_tick(pm_tls_heap, pm_os_clock_ms());
     UNIT_CHECK(begun == 2);
     fill();
     thin_out();
@@ -152,7 +152,7 @@ static void check_inherited(void *unused)
     thin_out();
     for (size_t i = 0; i < BLOCKS; i += KEPT_EACH)
         pm_free(blocks[i], "free");
-    unit_collect(pm_tls.heap);
+    unit_collect(pm_tls_heap);
     struct pm_census census;
     pm_census_take(&census);
     UNIT_CHECK(census.live_blocks == 0);
@@ -165,11 +165,11 @@ START_TEST(a_child_gets_what_the_thread_had_claimed)
     pm_purge_set_decay(100000); /* so that the thread sleeps */
     want();
     fill();
-    pm_heap_tick(pm_tls.heap, pm_os_clock_ms());
+    pm_heap_tick(pm_tls_heap, pm_os_clock_ms());
     ck_assert_int_eq(begun, 1);
     pm_free(blocks[BLOCKS / 2], "free");
     blocks[BLOCKS / 2] = NULL;
-    pm_remote_flush(pm_tls.heap);
+    pm_remote_flush(pm_tls_heap);
     in_its_hands = pm_pool_of_span(pm_ownermap_get(blocks[BLOCKS / 4]));
     ck_assert_int_eq(in_its_hands->state, PM_POOL_FLOATING);
     atomic_fetch_or(&in_its_hands->remote, PM_REMOTE_OWNED);
@@ -220,7 +220,7 @@ START_TEST(a_thread_that_is_refused_is_done_without)
     ck_assert_int_eq(begun, 1);
     ck_assert(!pm_background_is_wanted());
     pm_purge_tick(pm_os_clock_ms() + 10000);
-    pm_heap_tick(pm_tls.heap, pm_os_clock_ms() + 10000);
+    pm_heap_tick(pm_tls_heap, pm_os_clock_ms() + 10000);
     ck_assert_int_eq(begun, 1);
     ck_assert_uint_ge(pm_purge_total(), (size_t)BLOCKS * SIZE / 2);
     check_kept();

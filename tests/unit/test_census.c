@@ -59,7 +59,7 @@ START_TEST(every_live_block_counts)
     pm_census_take(&found);
     ck_assert_uint_eq(found.live_blocks, 1);
     ck_assert_uint_eq(found.allocated, PM_DEDICATED_MIN + 4096);
-    unit_collect(pm_tls.heap);
+    unit_collect(pm_tls_heap);
     pm_census_take(&found);
     ck_assert_uint_eq(found.pools, 0);
 }

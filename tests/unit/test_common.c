@@ -6,7 +6,6 @@
 
 #include <sys/mman.h>
 
-#include "arena/meta.h"
 #include "arena/provider.h"
 #include "heap/registry.h"
 #include "heap/remote.h"
@@ -16,11 +15,11 @@ START_TEST(one_thread_has_one_heap)
     let_ask();
     drop(object(40));
     drop(pm_turn_alloc_zeroed_array(serving(), 10, 4));
-    ck_assert_ptr_eq(pm_tls.heap->common, pm_tls.heap);
-    ck_assert_ptr_eq(pm_tls_common, pm_tls.heap);
+    ck_assert_ptr_eq(pm_tls_heap->common, pm_tls_heap);
+    ck_assert_ptr_eq(pm_tls_common, pm_tls_heap);
     ck_assert_uint_eq(pm_registry_count(), 1);
     void *block = pm_alloc(40);
-    ck_assert(pm_pool_is_owned_by(unit_pool_of(block), pm_tls.heap));
+    ck_assert(pm_pool_is_owned_by(unit_pool_of(block), pm_tls_heap));
     drop(block);
 }
 END_TEST
@@ -33,7 +32,7 @@ START_TEST(all_others_have_one_in_common)
     for (size_t i = 0; i < UNIT_COUNT_OF(helpers); i++)
         begin(&helpers[i], i == 0 ? NULL : helpers[i - 1].made);
     struct pm_heap *common = helpers[0].common;
-    ck_assert_ptr_ne(common, pm_tls.heap);
+    ck_assert_ptr_ne(common, pm_tls_heap);
     for (size_t i = 0; i < UNIT_COUNT_OF(helpers); i++) {
         ck_assert_ptr_eq(helpers[i].common, common);
         ck_assert_ptr_ne(helpers[i].heap, common);
@@ -86,8 +85,8 @@ START_TEST(the_last_leaves_nothing_behind)
     ck_assert_int_eq(pool->state, PM_POOL_FLOATING);
     drop(helpers[0].made);
     drop(helpers[1].made);
-    unit_collect(pm_tls.heap);
-    pm_remote_flush(pm_tls.heap);
+    unit_collect(pm_tls_heap);
+    pm_remote_flush(pm_tls_heap);
     ck_assert_uint_eq(unit_pools(), 0);
     ck_assert_uint_eq(pm_registry_count(), 1);
 }
@@ -116,7 +115,7 @@ START_TEST(who_has_ended_uses_neither)
     if (_i != 0)
         begin(&helper, NULL); /* the first */
     end_late();
-    ck_assert(!late_pool_is_of(pm_tls.heap->common));
+    ck_assert(!late_pool_is_of(pm_tls_heap->common));
     ck_assert_uint_eq(pm_registry_count(), 1u + (_i != 0)); /* the heap of ended threads */
     if (_i != 0)
         end(&helper);
@@ -131,7 +130,7 @@ START_TEST(a_heap_whose_thread_ended_unnoticed_has_its_choice)
     drop(object(40));
     pm_tls_common = &pm_heap_none;
     drop(object(40));
-    ck_assert_ptr_eq(pm_tls_common, pm_tls.heap);
+    ck_assert_ptr_eq(pm_tls_common, pm_tls_heap);
     begin(&helper, NULL);
     ck_assert_msg(helper.common == helper.heap, "it is counted once");
     end(&helper);
@@ -147,9 +146,9 @@ static void *alloc_arena(void *context, size_t size)
     void *block = pm_turn_alloc_object(serving(), 40);
     UNIT_CHECK(block != NULL);
     pm_turn_free(serving(), block, "PyObject_Free");
-    struct pm_heap *within = pm_tls.heap;
+    struct pm_heap *within = pm_tls_heap;
     block = pm_turn_alloc(serving(), 200 + (size_t)arenas * 100);
-    UNIT_CHECK(pm_tls.heap == within);
+    UNIT_CHECK(pm_tls_heap == within);
     if (block != NULL)
         UNIT_CHECK(pm_pool_is_owned_by(unit_pool_of(block), within));
     served += block != NULL;
@@ -194,19 +193,19 @@ END_TEST
 static void *call_out_of_turn(void *unused)
 {
     drop(object(40));
-    struct pm_heap *common = pm_tls.heap->common;
-    UNIT_CHECK(common != pm_tls.heap);
+    struct pm_heap *common = pm_tls_heap->common;
+    UNIT_CHECK(common != pm_tls_heap);
     for (size_t size = 8; size < 3000; size += size / 3) {
         void *block = pm_turn_alloc_object(serving(), size);
-        UNIT_CHECK(pm_pool_is_owned_by(unit_pool_of(block), pm_tls.heap));
+        UNIT_CHECK(pm_pool_is_owned_by(unit_pool_of(block), pm_tls_heap));
         block = pm_turn_realloc_object(serving(), block, 2 * size, "PyObject_Realloc");
-        UNIT_CHECK(pm_pool_is_owned_by(unit_pool_of(block), pm_tls.heap));
+        UNIT_CHECK(pm_pool_is_owned_by(unit_pool_of(block), pm_tls_heap));
         pm_turn_free(serving(), block, "PyObject_Free");
     }
     void *made_in_turn = object(40);
     UNIT_CHECK(pm_pool_is_owned_by(unit_pool_of(made_in_turn), common));
     pm_turn_free(serving(), made_in_turn, "PyObject_Free");
-    pm_remote_flush(pm_tls.heap);
+    pm_remote_flush(pm_tls_heap);
     UNIT_CHECK(unit_remote_count(unit_pool_of(made_in_turn)) == 1);
     return unused;
 }
@@ -244,13 +243,11 @@ static void *use_without_memory(void *unused)
     void *block = pm_alloc_object(40);
     unit_os_install();
     unit_os_fail(UNIT_BIT(UNIT_MAP), 1, true);
-    while (pm_meta_alloc(PM_HEAP_BYTES) != NULL) {
-    }
     drop(object(40));
-    UNIT_CHECK(pm_tls.heap->common == pm_tls.heap);
+    UNIT_CHECK(pm_tls_heap->common == pm_tls_heap);
     unit_os_heal();
     drop(object(2000));
-    UNIT_CHECK(pm_tls.heap->common == pm_tls.heap);
+    UNIT_CHECK(pm_tls_heap->common == pm_tls_heap);
     drop(block);
     return unused;
 }

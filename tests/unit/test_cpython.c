@@ -191,8 +191,8 @@ static struct pm_heap *others_heap(void)
 {
     PyMemAllocatorEx *objects = &linked->domains[PYMEM_DOMAIN_OBJ];
     void *object = objects->malloc(objects->ctx, 40);
-    struct pm_heap *common = pm_tls.heap->common;
-    bool own = pm_pool_is_owned_by(unit_pool_of(object), pm_tls.heap);
+    struct pm_heap *common = pm_tls_heap->common;
+    bool own = pm_pool_is_owned_by(unit_pool_of(object), pm_tls_heap);
     UNIT_CHECK(own || pm_pool_is_owned_by(unit_pool_of(object), common));
     objects->free(objects->ctx, object);
     return own ? NULL : common;

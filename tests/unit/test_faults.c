@@ -162,8 +162,8 @@ static void release(void)
     }
     count = 0;
     UNIT_CHECK(errno == 0);
-    if (pm_thread_has_heap(pm_tls.heap))
-        unit_collect(pm_tls.heap);
+    if (pm_thread_has_heap(pm_tls_heap))
+        unit_collect(pm_tls_heap);
     UNIT_CHECK(pm_check_heap());
 }
 

@@ -41,8 +41,8 @@ static _Noreturn void live_on_as_a_child(void)
         unit_fill(block, size, 1);
         pm_free(block, "free");
     }
-    pm_heap_check(pm_tls.heap);
-    unit_collect(pm_tls.heap);
+    pm_heap_check(pm_tls_heap);
+    unit_collect(pm_tls_heap);
     UNIT_CHECK(pm_registry_count() == 1);
     _exit(EXIT_SUCCESS);
 }
@@ -66,7 +66,7 @@ START_TEST(children_of_a_busy_process_live)
     atomic_store(&stop, true);
     for (size_t i = 0; i < THREADS; i++)
         ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
-    pm_heap_check(pm_tls.heap);
+    pm_heap_check(pm_tls_heap);
 }
 END_TEST
 
@@ -97,10 +97,10 @@ static void child_frees_all(void)
     if (child == 0) {
         for (size_t i = 0; i < SLOTS; i++)
             pm_free(atomic_load(&slots[i]), "free");
-        if (pm_thread_has_heap(pm_tls.heap))
-            unit_collect(pm_tls.heap);
+        if (pm_thread_has_heap(pm_tls_heap))
+            unit_collect(pm_tls_heap);
         UNIT_CHECK(unit_pools() == 0);
-        UNIT_CHECK(pm_registry_count() == pm_thread_has_heap(pm_tls.heap));
+        UNIT_CHECK(pm_registry_count() == pm_thread_has_heap(pm_tls_heap));
         _exit(EXIT_SUCCESS);
     }
     unit_wait_for(child);
@@ -176,9 +176,9 @@ static void free_the_rest(void)
 {
     for (size_t i = 0; i < count; i++)
         pm_free(many[i], "free");
-    pm_heap_check(pm_tls.heap);
-    unit_collect(pm_tls.heap);
-    pm_heap_check(pm_tls.heap);
+    pm_heap_check(pm_tls_heap);
+    unit_collect(pm_tls_heap);
+    pm_heap_check(pm_tls_heap);
     UNIT_CHECK(unit_live() == 0);
     UNIT_CHECK(unit_pools() == 0);
 }
@@ -197,8 +197,8 @@ START_TEST(what_was_on_its_way_to_this_thread_arrives)
     if (child == 0) {
         UNIT_CHECK(unit_live() == before - FREED);
         UNIT_CHECK(unit_remote_count(pool) == FREED);
-        UNIT_CHECK(pm_pool_is_owned_by(pool, pm_tls.heap));
-        pm_heap_check(pm_tls.heap);
+        UNIT_CHECK(pm_pool_is_owned_by(pool, pm_tls_heap));
+        pm_heap_check(pm_tls_heap);
         free_the_rest();
         _exit(EXIT_SUCCESS);
     }
@@ -237,8 +237,8 @@ static void *hold_one(void *unused)
     struct pm_pool *pool = unit_pool_of(many[0]);
     uint64_t block = pm_pool_block_at(pool, many[0]);
     pm_free(pm_alloc(1), "free");
-    pm_tls.heap->batch[0].pool = &gone.pool;
-    pm_tls.heap->sending = pool;
+    pm_tls_heap->batch[0].pool = &gone.pool;
+    pm_tls_heap->sending = pool;
     UNIT_CHECK(pm_link_exchange(pool, block, PM_LINK_NONE) == pm_link_live(pool, block));
     many[0] = NULL;
     atomic_store(&ready, true);
@@ -322,8 +322,8 @@ static void child_sends_and_frees_the_rest(void)
 {
     pid_t child = fork();
     if (child == 0) {
-        pm_remote_flush(pm_tls.heap);
-        pm_heap_check(pm_tls.heap);
+        pm_remote_flush(pm_tls_heap);
+        pm_heap_check(pm_tls_heap);
         check_no_batches();
         free_the_rest();
         _exit(EXIT_SUCCESS);
@@ -351,8 +351,8 @@ START_TEST(what_this_thread_was_about_to_send_may_be_all_there_is)
     pid_t child = fork();
     if (child == 0) {
         void *block = pm_alloc(16 + 1 * 100); /* in a pool where that was */
-        pm_remote_flush(pm_tls.heap);
-        pm_heap_check(pm_tls.heap);
+        pm_remote_flush(pm_tls_heap);
+        pm_heap_check(pm_tls_heap);
         pm_free(block, "free");
         _exit(EXIT_SUCCESS);
     }
@@ -441,7 +441,7 @@ START_TEST(handlers_of_others_may_allocate)
     pid_t child = fork();
     if (child == 0) {
         UNIT_CHECK(blocks_of_handlers[0] != NULL && blocks_of_handlers[2] != NULL);
-        pm_heap_check(pm_tls.heap);
+        pm_heap_check(pm_tls_heap);
         pm_free(blocks_of_handlers[2], "free");
         _exit(EXIT_SUCCESS);
     }
@@ -449,7 +449,7 @@ START_TEST(handlers_of_others_may_allocate)
     ck_assert_ptr_nonnull(blocks_of_handlers[1]);
     pm_free(blocks_of_handlers[0], "free");
     pm_free(blocks_of_handlers[1], "free");
-    pm_heap_check(pm_tls.heap);
+    pm_heap_check(pm_tls_heap);
 }
 END_TEST
 

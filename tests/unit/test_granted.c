@@ -4,7 +4,6 @@
  */
 #include "turns.h"
 
-#include "arena/meta.h"
 #include "heap/registry.h"
 #include "os/os.h"
 
@@ -33,12 +32,12 @@ START_TEST(the_threads_malloc_is_their_own)
 {
     grant();
     void *buffer = pm_alloc(40), *made = object(40);
-    ck_assert(pm_pool_is_owned_by(unit_pool_of(buffer), pm_tls.heap));
+    ck_assert(pm_pool_is_owned_by(unit_pool_of(buffer), pm_tls_heap));
     ck_assert(pm_pool_is_owned_by(unit_pool_of(made), granted));
     drop(buffer);
     ck_assert_msg(granted->has_batches, "it goes to the heap that it is from");
     pm_free(made, "free");
-    ck_assert(pm_tls.heap->has_batches);
+    ck_assert(pm_tls_heap->has_batches);
 }
 END_TEST
 
@@ -55,11 +54,9 @@ START_TEST(without_memory_for_it_there_is_none)
     pm_free(pm_alloc(40), "free");
     unit_os_install();
     unit_os_fail(UNIT_BIT(UNIT_MAP), 1, true);
-    while (pm_meta_alloc(PM_HEAP_BYTES) != NULL) {
-    }
     ck_assert_ptr_null(pm_common_grant(is_turn));
     unit_os_heal();
-    ck_assert(!pm_common_is_granted(pm_tls.heap));
+    ck_assert(!pm_common_is_granted(pm_tls_heap));
     ck_assert_uint_eq(pm_common_trim(), 0);
 }
 END_TEST
@@ -111,7 +108,7 @@ START_TEST(the_only_threads_own_heap_looks_after_it)
     pm_free(pm_alloc(40), "free");
     grant();
     make_holes();
-    ck_assert_int_eq(is_purged_by_looking_at(pm_tls.heap), pm_alone());
+    ck_assert_int_eq(is_purged_by_looking_at(pm_tls_heap), pm_alone());
     pm_heap_check(granted);
 }
 END_TEST
@@ -124,7 +121,7 @@ START_TEST(with_others_about_it_is_left_alone)
     begin(&helper, NULL);
     make_holes();
     take_turn();
-    ck_assert(!is_purged_by_looking_at(pm_tls.heap));
+    ck_assert(!is_purged_by_looking_at(pm_tls_heap));
     end_turn();
     end(&helper);
 }
@@ -147,7 +144,7 @@ static _Noreturn void live_on_anew(void *made)
 static _Noreturn void live_on_as_before(void *made)
 {
     unit_give_up_after(30);
-    ck_assert_uint_eq(pm_registry_count(), 1u + pm_thread_has_heap(pm_tls.heap));
+    ck_assert_uint_eq(pm_registry_count(), 1u + pm_thread_has_heap(pm_tls_heap));
     ck_assert(pm_pool_is_owned_by(unit_pool_of(made), granted));
     has_turn = true;
     pm_turn_free(granted, made, "PyObject_Free");
@@ -203,10 +200,10 @@ END_TEST
 /* As a signal handler forks within a call; of a thread that has a heap of its own, or none. */
 static void *fork_within(void *made)
 {
-    struct pm_heap *own = pm_tls.heap;
-    pm_tls.heap = granted;
+    struct pm_heap *own = pm_tls_heap;
+    pm_tls_heap = granted;
     pid_t child = fork();
-    pm_tls.heap = own;
+    pm_tls_heap = own;
     if (child == 0)
         live_on_as_before(made);
     unit_wait_for(child);

@@ -109,14 +109,14 @@ START_TEST(an_empty_partial_pool_goes)
         pool[i] = unit_partial_pool(&heap, CLASS);
     for (size_t i = 0; i < 3; i++) {
         struct pm_pool *gone = pool[order[i]];
-        *pm_tlb_slot(&heap.tlb.now, (void *)gone->span.start) = gone;
+        pm_tlb_enter(&heap.tlb, gone, (void *)gone->span.start);
         pm_heap_check(&heap);
         ck_assert(pm_pool_push(gone, gone->shape.first));
         pm_heap_pushed(&heap, gone);
         pm_heap_check(&heap);
         ck_assert_uint_eq(unit_pools(), 2 - i);
     }
-    unit_check_no_entries(&heap.tlb.now);
+    unit_check_no_entries(&heap.tlb);
 }
 END_TEST
 
@@ -262,9 +262,9 @@ START_TEST(a_refill_within_a_refill_loses_no_pool)
     void *block = pm_alloc(64);
     ck_assert_ptr_nonnull(block);
     pm_provider_set(&before);
-    pm_heap_check(pm_tls.heap);
+    pm_heap_check(pm_tls_heap);
     pm_free(block, "free");
-    unit_collect(pm_tls.heap);
+    unit_collect(pm_tls_heap);
     ck_assert_uint_eq(unit_pools(), 0);
 }
 END_TEST

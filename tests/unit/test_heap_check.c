@@ -4,7 +4,6 @@
 #include "pools.h"
 
 #include "heap/alloc.h"
-#include "heap/thread.h"
 
 enum { CLASS = 20 };
 
@@ -55,7 +54,7 @@ static void medium_is_stale(struct pm_pool *pool)
 
 static void tlb_has_a_wrong_slot(struct pm_pool *pool)
 {
-    *pm_tlb_slot(&heap.tlb.now, (void *)(pool->span.start + pm_span_bytes(&pool->span))) = pool;
+    pm_tlb_enter(&heap.tlb, pool, (void *)(pool->span.start + pm_span_bytes(&pool->span)));
 }
 
 static void list_has_a_wrong_link(struct pm_pool *pool)
@@ -111,21 +110,14 @@ static void pool_is_damaged(struct pm_pool *pool)
 static void tlb_has_anothers_pool(struct pm_pool *pool)
 {
     pool = pm_pool_create(CLASS, UNIT_ROOMY, &other);
-    *pm_tlb_slot(&heap.tlb.now, (void *)pool->span.start) = pool;
+    pm_tlb_enter(&heap.tlb, pool, (void *)pool->span.start);
 }
 
 static void tlb_has_a_pool_that_is_not_near(struct pm_pool *pool)
 {
     pool = pm_heap_refill(&heap, PM_CLASS_OBJECTS - 1);
     ck_assert(!pm_pool_is_near(pool));
-    *pm_tlb_slot(&heap.tlb.now, (void *)pool->span.start) = pool;
-}
-
-static void thread_has_anothers_tlb(struct pm_pool *pool)
-{
-    (void)pool;
-    pm_thread_use(&heap);
-    pm_tls.tlb = other.tlb.now;
+    pm_tlb_enter(&heap.tlb, pool, (void *)pool->span.start);
 }
 
 static const struct damage {
@@ -147,7 +139,6 @@ static const struct damage {
     {full_yet_not_carved, "a full pool's blocks have all been in use"},
     {tlb_has_anothers_pool, "the TLB names pools of its own heap"},
     {tlb_has_a_pool_that_is_not_near, "the TLB names near pools"},
-    {thread_has_anothers_tlb, "a thread's TLB is that of its heap"},
     {list_has_a_wrong_end, "a bin's list ends at its last pool"},
 };
 

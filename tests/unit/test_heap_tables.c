@@ -17,7 +17,7 @@ static void check_serves_nothing(const struct pm_heap *empty)
 {
     for (size_t entry = 0; entry < PM_DIRECT_COUNT; entry++)
         ck_assert_ptr_eq(empty->direct[entry], &pm_pool_none);
-    unit_check_no_entries(&empty->tlb.now);
+    unit_check_no_entries(&empty->tlb);
 }
 
 /* Neither does that of a thread before its first call, which no code of ours has filled in. */
@@ -66,14 +66,14 @@ START_TEST(nothing_is_in_the_tlb_of_a_heap_that_was_left_or_cleared)
 {
     struct pm_pool *pool[2] = {unit_partial_pool(&heap, CLASS), unit_partial_pool(&heap, CLASS)};
     for (size_t i = 0; i < 2; i++)
-        *pm_tlb_slot(&heap.tlb.now, (void *)pool[i]->span.start) = pool[i];
+        pm_tlb_enter(&heap.tlb, pool[i], (void *)pool[i]->span.start);
     pm_heap_refill(&heap, CLASS);
     pm_heap_abandon(&heap);
     pm_heap_check(&heap);
-    *pm_tlb_slot(&heap.tlb.now, (void *)pool[0]->span.start) = pool[0];
+    pm_tlb_enter(&heap.tlb, pool[0], (void *)pool[0]->span.start);
     pm_heap_clear(&heap);
     pm_heap_check(&heap);
-    unit_check_no_entries(&heap.tlb.now);
+    unit_check_no_entries(&heap.tlb);
 }
 END_TEST
 

@@ -130,10 +130,10 @@ START_TEST(a_mixed_load_runs)
         if (round % 2000 == 0)
             pm_purge_all();
     }
-    pm_heap_check(pm_tls.heap);
+    pm_heap_check(pm_tls_heap);
     for (size_t i = 0; i < SLOTS; i++)
         pm_free(slots[i].start, "free");
-    unit_collect(pm_tls.heap);
+    unit_collect(pm_tls_heap);
     pm_purge_all();
     ck_assert_uint_eq(pm_arena_totals().mapped, 0);
     ck_assert_uint_gt(atomic_load(&calls), 10);

@@ -37,12 +37,12 @@ START_TEST(the_owner_finds_it_when_it_collects)
     ck_assert_uint_eq(pm_pool_used(pool), 2);
     ck_assert_uint_eq(unit_remote_count(pool), 1);
     ck_assert_uint_eq(unit_live(), 1);
-    pm_heap_check(pm_tls.heap);
+    pm_heap_check(pm_tls_heap);
     unit_in_thread(free_one, second);
     ck_assert_uint_eq(unit_remote_count(pool), 2);
-    unit_collect(pm_tls.heap);
+    unit_collect(pm_tls_heap);
     ck_assert_uint_eq(unit_live(), 0);
-    pm_heap_check(pm_tls.heap);
+    pm_heap_check(pm_tls_heap);
 }
 END_TEST
 
@@ -78,16 +78,16 @@ START_TEST(the_end_of_a_thread_sends_all)
     unit_in_thread(free_with_a_heap, block);
     ck_assert_uint_eq(unit_remote_count(unit_pool_of(kept)), 1);
     ck_assert_uint_eq(unit_live(), 1);
-    pm_heap_check(pm_tls.heap);
+    pm_heap_check(pm_tls_heap);
 }
 END_TEST
 
 static void *free_without_a_heap(void *block)
 {
     struct pm_pool *pool = unit_pool_of(block);
-    UNIT_CHECK(!pm_thread_has_heap(pm_tls.heap));
+    UNIT_CHECK(!pm_thread_has_heap(pm_tls_heap));
     pm_free(block, "free");
-    UNIT_CHECK(pm_thread_has_heap(pm_tls.heap));
+    UNIT_CHECK(pm_thread_has_heap(pm_tls_heap));
     UNIT_CHECK(unit_remote_count(pool) == 0);
     return NULL;
 }
@@ -122,7 +122,7 @@ static void *free_row_in_batches(void *row)
 {
     void *own = pm_alloc(SIZE);
     free_row(row);
-    pm_heap_check(pm_tls.heap);
+    pm_heap_check(pm_tls_heap);
     pm_free(own, "free");
     return NULL;
 }
@@ -144,9 +144,9 @@ START_TEST(many_threads_free_into_the_same_pools)
             pm_free(pm_alloc(SIZE), "free");
         for (size_t t = 0; t < THREADS; t++)
             ck_assert_int_eq(pthread_join(threads[t], NULL), 0);
-        pm_heap_check(pm_tls.heap);
+        pm_heap_check(pm_tls_heap);
     }
-    unit_collect(pm_tls.heap);
+    unit_collect(pm_tls_heap);
     ck_assert_uint_eq(unit_live(), 0);
     struct pm_census census;
     pm_census_take(&census);
@@ -158,7 +158,7 @@ END_TEST
 static void *block_that_floats(void)
 {
     void *block = pm_alloc(SIZE);
-    while (!pm_pool_was_owned_by(unit_pool_of(block), pm_tls.heap))
+    while (!pm_pool_was_owned_by(unit_pool_of(block), pm_tls_heap))
         ck_assert_ptr_nonnull(pm_alloc(SIZE));
     ck_assert_int_eq(unit_pool_of(block)->state, PM_POOL_FLOATING);
     return block;
@@ -170,10 +170,10 @@ START_TEST(a_free_into_ones_own_floating_pool_adopts_it)
     void *block = block_that_floats();
     struct pm_pool *pool = unit_pool_of(block);
     pm_free(block, "free");
-    ck_assert(pm_pool_is_owned_by(pool, pm_tls.heap));
+    ck_assert(pm_pool_is_owned_by(pool, pm_tls_heap));
     ck_assert_int_eq(pool->state, PM_POOL_FULL);
     ck_assert_uint_eq(pm_pool_used(pool), pm_pool_blocks(pool) - 1);
-    pm_heap_check(pm_tls.heap);
+    pm_heap_check(pm_tls_heap);
 }
 END_TEST
 
@@ -181,7 +181,7 @@ START_TEST(a_free_into_anothers_floating_pool_leaves_it)
 {
     void *block = block_that_floats();
     struct pm_pool *pool = unit_pool_of(block);
-    struct pm_heap *last = pm_tls.heap;
+    struct pm_heap *last = pm_tls_heap;
     if (_i == 0)
         unit_in_thread(free_one, block);
     else
@@ -201,7 +201,7 @@ static void free_again(void *block)
 
 static void free_raced(void *block)
 {
-    pm_remote_free(pm_tls.heap, unit_pool_of(block), pm_pool_block_at(unit_pool_of(block), block),
+    pm_remote_free(pm_tls_heap, unit_pool_of(block), pm_pool_block_at(unit_pool_of(block), block),
                    "free");
 }
 

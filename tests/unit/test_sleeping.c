@@ -60,7 +60,7 @@ static void *work(void *frees)
     fill();
     if (frees != NULL)
         thin_out();
-    sleeper = pm_tls.heap;
+    sleeper = pm_tls_heap;
     pm_heap_set_look_ms(sleeper, now);
     wait_turn();
     wait_turn();
@@ -68,7 +68,7 @@ static void *work(void *frees)
     fill();
     thin_out();
     check_blocks();
-    pm_heap_check(pm_tls.heap);
+    pm_heap_check(pm_tls_heap);
     return NULL;
 }
 
@@ -121,14 +121,14 @@ static void *take_and_give_buffers(void *unused)
         UNIT_CHECK(buffer != NULL);
         pm_free(buffer, "free");
     }
-    sleeper = pm_tls.heap;
+    sleeper = pm_tls_heap;
     UNIT_CHECK(sleeper->spare_slices != 0);
     pm_heap_set_look_ms(sleeper, now);
     wait_turn();
     wait_turn();
     UNIT_CHECK(sleeper->spare_slices == 0);
     pm_free(pm_alloc(50000), "free");
-    pm_heap_check(pm_tls.heap);
+    pm_heap_check(pm_tls_heap);
     return NULL;
 }
 
@@ -169,7 +169,7 @@ START_TEST(what_others_free_goes_when_it_has_slept_twice_as_long)
     now += 2 * DECAY;
     ck_assert_uint_eq(purge(), 0);
     thin_out();
-    pm_heap_gather(pm_tls.heap); /* sends it */
+    pm_heap_gather(pm_tls_heap); /* sends it */
     now += DECAY;
     ck_assert_uint_eq(purge(), 0);
     now += DECAY;
@@ -199,7 +199,7 @@ START_TEST(a_process_with_one_thread_visits_nobody)
 {
     fill();
     thin_out();
-    pm_heap_set_look_ms(pm_tls.heap, now);
+    pm_heap_set_look_ms(pm_tls_heap, now);
     now += 10 * DECAY;
     ck_assert_uint_eq(purge(), 0);
 }
@@ -233,11 +233,11 @@ static void *keep_many_spares(void *unused)
     pm_free(pm_alloc(1), "free"); /* there is a heap */
     for (size_t i = 0; i < BUFFERS; i++)
         buffers[i] = pm_alloc(BUFFER);
-    pm_tls.heap->spare_missed = 4 * BUFFERS; /* as if so many had been sought in vain */
+    pm_tls_heap->spare_missed = 4 * BUFFERS; /* as if so many had been sought in vain */
     for (size_t i = 0; i < BUFFERS; i++)
         pm_free(buffers[i], "free");
-    UNIT_CHECK(pm_tls.heap->spare_slices >= BUFFERS * BUFFER_SLICES);
-    pm_heap_set_look_ms(pm_tls.heap, now);
+    UNIT_CHECK(pm_tls_heap->spare_slices >= BUFFERS * BUFFER_SLICES);
+    pm_heap_set_look_ms(pm_tls_heap, now);
     wait_turn();
     wait_turn();
     return unused;

@@ -26,7 +26,7 @@ static size_t spares(void)
 {
     size_t count = 0;
     for (size_t i = 0; i < PM_SPARE_LENGTHS; i++) {
-        for (struct pm_large *large = pm_tls.heap->spare[i]; large != NULL; large = large->next)
+        for (struct pm_large *large = pm_tls_heap->spare[i]; large != NULL; large = large->next)
             count++;
     }
     return count;
@@ -59,7 +59,7 @@ END_TEST
 /* Room for the spares that a test is about. */
 static void sought_in_vain(void)
 {
-    pm_tls.heap->spare_missed = 100;
+    pm_tls_heap->spare_missed = 100;
     unit_filled(64 * PM_MIB); /* they are to be a small part of it */
     make_peak(20 * PM_MIB);
 }
@@ -175,8 +175,8 @@ static size_t kept_of_many(void)
     size_t most = 0;
     for (size_t i = 0; i < MANY; i++) {
         pm_free(blocks[i], "free");
-        if (pm_tls.heap->spare_slices > most)
-            most = pm_tls.heap->spare_slices;
+        if (pm_tls_heap->spare_slices > most)
+            most = pm_tls_heap->spare_slices;
     }
     ck_assert(pm_check_heap());
     return most;
@@ -185,22 +185,22 @@ static size_t kept_of_many(void)
 START_TEST(few_are_kept_unless_many_were_sought)
 {
     unit_filled(100 * PM_MIB);
-    pm_heap_gather(pm_tls.heap);
+    pm_heap_gather(pm_tls_heap);
     make_peak(40000);
     static char *blocks[MANY];
     for (size_t i = 0; i < MANY; i++)
         blocks[i] = unit_filled(40000);
-    pm_spare_flush(pm_tls.heap); /* from now on they are all there is, and none was sought */
+    pm_spare_flush(pm_tls_heap); /* from now on they are all there is, and none was sought */
     for (size_t i = 0; i < MANY; i++) {
         pm_free(blocks[i], "free");
-        ck_assert_uint_le(pm_tls.heap->spare_slices, KEPT_MIN);
+        ck_assert_uint_le(pm_tls_heap->spare_slices, KEPT_MIN);
     }
-    pm_tls.heap->spare_missed = 10000;
+    pm_tls_heap->spare_missed = 10000;
     size_t kept = kept_of_many();
     ck_assert_uint_gt(kept, KEPT_MAX / 2);
     ck_assert_uint_le(kept, KEPT_MAX);
-    pm_heap_gather(pm_tls.heap);
-    ck_assert_uint_eq(pm_tls.heap->spare_missed, 0);
+    pm_heap_gather(pm_tls_heap);
+    ck_assert_uint_eq(pm_tls_heap->spare_missed, 0);
 }
 END_TEST
 
@@ -214,12 +214,12 @@ START_TEST(nor_more_than_a_share_of_all)
     ck_assert_uint_eq(pm_registry_count(), HEAPS);
     for (size_t i = 0; i < UNIT_COUNT_OF(blocks); i++)
         blocks[i] = unit_filled(40000);
-    pm_tls.heap->spare_missed = 10000;
+    pm_tls_heap->spare_missed = 10000;
     size_t share = pm_arena_used() / 3 / HEAPS, most = 0;
     for (size_t i = 0; i < UNIT_COUNT_OF(blocks); i++) {
         pm_free(blocks[i], "free");
-        if (pm_tls.heap->spare_slices > most)
-            most = pm_tls.heap->spare_slices;
+        if (pm_tls_heap->spare_slices > most)
+            most = pm_tls_heap->spare_slices;
     }
     ck_assert_uint_gt(most, KEPT_MIN);
     ck_assert_uint_le(most, KEPT_MIN + share / PM_SLICE);
@@ -285,7 +285,7 @@ END_TEST
 START_TEST(they_go_with_all_that_is_idle)
 {
     pm_free(unit_filled(40000), "free");
-    unit_collect(pm_tls.heap);
+    unit_collect(pm_tls_heap);
     ck_assert_uint_eq(spares(), 0);
     struct pm_census census;
     pm_census_take(&census);
@@ -318,9 +318,9 @@ START_TEST(a_visitor_gives_all_back)
     for (size_t i = 0; i < UNIT_COUNT_OF(blocks); i++)
         pm_free(blocks[i], "free");
     ck_assert_uint_eq(spares(), UNIT_COUNT_OF(blocks));
-    visit(pm_tls.heap);
+    visit(pm_tls_heap);
     ck_assert_uint_eq(spares(), 0);
-    ck_assert_uint_eq(pm_tls.heap->spare_slices, 0);
+    ck_assert_uint_eq(pm_tls_heap->spare_slices, 0);
     ck_assert_uint_eq(pm_arena_totals().taken, taken);
     pm_free(unit_filled(40000), "free");
     ck_assert_uint_eq(spares(), 1);
@@ -331,14 +331,14 @@ END_TEST
 START_TEST(a_visitor_leaves_an_owner_at_work_alone)
 {
     pm_free(unit_filled(40000), "free");
-    bool before = pm_spare_enter(pm_tls.heap);
+    bool before = pm_spare_enter(pm_tls_heap);
     ck_assert(!before);
-    ck_assert(pm_spare_enter(pm_tls.heap)); /* one such call has led to another */
-    pm_spare_leave(pm_tls.heap, true);
-    visit(pm_tls.heap);
+    ck_assert(pm_spare_enter(pm_tls_heap)); /* one such call has led to another */
+    pm_spare_leave(pm_tls_heap, true);
+    visit(pm_tls_heap);
     ck_assert_uint_eq(spares(), 1);
-    pm_spare_leave(pm_tls.heap, before);
-    visit(pm_tls.heap);
+    pm_spare_leave(pm_tls_heap, before);
+    visit(pm_tls_heap);
     ck_assert_uint_eq(spares(), pm_os_barrier() ? 0 : 1);
 }
 END_TEST
@@ -356,13 +356,13 @@ START_TEST(an_owner_waits_for_a_visitor)
     void *large;
     pm_free(unit_filled(40000), "free");
     pm_lock(&pm_visit_lock);
-    atomic_store(&pm_tls.heap->spare_visited, true);
-    ck_assert_int_eq(pthread_create(&thread, NULL, take_one, pm_tls.heap), 0);
+    atomic_store(&pm_tls_heap->spare_visited, true);
+    ck_assert_int_eq(pthread_create(&thread, NULL, take_one, pm_tls_heap), 0);
     unit_give_up_after(60);
     while (!pm_visit_is_waited_for())
         unit_sleep_ms(1);
     ck_assert_uint_eq(spares(), 1);
-    atomic_store(&pm_tls.heap->spare_visited, false);
+    atomic_store(&pm_tls_heap->spare_visited, false);
     pm_unlock(&pm_visit_lock);
     ck_assert_int_eq(pthread_join(thread, &large), 0);
     alarm(0);
@@ -382,8 +382,8 @@ static void *keep_spares(void *unused)
         blocks[i] = pm_alloc(LENGTH * PM_SLICE);
     for (size_t i = 0; i < SPARES; i++)
         pm_free(blocks[i], "free");
-    UNIT_CHECK(pm_tls.heap->spare_slices == SPARES * LENGTH);
-    pm_tls.heap->spare_slices = 0;
+    UNIT_CHECK(pm_tls_heap->spare_slices == SPARES * LENGTH);
+    pm_tls_heap->spare_slices = 0;
     atomic_store(&ready, true);
     for (;;)
         pause();
@@ -395,7 +395,7 @@ static void check_that_they_went(void *taken)
     UNIT_CHECK(pm_arena_totals().taken == *(size_t *)taken - SPARES * LENGTH * PM_SLICE);
     for (struct pm_heap *heap = pm_registry_last_locked(); heap != NULL; heap = heap->next) {
         UNIT_CHECK(heap->spare_slices == 0 && heap->spare[LENGTH - 1] == NULL);
-        UNIT_CHECK(heap == pm_tls.heap || heap->descriptor == NULL);
+        UNIT_CHECK(heap == pm_tls_heap || heap->descriptor == NULL);
     }
     UNIT_CHECK(pm_check_heap());
 }

@@ -41,7 +41,7 @@ static void *use(void *unused)
         UNIT_CHECK(blocks[i] != NULL);
         unit_fill(blocks[i], i * 30, (unsigned)i);
     }
-    pm_heap_check(pm_tls.heap);
+    pm_heap_check(pm_tls_heap);
     for (size_t i = 0; i < UNIT_COUNT_OF(blocks); i++) {
         UNIT_CHECK(unit_intact(blocks[i], i * 30, (unsigned)i));
         pm_free(blocks[i], "free");
@@ -51,9 +51,9 @@ static void *use(void *unused)
 
 START_TEST(a_thread_has_a_heap_from_its_first_block_on)
 {
-    ck_assert(!pm_thread_has_heap(pm_tls.heap));
+    ck_assert(!pm_thread_has_heap(pm_tls_heap));
     void *block = pm_alloc(1);
-    ck_assert(pm_thread_has_heap(pm_tls.heap));
+    ck_assert(pm_thread_has_heap(pm_tls_heap));
     ck_assert_uint_eq(pm_registry_count(), 1);
     unit_in_thread(use, NULL);
     ck_assert_uint_eq(pm_registry_count(), 1);
@@ -66,7 +66,7 @@ START_TEST(a_large_block_needs_no_heap)
     void *block = pm_alloc(PM_MIB);
     ck_assert_ptr_nonnull(block);
     pm_free(block, "free");
-    ck_assert(!pm_thread_has_heap(pm_tls.heap));
+    ck_assert(!pm_thread_has_heap(pm_tls_heap));
 }
 END_TEST
 
@@ -112,7 +112,7 @@ START_TEST(blocks_outlive_their_thread)
     for (size_t i = 0; i < LEFT; i++)
         pm_free(blocks[i], "free");
     pm_free(adopted, "free");
-    unit_collect(pm_tls.heap);
+    unit_collect(pm_tls_heap);
     ck_assert_uint_eq(pools(), 0);
 }
 END_TEST
@@ -159,7 +159,7 @@ static void end_with_destructor(void *argument)
         unit_in_thread(set_key, argument);
         pm_free(kept, "free");
         kept = NULL;
-        unit_collect(pm_tls.heap); /* it waits in a batch */
+        unit_collect(pm_tls_heap); /* it waits in a batch */
         /* Besides ours the heap that ended threads share may remain, with its current pools. */
         UNIT_CHECK(pm_registry_count() <= 2);
         UNIT_CHECK(pools() <= 3);
@@ -203,7 +203,7 @@ static void *fail_to_begin(void *unused)
 {
     errno = 0;
     UNIT_CHECK(pm_alloc(1) == NULL && errno == ENOMEM);
-    UNIT_CHECK(!pm_thread_has_heap(pm_tls.heap));
+    UNIT_CHECK(!pm_thread_has_heap(pm_tls_heap));
     return unused;
 }
 

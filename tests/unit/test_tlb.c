@@ -1,173 +1,103 @@
 /*
- * test_tlb.c - the table that finds a heap's own pools: it grows with the heap, and makes way for a
- * small one.
+ * test_tlb.c - the table that finds a heap's own pools.
  */
 #include "pools.h"
 
-#include "arena/meta.h"
+enum { SLOTS = (int)PM_TLB_SLOTS };
 
-enum { FIRST = (int)PM_TLB_FIRST, POOLS = 2 * FIRST, LARGER = 4 * FIRST };
+static struct pm_tlb tlb;
+static struct pm_pool pool, other;
 
-static struct pm_pool *first_slots[FIRST];
-static struct pm_tlb tlb = {.first = first_slots};
-static struct pm_pool pools[POOLS]; /* the nth in slice n */
-
-static void setup(void)
+static void *slice(size_t number)
 {
-    pm_tlb_lose(&tlb);
-    for (size_t i = 0; i < POOLS; i++) {
-        pools[i].span.start = i << PM_SLICE_SHIFT;
-        pools[i].span.slices = 1;
-    }
+    return (void *)(number << PM_SLICE_SHIFT);
 }
 
-static const void *address_of(size_t pool)
+/* A pool of so many slices from that one on is found in each of them. */
+static void enter_in_all(struct pm_pool *in, size_t first, uint32_t slices)
 {
-    return (void *)pools[pool].span.start;
+    in->span.start = (uintptr_t)slice(first);
+    in->span.slices = slices;
+    for (uint32_t i = 0; i < slices; i++)
+        pm_tlb_enter(&tlb, in, slice(first + i));
 }
 
-static bool is_found(size_t pool)
+static size_t count(void)
 {
-    return *pm_tlb_slot(&tlb.now, address_of(pool)) == &pools[pool];
+    size_t at = 0, found = 0;
+    while (pm_tlb_next(&tlb, &at) != NULL)
+        found++;
+    return found;
 }
 
-/* Each is sought, and entered where it is not found. */
-static void enter_all(size_t times)
+START_TEST(a_pool_is_found_in_its_slices_only)
 {
-    for (size_t i = 0; i < times * POOLS; i++) {
-        if (!is_found(i % POOLS))
-            pm_tlb_enter(&tlb, &pools[i % POOLS], address_of(i % POOLS));
-    }
-}
-
-START_TEST(grows_until_all_pools_are_found)
-{
-    enter_all(1);
-    ck_assert_uint_eq(tlb.now.mask, LARGER - 1);
-    unit_check_no_entries(&(struct pm_tlb_slots){first_slots, FIRST - 1});
-    enter_all(4);
-    ck_assert_uint_eq(tlb.now.mask, LARGER - 1);
-    for (size_t i = 0; i < POOLS; i++)
-        ck_assert(is_found(i));
-}
-END_TEST
-
-/* There would be no end to it. */
-START_TEST(does_not_grow_where_two_pools_share_a_slot)
-{
-    for (size_t i = 0; i < 4 * FIRST; i++) {
-        size_t pool = i % 2 * FIRST;
-        pm_tlb_enter(&tlb, &pools[pool], address_of(pool));
-        ck_assert(is_found(pool));
-    }
-    ck_assert_ptr_eq(tlb.now.slot, first_slots);
-}
-END_TEST
-
-START_TEST(stays_as_it_is_where_there_is_no_memory)
-{
-    unit_os_install();
-    unit_os_fail(UNIT_BIT(UNIT_MAP), 1, true);
-    while (pm_meta_alloc(LARGER * sizeof(void *)) != NULL)
-        continue;
-    enter_all(1);
-    ck_assert_ptr_eq(tlb.now.slot, first_slots);
-    ck_assert(is_found(POOLS - 1));
-    unit_os_heal();
-    enter_all(1);
-    ck_assert_uint_eq(tlb.now.mask, LARGER - 1);
-}
-END_TEST
-
-static size_t bytes(void)
-{
-    return (tlb.now.mask + 1) * sizeof *tlb.now.slot;
-}
-
-START_TEST(a_larger_one_is_given_back)
-{
-    enter_all(1);
-    struct pm_pool **larger = tlb.now.slot;
-    size_t size = bytes();
-    pm_tlb_reset(&tlb);
-    ck_assert_uint_eq(tlb.now.mask, FIRST - 1);
-    unit_check_no_entries(&tlb.now);
-    ck_assert_ptr_eq(pm_meta_alloc(size), larger);
-}
-END_TEST
-
-/* Half of it may be there in the child of a fork. */
-START_TEST(a_larger_one_is_lost)
-{
-    enter_all(1);
-    struct pm_pool **larger = tlb.now.slot;
-    size_t size = bytes();
-    pm_tlb_lose(&tlb);
-    ck_assert_uint_eq(tlb.now.mask, FIRST - 1);
-    unit_check_no_entries(&tlb.now);
-    ck_assert_ptr_ne(pm_meta_alloc(size), larger);
-}
-END_TEST
-
-START_TEST(makes_way_for_a_small_one_when_few_are_left)
-{
-    enter_all(2);
-    for (size_t i = LARGER / 32; i < POOLS; i++)
-        pm_tlb_forget(&tlb, &pools[i]);
-    pm_tlb_shrink(&tlb);
-    ck_assert_uint_eq(tlb.now.mask, LARGER - 1);
-    pm_tlb_forget(&tlb, &pools[0]);
-    pm_tlb_shrink(&tlb);
-    ck_assert_ptr_eq(tlb.now.slot, first_slots);
-    unit_check_no_entries(&tlb.now);
-    pm_tlb_shrink(&tlb); /* it is as small as they come */
-    ck_assert_ptr_eq(tlb.now.slot, first_slots);
+    enter_in_all(&pool, SLOTS - 1, 2); /* of which one is in the first slot */
+    ck_assert_ptr_eq(*pm_tlb_slot(&tlb, slice(SLOTS - 1)), &pool);
+    ck_assert_ptr_eq(*pm_tlb_slot(&tlb, slice(SLOTS)), &pool);
+    ck_assert_ptr_eq(*pm_tlb_slot(&tlb, (char *)slice(SLOTS + 1) - 1), &pool);
+    ck_assert_ptr_null(*pm_tlb_slot(&tlb, slice(SLOTS + 1)));
+    ck_assert_ptr_null(*pm_tlb_slot(&tlb, slice(SLOTS - 2)));
+    ck_assert_uint_eq(count(), 2);
 }
 END_TEST
 
 START_TEST(a_pool_is_forgotten_where_it_is_found)
 {
-    struct pm_pool *pool = &pools[FIRST - 1];
-    pool->span.slices = 3;
-    for (size_t slice = FIRST - 1; slice < FIRST + 2; slice++)
-        pm_tlb_enter(&tlb, pool, address_of(slice));
-    pm_tlb_enter(&tlb, &pools[FIRST], address_of(FIRST));
-    pm_tlb_forget(&tlb, pool);
-    ck_assert(is_found(FIRST));
-    pm_tlb_forget(&tlb, &pools[FIRST]);
-    unit_check_no_entries(&tlb.now);
+    enter_in_all(&pool, SLOTS - 1, 3);
+    enter_in_all(&other, 3 * SLOTS, 1); /* takes the place of one */
+    pm_tlb_forget(&tlb, &pool);
+    ck_assert_uint_eq(count(), 1);
+    ck_assert_ptr_eq(*pm_tlb_slot(&tlb, slice(0)), &other);
+    pm_tlb_forget(&tlb, &other);
+    unit_check_no_entries(&tlb);
 }
 END_TEST
 
-/* Of the heap itself: what is freed at random is found after a while. */
-START_TEST(a_heap_finds_its_pools)
+/* Wherever they are: what looks at them leaves out what was never touched. */
+START_TEST(all_entries_are_counted_and_cleared)
 {
-    enum { BLOCKS = 5000, SIZE = 4000 };
-    static void *blocks[BLOCKS];
-    for (size_t round = 0; round < 4; round++) {
-        for (size_t i = 0; i < BLOCKS; i++)
-            ck_assert_ptr_nonnull(blocks[i] = pm_alloc(SIZE));
-        for (size_t i = 0; i < BLOCKS; i++)
-            pm_free(blocks[i * 3 % BLOCKS], "free"); /* each once */
-        pm_heap_check(pm_tls.heap);
+    for (size_t slot = 0, entries = 1; slot < SLOTS; slot += 509, entries++) {
+        pm_tlb_enter(&tlb, &pool, slice(slot));
+        ck_assert_uint_eq(count(), entries);
     }
-    ck_assert_uint_gt(pm_tls.tlb.mask, FIRST);
-    pm_heap_abandon(pm_tls.heap);
-    ck_assert_uint_eq(pm_tls.tlb.mask, FIRST - 1);
+    pm_tlb_clear(&tlb);
+    unit_check_no_entries(&tlb);
+    ck_assert_uint_eq(tlb.touched, 0);
+}
+END_TEST
+
+/* A page of the table serves 8 MiB; the others are not to become resident. */
+START_TEST(a_small_heap_touches_little)
+{
+    for (size_t i = 0; i < 512; i++)
+        pm_tlb_enter(&tlb, &pool, slice(512 + i));
+    ck_assert_uint_eq(tlb.touched, 2);
+}
+END_TEST
+
+/* What is freed at random into a heap of so many is found. */
+START_TEST(a_large_heap_finds_its_pools)
+{
+    enum { BLOCKS = 20000, SIZE = 4000 };
+    static void *blocks[BLOCKS];
+    for (size_t i = 0; i < BLOCKS; i++)
+        ck_assert_ptr_nonnull(blocks[i] = pm_alloc(SIZE));
+    for (size_t i = 0; i < BLOCKS; i += 2)
+        pm_free(blocks[i], "free");
+    for (size_t i = 1; i < BLOCKS; i += 2) /* each pool has had a block freed */
+        ck_assert_ptr_eq(*pm_tlb_slot(&pm_tls_heap->tlb, blocks[i]), unit_pool_of(blocks[i]));
+    pm_heap_check(pm_tls_heap);
 }
 END_TEST
 
 static void add(TCase *tests)
 {
-    tcase_add_checked_fixture(tests, setup, NULL);
-    tcase_add_test(tests, grows_until_all_pools_are_found);
-    tcase_add_test(tests, does_not_grow_where_two_pools_share_a_slot);
-    tcase_add_test(tests, stays_as_it_is_where_there_is_no_memory);
-    tcase_add_test(tests, a_larger_one_is_given_back);
-    tcase_add_test(tests, a_larger_one_is_lost);
-    tcase_add_test(tests, makes_way_for_a_small_one_when_few_are_left);
+    tcase_add_test(tests, a_pool_is_found_in_its_slices_only);
     tcase_add_test(tests, a_pool_is_forgotten_where_it_is_found);
-    tcase_add_test(tests, a_heap_finds_its_pools);
+    tcase_add_test(tests, all_entries_are_counted_and_cleared);
+    tcase_add_test(tests, a_small_heap_touches_little);
+    tcase_add_test(tests, a_large_heap_finds_its_pools);
 }
 
 int main(void)

@@ -18,16 +18,16 @@ static _Noreturn void live_on(struct helper *helper)
 {
     unit_give_up_after(30);
     drop(helper->made);
-    UNIT_CHECK(pm_tls.heap->common == pm_tls.heap && pm_tls_common == pm_tls.heap);
+    UNIT_CHECK(pm_tls_heap->common == pm_tls_heap && pm_tls_common == pm_tls_heap);
     UNIT_CHECK(pm_registry_count() == 1);
     void *object_of_child = object(40);
-    UNIT_CHECK(pm_pool_is_owned_by(unit_pool_of(object_of_child), pm_tls.heap));
+    UNIT_CHECK(pm_pool_is_owned_by(unit_pool_of(object_of_child), pm_tls_heap));
     if (FORKS != 0) {
         struct helper again;
         begin(&again, object_of_child);
-        UNIT_CHECK(again.common != pm_tls.heap && again.common != again.heap);
+        UNIT_CHECK(again.common != pm_tls_heap && again.common != again.heap);
     }
-    pm_heap_check(pm_tls.heap);
+    pm_heap_check(pm_tls_heap);
     _exit(EXIT_SUCCESS);
 }
 
@@ -53,7 +53,7 @@ static _Noreturn void live_on_with(struct pm_heap *own, struct pm_heap *common, 
     UNIT_CHECK(own->common == common);
     UNIT_CHECK(pm_pool_is_owned_by(unit_pool_of(made), common));
     UNIT_CHECK(pm_registry_count() == 2);
-    pm_tls.heap = own;
+    pm_tls_heap = own;
     drop(made);
     UNIT_CHECK(pm_pool_is_owned_by(unit_pool_of(object(40)), common));
     pm_heap_check(own);
@@ -71,7 +71,7 @@ START_TEST(the_child_of_the_only_user_keeps_it)
     drop(helper.made);
     pid_t child = fork();
     if (child == 0)
-        live_on_with(pm_tls.heap, pm_tls.heap->common, made);
+        live_on_with(pm_tls_heap, pm_tls_heap->common, made);
     unit_wait_for(child);
 }
 END_TEST
@@ -83,12 +83,12 @@ START_TEST(a_fork_within_a_call_keeps_it)
     let_ask();
     begin(&helper, NULL);
     void *made = object(2000);
-    struct pm_heap *own = pm_tls.heap;
-    pm_tls.heap = own->common;
+    struct pm_heap *own = pm_tls_heap;
+    pm_tls_heap = own->common;
     pid_t child = fork();
     if (child == 0)
         live_on_with(own, own->common, made);
-    pm_tls.heap = own;
+    pm_tls_heap = own;
     unit_wait_for(child);
     end(&helper);
 }
@@ -162,9 +162,9 @@ static _Noreturn void free_all_as_a_child(void)
         pm_turn_free(serving(), slots[i].block, "PyObject_Free");
     for (size_t size = 0; size < 3000; size += 50)
         pm_turn_free(serving(), pm_turn_alloc(serving(), size), "PyMem_Free");
-    pm_heap_check(pm_tls.heap);
+    pm_heap_check(pm_tls_heap);
     pm_heap_check(used());
-    UNIT_CHECK(pm_registry_count() == 1u + (used() != pm_tls.heap));
+    UNIT_CHECK(pm_registry_count() == 1u + (used() != pm_tls_heap));
     _exit(EXIT_SUCCESS);
 }
 
@@ -190,10 +190,10 @@ START_TEST(threads_in_turn_come_and_go)
         ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
     for (size_t i = 0; i < SLOTS; i++)
         drop(slots[i].block);
-    pm_heap_check(pm_tls.heap);
+    pm_heap_check(pm_tls_heap);
     if (granted != NULL)
         unit_collect(granted);
-    unit_collect(pm_tls.heap);
+    unit_collect(pm_tls_heap);
     ck_assert_uint_eq(unit_live(), 0);
 }
 END_TEST

@@ -69,7 +69,7 @@ static inline struct pm_heap *serving(void)
 /* The heap that has what this thread takes in its turn. */
 static inline struct pm_heap *used(void)
 {
-    return granted != NULL ? granted : pm_tls.heap->common;
+    return granted != NULL ? granted : pm_tls_heap->common;
 }
 
 static inline void *object(size_t size)
@@ -102,8 +102,8 @@ static inline void *help(void *argument)
     helper->made = object(40);
     if (helper->given != NULL)
         drop(helper->given);
-    helper->heap = pm_tls.heap;
-    helper->common = pm_tls.heap->common;
+    helper->heap = pm_tls_heap;
+    helper->common = pm_tls_heap->common;
     helper->without_asking = pm_tls_common;
     pthread_barrier_wait(&helper->step);
     pthread_barrier_wait(&helper->step);
@@ -135,11 +135,11 @@ static inline void call_late(void *times)
         pthread_setspecific(late_key, times);
         return;
     }
-    UNIT_CHECK(pm_tls.heap == &pm_heap_ended && pm_tls_common == &pm_heap_none);
+    UNIT_CHECK(pm_tls_heap == &pm_heap_ended && pm_tls_common == &pm_heap_none);
     for (size_t size = 8; size < 3000; size += size / 2)
         drop(object(size));
     late_pool = unit_pool_of(object(40));
-    UNIT_CHECK(pm_tls.heap == &pm_heap_ended && pm_tls_common == &pm_heap_none);
+    UNIT_CHECK(pm_tls_heap == &pm_heap_ended && pm_tls_common == &pm_heap_none);
 }
 
 static inline void *live_and_end(void *times)
