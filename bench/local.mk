@@ -106,11 +106,18 @@ EXTRA_DIST += \
 	bench/run \
 	bench/rust/commands \
 	bench/rust/json \
+	bench/services/flask_app.py \
+	bench/services/rack_app.ru \
+	bench/services/run \
+	bench/services/server.py \
 	bench/startup
 
 # BENCHFLAGS goes to the script: make bench BENCHFLAGS='--rounds 3 --only churn'
 bench: $(bench_programs) $(lib_LTLIBRARIES)
 	$(top_srcdir)/bench/run --build-dir $(top_builddir) $(BENCHFLAGS)
+
+bench-services: bench/launch bench/pair_lifo $(lib_LTLIBRARIES)
+	$(top_srcdir)/bench/services/run --build-dir $(top_builddir) $(BENCHFLAGS)
 
 bench-python: bench/launch bench/pair_lifo $(lib_LTLIBRARIES)
 	$(top_srcdir)/bench/python/run --build-dir $(top_builddir) $(BENCHFLAGS)
@@ -123,4 +130,4 @@ bench-startup: bench/launch bench/pair_lifo $(lib_LTLIBRARIES)
 
 bench-programs: $(bench_programs)
 
-.PHONY: bench bench-instructions bench-programs bench-python bench-startup
+.PHONY: bench bench-instructions bench-programs bench-python bench-services bench-startup

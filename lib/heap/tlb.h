@@ -10,6 +10,8 @@
 #ifndef PM_HEAP_TLB_H
 #define PM_HEAP_TLB_H
 
+#include <stdatomic.h>
+
 #include "pool/pool.h"
 
 #define PM_TLB_SLOTS ((size_t)32768)
@@ -31,6 +33,8 @@ PM_INLINE void pm_tlb_enter(struct pm_tlb *tlb, struct pm_pool *pool, const void
 {
     size_t slot = ((uintptr_t)address >> PM_SLICE_SHIFT) % PM_TLB_SLOTS;
     tlb->touched |= (uint64_t)1 << slot / (PM_TLB_SLOTS / PM_TLB_GROUPS);
+    /* release pairs with the fork of another thread, whose child clears what is touched */
+    atomic_thread_fence(memory_order_release);
     tlb->slot[slot] = pool;
 }
 
