@@ -108,6 +108,7 @@ EXTRA_DIST += \
 	bench/rust/json \
 	bench/services/flask_app.py \
 	bench/services/rack_app.ru \
+	bench/services/redis_load.py \
 	bench/services/run \
 	bench/services/server.py \
 	bench/startup

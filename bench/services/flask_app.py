@@ -1,5 +1,5 @@
 """A small web service in Flask: each request reads a document, changes it, renders it, and keeps a
-part of it in the user's session, of which there are many."""
+part of it in the user's session, of which there are many. Some ask for a long report."""
 
 import json
 import random
@@ -7,7 +7,11 @@ import random
 from flask import Flask, render_template_string
 
 SESSIONS = 400
-PAGE = """<ul>{% for row in rows %}<li class="{{ row.kind }}">{{ row.name }}: {{ row.sum }}</li>{% endfor %}</ul>"""
+REPORT_EACH = 40
+REPORT_ROWS = 20000
+PAGE = """<ul>
+{% for row in rows %}<li class="{{ row.kind }}">{{ row.name }}: {{ row.sum }}</li>{% endfor %}
+</ul>"""
 
 app = Flask(__name__)
 sessions = {}
@@ -24,7 +28,8 @@ def document(user, size):
 @app.route("/<int:user>")
 def answer(user):
     rng = random.Random(user)
-    read = json.loads(document(user, 200 + rng.randrange(1800)))
+    is_report = user % REPORT_EACH == 0
+    read = json.loads(document(user, REPORT_ROWS if is_report else 200 + rng.randrange(1800)))
     for row in read["rows"]:
         row["sum"] = sum(row.pop("prices"))
     read["rows"].sort(key=lambda row: (row["kind"], -row["sum"]))

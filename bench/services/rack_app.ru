@@ -2,6 +2,8 @@
 require "json"
 
 SESSIONS = 400
+REPORT_EACH = 40
+REPORT_ROWS = 20000
 $sessions = {}
 
 def document(user, size)
@@ -14,10 +16,13 @@ end
 run lambda { |env|
   user = env["PATH_INFO"][1..].to_i
   rng = Random.new(user)
-  read = JSON.parse(document(user, 200 + rng.rand(1800)))
+  rows = user % REPORT_EACH == 0 ? REPORT_ROWS : 200 + rng.rand(1800)
+  read = JSON.parse(document(user, rows))
   read["rows"].each { |row| row["sum"] = row.delete("prices").sum }
   rows = read["rows"].sort_by { |row| [row["kind"], -row["sum"]] }
   $sessions[user % SESSIONS] = rows.first(20 + rng.rand(80))
-  body = rows.first(300).map { |row| "<li class=\"#{row["kind"]}\">#{row["name"]}: #{row["sum"]}</li>" }
+  body = rows.first(300).map do |row|
+    "<li class=\"#{row["kind"]}\">#{row["name"]}: #{row["sum"]}</li>"
+  end
   [200, { "Content-Type" => "text/html" }, ["<ul>#{body.join}</ul>"]]
 }
