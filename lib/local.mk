@@ -25,7 +25,6 @@ pm_core_sources = \
 	lib/arena/purge.h lib/arena/purge.c \
 	lib/pool/sizeclass.h lib/pool/pool.h lib/pool/list.h lib/pool/pool.c lib/pool/pool_purge.c \
 	lib/pool/visit.h lib/pool/visit.c \
-	lib/heap/tlb.h lib/heap/tlb.c \
 	lib/heap/heap.h lib/heap/heap_tables.c lib/heap/heap.c lib/heap/heap_purge.c \
 	lib/heap/heap_check.c \
 	lib/heap/floating.h lib/heap/floating.c \
@@ -38,6 +37,7 @@ pm_core_sources = \
 	lib/heap/registry.h lib/heap/registry.c \
 	lib/heap/thread.h lib/heap/thread.c \
 	lib/heap/fork.h lib/heap/fork.c \
+	lib/heap/tlb.h lib/heap/tlb.c \
 	lib/heap/misuse.h lib/heap/misuse.c \
 	lib/heap/census.h lib/heap/census.c \
 	lib/heap/alloc.h lib/heap/alloc.c \
