@@ -16,8 +16,8 @@ end
 run lambda { |env|
   user = env["PATH_INFO"][1..].to_i
   rng = Random.new(user)
-  rows = user % REPORT_EACH == 0 ? REPORT_ROWS : 200 + rng.rand(1800)
-  read = JSON.parse(document(user, rows))
+  size = user % REPORT_EACH == 0 ? REPORT_ROWS : 200 + rng.rand(1800)
+  read = JSON.parse(document(user, size))
   read["rows"].each { |row| row["sum"] = row.delete("prices").sum }
   rows = read["rows"].sort_by { |row| [row["kind"], -row["sum"]] }
   $sessions[user % SESSIONS] = rows.first(20 + rng.rand(80))

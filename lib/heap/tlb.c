@@ -5,8 +5,6 @@
 
 #include <string.h>
 
-#define GROUP (PM_TLB_SLOTS / PM_TLB_GROUPS)
-
 void pm_tlb_forget(struct pm_tlb *tlb, const struct pm_pool *pool)
 {
     size_t first = pool->span.start >> PM_SLICE_SHIFT;
@@ -27,7 +25,7 @@ void pm_tlb_clear(struct pm_tlb *tlb)
 {
     for (size_t group = 0; group < PM_TLB_GROUPS; group++) {
         if (is_touched(tlb, group))
-            memset(tlb->slot + group * GROUP, 0, GROUP * sizeof *tlb->slot);
+            memset(tlb->slot + group * PM_TLB_GROUP, 0, PM_TLB_GROUP * sizeof *tlb->slot);
     }
     tlb->touched = 0;
 }
@@ -35,8 +33,8 @@ void pm_tlb_clear(struct pm_tlb *tlb)
 struct pm_pool *pm_tlb_next(const struct pm_tlb *tlb, size_t *at)
 {
     while (*at < PM_TLB_SLOTS) {
-        if (!is_touched(tlb, *at / GROUP)) {
-            *at += GROUP - *at % GROUP;
+        if (!is_touched(tlb, *at / PM_TLB_GROUP)) {
+            *at += PM_TLB_GROUP - *at % PM_TLB_GROUP;
             continue;
         }
         struct pm_pool *pool = tlb->slot[(*at)++];

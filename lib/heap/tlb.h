@@ -15,7 +15,8 @@
 #include "pool/pool.h"
 
 #define PM_TLB_SLOTS ((size_t)32768)
-#define PM_TLB_GROUPS ((size_t)64) /* of slots, each a page of 4 KiB */
+#define PM_TLB_GROUPS ((size_t)64)
+#define PM_TLB_GROUP (PM_TLB_SLOTS / PM_TLB_GROUPS) /* slots in one: a page of 4 KiB */
 
 struct pm_tlb {
     uint64_t touched; /* groups that may have entries, as bits */
@@ -32,7 +33,7 @@ PM_INLINE struct pm_pool *const *pm_tlb_slot(const struct pm_tlb *tlb, const voi
 PM_INLINE void pm_tlb_enter(struct pm_tlb *tlb, struct pm_pool *pool, const void *address)
 {
     size_t slot = ((uintptr_t)address >> PM_SLICE_SHIFT) % PM_TLB_SLOTS;
-    tlb->touched |= (uint64_t)1 << slot / (PM_TLB_SLOTS / PM_TLB_GROUPS);
+    tlb->touched |= (uint64_t)1 << slot / PM_TLB_GROUP;
     /* release pairs with the fork of another thread, whose child clears what is touched */
     atomic_thread_fence(memory_order_release);
     tlb->slot[slot] = pool;
