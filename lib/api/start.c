@@ -60,12 +60,10 @@ const struct pm_options *pm_start(void)
     pm_purge_set_decay(options.decay_ms);
     pm_mapping_set_arena_max(options.arena_size);
     pm_hugepages_set(options.thp);
-    if (!options.map_names) { /* for a sandbox that ends the process for calls it does not know */
-        pm_os_stop_naming();
-        pm_os_stop_barriers();
-    } else if (pm_alone()) {
+    if (!options.map_names)
+        pm_os_use_few_calls();
+    else if (pm_alone())
         pm_os_prepare_barriers();
-    }
     atomic_store_explicit(&pm_background_wanted, options.background_purge, memory_order_relaxed);
     if (options.stats)
         pm_os_keep_output(&report, STANDARD_ERROR);

@@ -127,7 +127,7 @@ static size_t purge_run(struct pm_chunk *chunk, size_t first, size_t count)
     size_t lines = pm_os_page_size() / PM_CACHE_LINE, bytes = count << pm_os_page_shift();
     if (chunk->gone == 0)
         pm_os_memory.advise_huge(chunk, CHUNK, false);
-    if (!pm_os_memory.purge((char *)chunk + (first << pm_os_page_shift()), bytes))
+    if (!pm_os_purge_one((char *)chunk + (first << pm_os_page_shift()), bytes))
         return 0;
     pm_bitmap_clear(chunk->marked, first * lines, count * lines);
     pm_bitmap_set(&chunk->gone, first, count);

@@ -176,7 +176,7 @@ static size_t purge_free(struct pm_arena *arena)
     while (first != arena->slices) {
         size_t end = pm_bitmap_next(arena->taken, first, arena->slices, true);
         void *start = (void *)(arena->base + (first << PM_SLICE_SHIFT));
-        if (pm_os_memory.purge(start, (end - first) << PM_SLICE_SHIFT))
+        if (pm_os_purge_one(start, (end - first) << PM_SLICE_SHIFT))
             pm_arena_clean_locked(arena, first, end - first);
         first = pm_bitmap_next(arena->taken, end, arena->slices, false);
     }

@@ -22,7 +22,7 @@ static void system_free(void *context, void *start, size_t size)
     (void)context;
     /* Refused when the process has too many mappings: then only the pages go. */
     if (!pm_os_memory.unmap(start, size))
-        pm_os_memory.purge(start, size);
+        pm_os_purge_one(start, size);
 }
 
 static const struct pm_provider system_provider = {NULL, system_alloc, system_free};

@@ -52,20 +52,57 @@ uint64_t pm_purge_total(void)
     return atomic_load_explicit(&total, memory_order_relaxed);
 }
 
+/* Runs that are purged in one call, and how long they may be: nobody can use them meanwhile. */
+enum { RUNS = 32, TOGETHER = 1024 * 1024 };
+
+struct held {
+    size_t count, bytes;
+    struct pm_arena_run run[RUNS];
+    struct pm_os_run pages[RUNS];
+};
+
+/* From page `*from` on, and moves that on. */
+static void hold_runs(struct held *held, struct pm_arena *arena, bool aged_only, size_t *from,
+                      size_t wanted)
+{
+    size_t page = pm_os_page_size(), most = wanted < TOGETHER ? wanted : TOGETHER;
+    for (held->count = held->bytes = 0; held->count < RUNS && held->bytes < most; held->count++) {
+        struct pm_arena_run *run = &held->run[held->count];
+        if (!pm_arena_lock_run(arena, aged_only, *from, run))
+            return;
+        void *start = (void *)(arena->base + run->first * page);
+        held->pages[held->count] = (struct pm_os_run){start, run->pages * page};
+        held->bytes += run->pages * page;
+        *from = run->first + run->pages;
+    }
+}
+
+/* Returns the bytes that are clean now. */
+static size_t release_runs(const struct held *held, struct pm_arena *arena, uint64_t gone)
+{
+    size_t purged = 0;
+    for (size_t i = 0; i < held->count; i++) {
+        bool clean = (gone >> i & 1) != 0;
+        pm_arena_unlock_run(arena, &held->run[i], clean);
+        purged += clean ? held->pages[i].size : 0;
+    }
+    return purged;
+}
+
 /* Purges dirty (or only aged) runs from page `from` on, until `wanted` bytes are done; the lock is
  * released around each call. */
 static size_t purge_runs(struct pm_arena *arena, bool aged_only, size_t from, size_t wanted)
 {
-    size_t purged = 0, page = pm_os_page_size();
-    struct pm_arena_run run;
-    while (purged < wanted && pm_arena_lock_run(arena, aged_only, from, &run)) {
-        size_t bytes = run.pages * page;
+    struct held held;
+    size_t purged = 0;
+    while (purged < wanted) {
+        hold_runs(&held, arena, aged_only, &from, wanted - purged);
+        if (held.count == 0)
+            break;
         pm_unlock(&pm_arena_lock);
-        bool clean = pm_os_memory.purge((void *)(arena->base + run.first * page), bytes);
+        uint64_t gone = pm_os_purge(held.pages, held.count);
         pm_lock(&pm_arena_lock);
-        pm_arena_unlock_run(arena, &run, clean);
-        purged += clean ? bytes : 0;
-        from = run.first + run.pages; /* moves on even when refused */
+        purged += release_runs(&held, arena, gone);
     }
     return purged;
 }

@@ -20,6 +20,7 @@
 #include "heap/thread.h"
 #include "os/os.h"
 #include "os/tls.h"
+#include "pool/pool_purge.h"
 
 /*
  * Pools that are looked at, and those of them that are purged, on one occasion while the program is
@@ -47,9 +48,28 @@ enum which { RESTED, ALL, FOR_GROWTH };
 
 struct work {
     enum which which;
-    size_t bytes;
     int looked, purged; /* pools */
+    struct pm_pool_purge going;
+    struct pm_pool_list gone; /* pools that hold nothing */
 };
+
+static void begin(struct work *work, enum which which)
+{
+    work->which = which;
+    work->looked = work->purged = 0;
+    work->going.bytes = work->going.count = 0;
+    pm_list_clear(&work->gone);
+}
+
+/* Returns the bytes.  (A pool that goes may be the last of an arena that the program has to take
+ * back, and it may allocate then: not from pools that are about to be purged.) */
+static size_t end(struct work *work)
+{
+    size_t bytes = pm_pool_purge_noted(&work->going);
+    pm_purge_count(bytes);
+    pm_heap_drop(&work->gone);
+    return bytes;
+}
 
 static bool has_looked_enough(const struct work *work)
 {
@@ -76,7 +96,7 @@ static void purge(struct pm_pool *pool, struct work *work)
     if (!due || pm_pool_is_purged(pool) || has_purged_enough(work) ||
         (work->which == FOR_GROWTH && !serves_growth(pool, used)))
         return;
-    work->bytes += pm_pool_purge(pool);
+    pm_pool_purge(&work->going, pool);
     work->purged++;
     pm_pool_set_purged(pool, true);
 }
@@ -92,10 +112,10 @@ static void fetch(const struct pm_pool *pool)
 
 /* Takes a partial pool out of its list, if it has nothing resident to offer or holds nothing. */
 static void look_at(struct pm_heap *heap, struct pm_pool *pool, struct work *work,
-                    struct pm_pool_list *last, struct pm_pool_list *gone)
+                    struct pm_pool_list *last)
 {
     work->looked++;
-    if (pm_heap_take_in(heap, pool, gone))
+    if (pm_heap_take_in(heap, pool, &work->gone))
         return;
     purge(pool, work);
     if (pool->free == PM_LINK_NONE) {
@@ -108,27 +128,26 @@ static void look_at(struct pm_heap *heap, struct pm_pool *pool, struct work *wor
  * others.  True when all were looked at. */
 static bool look_at_partial(struct pm_heap *heap, struct pm_bin *bin, struct work *work)
 {
-    struct pm_pool_list last, gone;
+    struct pm_pool_list last;
     pm_list_clear(&last);
-    pm_list_clear(&gone);
     struct pm_pool *pool = pm_list_first(&bin->partial), *next;
     for (; pool != NULL && !has_looked_enough(work); pool = next) {
         next = pm_list_next(&bin->partial, pool);
         fetch(next);
-        look_at(heap, pool, work, &last, &gone);
+        look_at(heap, pool, work, &last);
     }
     if (pool != NULL)
         pm_list_begin_with(&bin->partial, pool);
     pm_list_join(&bin->partial, &last);
-    pm_heap_drop(&gone);
     return pool == NULL;
 }
 
 /* A class whose pools are too many for one walk does not keep the others waiting. */
 static size_t purge_heap(struct pm_heap *heap, enum which which)
 {
-    struct work work = {.which = which};
+    struct work work;
     bool all = true;
+    begin(&work, which);
     for (unsigned i = 0; i < PM_CLASS_COUNT && all; i++) {
         struct pm_bin *bin = &heap->bin[heap->look_class];
         heap->look_class = (heap->look_class + 1) % PM_CLASS_COUNT;
@@ -136,8 +155,7 @@ static size_t purge_heap(struct pm_heap *heap, enum which which)
             purge(bin->current, &work);
         all = look_at_partial(heap, bin, &work);
     }
-    pm_purge_count(work.bytes);
-    return work.bytes;
+    return end(&work);
 }
 
 size_t pm_heap_purge(struct pm_heap *heap, bool all)
@@ -150,17 +168,19 @@ void pm_heap_tidy(struct pm_heap *heap)
     purge_heap(heap, FOR_GROWTH);
 }
 
-/* Claims and purges up to `room`; returns how many. */
+/* Claims and purges up to `room`, which are for others to claim only when that is done; returns how
+ * many. */
 static size_t purge_some_floating(unsigned class, bool rested_only, size_t room, struct work *work)
 {
     struct pm_pool *pools[CLAIMED_AT_ONCE];
     if (room > CLAIMED_AT_ONCE)
         room = CLAIMED_AT_ONCE;
     size_t count = pm_floating_claim_unpurged(class, rested_only, pools, room);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         purge(pools[i], work);
+    pm_pool_purge_noted(&work->going);
+    for (size_t i = 0; i < count; i++)
         pm_floating_release(pools[i], true, false);
-    }
     return count;
 }
 
@@ -178,12 +198,12 @@ static void purge_floating(unsigned class, bool rested_only, struct work *work)
 
 size_t pm_heap_purge_floating(bool all)
 {
-    struct work work = {.which = ALL}; /* what is claimed goes */
+    struct work work;
+    begin(&work, ALL); /* what is claimed goes */
     pm_floating_tick();
     for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1)
         purge_floating(class, !all, &work);
-    pm_purge_count(work.bytes);
-    return work.bytes;
+    return end(&work);
 }
 
 /* Floating pools are everybody's: when they were looked at last, and when a thread made a call.

@@ -16,6 +16,7 @@
 #include "os/alone.h"
 #include "os/os.h"
 #include "os/tls.h"
+#include "pool/pool_purge.h"
 #include "pool/visit.h"
 
 enum {

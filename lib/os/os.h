@@ -34,6 +34,12 @@ PM_INLINE unsigned pm_os_page_shift(void)
 /* Tests only: pretend another page size.  Before anything has been mapped. */
 void pm_os_set_page_size(size_t size);
 
+/* Pages side by side. */
+struct pm_os_run {
+    void *start;
+    size_t size;
+};
+
 /*
  * The ways memory comes and goes, in a table so that a test can make any
  * of them fail at any moment.
@@ -42,8 +48,9 @@ void pm_os_set_page_size(size_t size);
  *         page-aligned; NULL when refused.
  * unmap:  gives [start, start + size) back, addresses included; false when
  *         refused (the kernel may need a mapping more to split one).
- * purge:  gives the pages' memory back and keeps the addresses; they read as
- *         zero afterwards.  False when refused for some of them: others before may be gone.
+ * purge:  gives the memory of so many runs of pages back and keeps the addresses; they read as
+ *         zero afterwards.  Returns how many of them, from the first on, have gone; the next was
+ *         refused, though some of its pages may be gone.
  * resize: a whole mapping grown or shrunk by moving page tables; NULL when
  *         refused, the old one intact.
  * move:   the pages of a part of a mapping moved to a mapping of their own;
@@ -62,7 +69,7 @@ void pm_os_set_page_size(size_t size);
 struct pm_os_memory {
     void *(*map)(size_t size);
     bool (*unmap)(void *start, size_t size);
-    bool (*purge)(void *start, size_t size);
+    size_t (*purge)(const struct pm_os_run *runs, size_t count);
     void *(*resize)(void *start, size_t old_size, size_t new_size);
     void *(*move)(void *start, size_t size);
     bool (*move_back)(void *start, void *from, size_t size);
@@ -74,14 +81,26 @@ struct pm_os_memory {
 
 extern struct pm_os_memory pm_os_memory;
 
+/* Purges as many of up to 64 runs as can be, and says which, as bits.  Where the system can it takes
+ * one call, as each interrupts all processors on which the process has threads. */
+uint64_t pm_os_purge(const struct pm_os_run *runs, size_t count);
+
+/* The same with one. */
+PM_INLINE bool pm_os_purge_one(void *start, size_t size)
+{
+    struct pm_os_run run = {start, size};
+    return pm_os_memory.purge(&run, 1) == 1;
+}
+
 /* Bytes in a huge page, on most machines. */
 #define PM_OS_HUGE_PAGE (2 * PM_MIB)
 
 /* Names a mapping for /proc/PID/maps; does nothing where the kernel cannot, or nobody wants it. */
 void pm_os_name(void *start, size_t size, const char *name);
 
-/* Option map_names is false: nobody wants names from now on. */
-void pm_os_stop_naming(void);
+/* Option map_names is false: no names from now on, no barriers and no purges of several runs in one
+ * call.  For a sandbox that ends the process for calls it does not know. */
+void pm_os_use_few_calls(void);
 
 /* Milliseconds of a clock that never goes back; a few milliseconds coarse. */
 uint64_t pm_os_clock_ms(void);
@@ -112,9 +131,6 @@ bool pm_os_barrier(void);
 
 /* Makes the first one as fast as the others, while the process has one thread. */
 void pm_os_prepare_barriers(void);
-
-/* From now on the system is not asked for it: such is the case with programs in a sandbox. */
-void pm_os_stop_barriers(void);
 
 /* Tells the processor that this is a loop which waits. */
 void pm_os_pause(void);

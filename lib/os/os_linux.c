@@ -13,9 +13,11 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "os/alone.h"
 #include "os/vdso.h"
 
 #ifndef PR_SET_VMA
@@ -27,6 +29,33 @@
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP 4
 #endif
+#ifndef SYS_process_madvise
+#define SYS_process_madvise 440 /* on all machines */
+#endif
+#ifndef PIDFD_SELF
+#define PIDFD_SELF (-10000)
+#endif
+
+/* What the system does not know, or is not to be asked for.  Relaxed: it is set at the start, and
+ * to ask once more does no harm. */
+static atomic_bool nameless, barred, one_by_one;
+
+static void give_up(atomic_bool *what)
+{
+    atomic_store_explicit(what, true, memory_order_relaxed);
+}
+
+static bool has_given_up(const atomic_bool *what)
+{
+    return atomic_load_explicit(what, memory_order_relaxed);
+}
+
+void pm_os_use_few_calls(void)
+{
+    give_up(&nameless);
+    give_up(&barred);
+    give_up(&one_by_one);
+}
 
 _Atomic size_t pm_os_page_bytes;
 
@@ -59,13 +88,51 @@ static bool unmap(void *start, size_t size)
     return done;
 }
 
+_Static_assert(sizeof(struct pm_os_run) == sizeof(struct iovec) &&
+                   offsetof(struct pm_os_run, size) == offsetof(struct iovec, iov_len),
+               "runs are what the system takes as a vector");
+
+/* How many of the runs have gone when so many bytes have. */
+static size_t whole_runs(const struct pm_os_run *runs, size_t count, size_t bytes)
+{
+    size_t whole = 0;
+    for (; whole < count && bytes >= runs[whole].size; whole++)
+        bytes -= runs[whole].size;
+    return whole;
+}
+
+/* For oneself since Linux 6.14, which knows PIDFD_SELF too: a descriptor would name the parent
+ * in the child of a fork, and the program may close it. */
+static size_t purge_together(const struct pm_os_run *runs, size_t count)
+{
+    if (has_given_up(&one_by_one))
+        return 0;
+    long bytes = syscall(SYS_process_madvise, PIDFD_SELF, runs, count, MADV_DONTNEED, 0);
+    if (bytes < 0 && errno != EINVAL) /* that is a refusal of the first run, as where it is locked */
+        give_up(&one_by_one);
+    return bytes < 0 ? 0 : whole_runs(runs, count, (size_t)bytes);
+}
+
 /* MADV_DONTNEED and not MADV_FREE: resident memory shows at once what is free. */
-static bool purge(void *start, size_t size)
+static size_t purge(const struct pm_os_run *runs, size_t count)
 {
     int saved = errno;
-    bool done = madvise(start, size, MADV_DONTNEED) == 0;
+    size_t gone = count > 1 && !pm_alone() ? purge_together(runs, count) : 0;
+    while (gone < count && madvise(runs[gone].start, runs[gone].size, MADV_DONTNEED) == 0)
+        gone++;
     errno = saved;
-    return done;
+    return gone;
+}
+
+uint64_t pm_os_purge(const struct pm_os_run *runs, size_t count)
+{
+    uint64_t gone = 0;
+    for (size_t from = 0; from < count; from++) { /* moves on when one is refused */
+        size_t more = pm_os_memory.purge(runs + from, count - from);
+        for (; more != 0; more--, from++)
+            gone |= (uint64_t)1 << from;
+    }
+    return gone;
 }
 
 static void *resize(void *start, size_t old_size, size_t new_size)
@@ -141,22 +208,15 @@ static size_t faults(void)
 struct pm_os_memory pm_os_memory = {map,       unmap,       purge, resize, move,
                                     move_back, advise_huge, touch, peak,   faults};
 
-static atomic_bool nameless; /* relaxed: asking once more does no harm */
-
-void pm_os_stop_naming(void)
-{
-    atomic_store_explicit(&nameless, true, memory_order_relaxed);
-}
-
 /* Not by libc's prctl(): a small process would have the 64 KiB around that resident for nothing
  * else. */
 void pm_os_name(void *start, size_t size, const char *name)
 {
     int saved = errno;
-    if (!atomic_load_explicit(&nameless, memory_order_relaxed) &&
+    if (!has_given_up(&nameless) &&
         syscall(SYS_prctl, PR_SET_VMA, PR_SET_VMA_ANON_NAME, start, size, name) != 0 &&
         errno == EINVAL)
-        pm_os_stop_naming();
+        give_up(&nameless);
     errno = saved;
 }
 
@@ -250,13 +310,6 @@ static bool membarrier(int command)
     return syscall(SYS_membarrier, command, 0, 0) == 0;
 }
 
-static atomic_bool barred; /* relaxed: it is set at the start */
-
-void pm_os_stop_barriers(void)
-{
-    atomic_store_explicit(&barred, true, memory_order_relaxed);
-}
-
 /* A process registers once.  Where it has threads already that takes milliseconds. */
 void pm_os_prepare_barriers(void)
 {
@@ -267,7 +320,7 @@ void pm_os_prepare_barriers(void)
 
 bool pm_os_barrier(void)
 {
-    if (atomic_load_explicit(&barred, memory_order_relaxed))
+    if (has_given_up(&barred))
         return false;
     int saved = errno;
     bool done = membarrier(BARRIER) ||

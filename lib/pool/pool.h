@@ -435,16 +435,6 @@ bool pm_pool_collect(struct pm_pool *pool);
  */
 bool pm_pool_carve(struct pm_pool *pool);
 
-/*
- * Gives the pages on which no block is in use back to the system and withholds
- * the blocks there; returns the bytes given back.  The pool is the caller's.
- */
-size_t pm_pool_purge(struct pm_pool *pool);
-
-/* The same for who visits the pool, and without withholding anything: the pages are counted as
- * gone, but are the pool's as before. */
-size_t pm_pool_purge_visited(struct pm_pool *pool);
-
 /* For pm_pool_carve(): the withheld blocks of one page are on `free` again; false: none. */
 bool pm_pool_unwithhold(struct pm_pool *pool);
 

@@ -10,13 +10,14 @@
  * Free memory inside pools is where all other allocators strand it: a page can go
  * here because nothing of the list is written into it.
  */
+#include "pool/pool_purge.h"
+
 #include <string.h>
 
 #include "arena/arena.h"
 #include "arena/bitmap.h"
 #include "arena/hugepages.h"
 #include "os/os.h"
-#include "pool/pool.h"
 
 static unsigned page_of(const struct pm_pool *pool, uintptr_t address)
 {
@@ -77,23 +78,17 @@ static uint64_t idle_pages(struct pm_pool *pool, uint64_t *offered)
     return ~busy & bits(0, page_of(pool, pool->span.start + pm_span_bytes(&pool->span) - 1));
 }
 
-/* Purges the runs of `pages`; returns those that the system has taken. */
-static uint64_t purge_pages(struct pm_pool *pool, uint64_t pages)
+/* The next run of `*pages`, which are not 0, and takes it out of them. */
+static uint64_t next_run(const struct pm_pool *pool, uint64_t *pages, struct pm_os_run *run)
 {
     size_t page = pm_os_page_size();
-    uint64_t purged = 0;
-    if (pages != 0)
-        pm_hugepages_end(pool->span.arena);
-    while (pages != 0) {
-        unsigned first = (unsigned)__builtin_ctzll(pages);
-        uint64_t behind = ~(pages >> first);
-        unsigned count = behind == 0 ? 64 - first : (unsigned)__builtin_ctzll(behind);
-        uint64_t run = bits(first, first + count - 1);
-        if (pm_os_memory.purge((void *)(pool->span.start + first * page), count * page))
-            purged |= run;
-        pages &= ~run;
-    }
-    return purged;
+    unsigned first = (unsigned)__builtin_ctzll(*pages);
+    uint64_t behind = ~(*pages >> first);
+    unsigned count = behind == 0 ? 64 - first : (unsigned)__builtin_ctzll(behind);
+    *run = (struct pm_os_run){(void *)(pool->span.start + first * page), count * page};
+    uint64_t these = bits(first, first + count - 1);
+    *pages &= ~these;
+    return these;
 }
 
 /* Takes the blocks that begin on `pages` off the list; the others keep their order. */
@@ -118,20 +113,64 @@ static void withhold(struct pm_pool *pool, uint64_t pages)
         pm_link_set(pool, last, PM_LINK_NONE);
 }
 
-size_t pm_pool_purge(struct pm_pool *pool)
+/* Withheld blocks that begin on `pages` are on `free` again. */
+static void offer(struct pm_pool *pool, uint64_t pages)
+{
+    for (uint32_t block = pool->shape.first; pages != 0 && block < pool->carved; block++) {
+        if (begins_on(pool, block, pages)) {
+            pm_link_set(pool, block, (uint16_t)pool->free);
+            pool->free = block;
+            pool->withheld--;
+        }
+    }
+    pm_arena_use(&pool->span, pages);
+}
+
+size_t pm_pool_purge_noted(struct pm_pool_purge *purge)
+{
+    uint64_t gone = pm_os_purge(purge->run, purge->count);
+    for (size_t i = 0; i < purge->count; i++) {
+        if ((gone >> i & 1) != 0)
+            purge->bytes += purge->run[i].size;
+        else
+            offer(purge->of[i].pool, purge->of[i].used);
+    }
+    purge->count = 0;
+    return purge->bytes;
+}
+
+/* Every second page of a pool may be one of its own. */
+_Static_assert(PM_POOL_PURGE_RUNS >= PM_SPAN_PAGES / 2, "there is room for all runs of a pool");
+
+static void note(struct pm_pool_purge *purge, struct pm_pool *pool, uint64_t pages)
+{
+    if (pages == 0)
+        return;
+    pm_hugepages_end(pool->span.arena);
+    if (purge->count > PM_POOL_PURGE_RUNS - PM_SPAN_PAGES / 2)
+        pm_pool_purge_noted(purge);
+    while (pages != 0) {
+        uint64_t these = next_run(pool, &pages, &purge->run[purge->count]);
+        purge->of[purge->count].pool = pool;
+        purge->of[purge->count].used = these & ~pool->span.clean;
+        purge->count++;
+    }
+}
+
+void pm_pool_purge(struct pm_pool_purge *purge, struct pm_pool *pool)
 {
     if (!pm_provider_is_system(&pool->span.arena->provider))
-        return 0;
+        return;
     uint8_t state = pool->state;
     if (state == PM_POOL_PARTIAL)
         pm_pool_leave_rest(pool, PM_POOL_BUSY);
     pm_arena_take_in(&pool->span);
     uint64_t offered = 0, idle = idle_pages(pool, &offered);
-    uint64_t purged = purge_pages(pool, idle & (~pool->span.clean | offered));
-    pm_arena_unuse(&pool->span, purged);
-    withhold(pool, purged);
+    idle &= ~pool->span.clean | offered;
+    note(purge, pool, idle);
+    pm_arena_unuse(&pool->span, idle);
+    withhold(pool, idle);
     pm_pool_set_state(pool, state);
-    return (size_t)pm_count_bits(purged) * pm_os_page_size();
 }
 
 /* The pages on which a live block lies; its owner may be freeing some of these. */
@@ -147,6 +186,20 @@ static PM_RACY_READ uint64_t live_pages(const struct pm_pool *pool)
     return busy;
 }
 
+/* Returns how many of the pages have gone. */
+static size_t purge_at_once(const struct pm_pool *pool, uint64_t pages)
+{
+    struct pm_os_run runs[PM_SPAN_PAGES / 2];
+    size_t count = 0, bytes = 0;
+    pm_hugepages_end(pool->span.arena);
+    while (pages != 0)
+        next_run(pool, &pages, &runs[count++]);
+    uint64_t gone = pm_os_purge(runs, count);
+    for (size_t i = 0; i < count; i++)
+        bytes += (gone >> i & 1) != 0 ? runs[i].size : 0;
+    return bytes >> pm_os_page_shift();
+}
+
 size_t pm_pool_purge_visited(struct pm_pool *pool)
 {
     struct pm_span *span = &pool->span;
@@ -157,25 +210,26 @@ size_t pm_pool_purge_visited(struct pm_pool *pool)
     size_t pages = (size_t)pm_count_bits(idle);
     if (pages <= before) /* as found at the last visit */
         return 0;
-    pages = (size_t)pm_count_bits(purge_pages(pool, idle));
+    pages = purge_at_once(pool, idle);
     pm_arena_send_away(span, pages);
     return (pages > before ? pages - before : 0) * pm_os_page_size();
 }
 
+/* The first page that blocks begin on which are withheld; 0: none. */
+static uint64_t first_withheld(const struct pm_pool *pool)
+{
+    for (uint32_t block = pool->shape.first; block < pool->carved; block++) {
+        if (begins_on(pool, block, pool->span.clean)) {
+            uint64_t pages = pm_pool_pages(pool, block, block + 1);
+            return pages & -pages;
+        }
+    }
+    return 0;
+}
+
 bool pm_pool_unwithhold(struct pm_pool *pool)
 {
-    uint64_t page = 0;
-    for (uint32_t block = pool->shape.first; block < pool->carved; block++) {
-        if (!begins_on(pool, block, page == 0 ? pool->span.clean : page))
-            continue;
-        if (page == 0) {
-            page = pm_pool_pages(pool, block, block + 1);
-            page &= -page; /* the first */
-        }
-        pm_link_set(pool, block, (uint16_t)pool->free);
-        pool->free = block;
-        pool->withheld--;
-    }
-    pm_arena_use(&pool->span, page);
+    uint64_t page = first_withheld(pool);
+    offer(pool, page);
     return page != 0;
 }

@@ -10,6 +10,7 @@
 #include "heap/alloc.h"
 #include "heap/census.h"
 #include "heap/heap.h"
+#include "pool/pool_purge.h"
 
 /* As the room of a new pool: enough for a fair number of any blocks, not for a longer pool. */
 #define UNIT_ROOMY ((size_t)256 * PM_KIB)
@@ -63,6 +64,15 @@ static inline char *unit_take(struct pm_pool *pool)
     if (pool->free == PM_LINK_NONE && !pm_pool_carve(pool))
         return NULL;
     return pm_pool_pop(pool);
+}
+
+/* Purges one pool; returns the bytes. */
+static inline size_t unit_purge(struct pm_pool *pool)
+{
+    struct pm_pool_purge purge;
+    purge.bytes = purge.count = 0;
+    pm_pool_purge(&purge, pool);
+    return pm_pool_purge_noted(&purge);
 }
 
 /* Takes a block of the heap, as an allocation does; NULL when there is no memory. */

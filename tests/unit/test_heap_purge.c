@@ -322,7 +322,7 @@ START_TEST(it_is_quiet_when_no_thread_makes_a_call)
 END_TEST
 
 /* As a thread that frees into floating pools would: one that has been purged is not any more. */
-static bool purge_in_vain(void *start, size_t size)
+static size_t purge_in_vain(const struct pm_os_run *runs, size_t count)
 {
     struct pm_pool *pool = pm_floating_take(CLASS);
     if (pool != NULL) {
@@ -331,7 +331,7 @@ static bool purge_in_vain(void *start, size_t size)
         pm_floating_release(pool, true, false);
     }
     UNIT_CHECK(unit_os_calls(UNIT_PURGE) < 10 * POOLS);
-    return unit_os_purge(start, size);
+    return unit_os_purge(runs, count);
 }
 
 START_TEST(purging_ends_though_others_go_on)

@@ -325,11 +325,11 @@ START_TEST(pages_inside_pools_end_it_too)
     ck_assert_int_eq(pm_arena_hugepages(pool->span.arena), PM_HUGEPAGES_ADVISED);
     while (unit_take(pool) != NULL)
         continue;
-    ck_assert_uint_eq(pm_pool_purge(pool), 0);
+    ck_assert_uint_eq(unit_purge(pool), 0);
     ck_assert_int_eq(pm_arena_hugepages(pool->span.arena), PM_HUGEPAGES_ADVISED);
     for (uint32_t i = 1; i < pm_pool_blocks(pool); i++)
         pm_pool_push(pool, unit_nth(pool, i));
-    ck_assert_uint_ne(pm_pool_purge(pool), 0);
+    ck_assert_uint_ne(unit_purge(pool), 0);
     ck_assert_int_eq(pm_arena_hugepages(pool->span.arena), PM_HUGEPAGES_NEVER);
 }
 END_TEST

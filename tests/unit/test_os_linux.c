@@ -63,12 +63,42 @@ START_TEST(mapped_pages_are_zero_and_writable)
     ck_assert_uint_eq((uintptr_t)start % page, 0);
     ck_assert(unit_is_zero(start, PAGES * page));
     memset(start, 1, PAGES * page);
-    ck_assert(pm_os_memory.purge(start + page, 2 * page));
+    ck_assert(pm_os_purge_one(start + page, 2 * page));
     ck_assert(unit_is_zero(start + page, 2 * page));
     ck_assert_int_eq(start[page - 1], 1);
     ck_assert_int_eq(start[3 * page], 1);
     pm_os_name(start, PAGES * page, "pymem: test");
     ck_assert(pm_os_memory.unmap(start, PAGES * page));
+    ck_assert_int_eq(errno, MARK);
+}
+END_TEST
+
+static void *nothing(void *unused)
+{
+    return unused;
+}
+
+/* The second of three is no page: with one thread and, in one call perhaps, with two. */
+START_TEST(runs_go_but_for_those_that_are_refused)
+{
+    char *start = pm_os_memory.map(PAGES * page);
+    struct pm_os_run runs[] = {
+        {start, page}, {start + page + 1, page}, {start + 3 * page, 2 * page}};
+    if (_i == 1)
+        unit_in_thread(nothing, NULL);
+    for (int twice = 0; twice < 2; twice++) {
+        memset(start, 1, PAGES * page);
+        ck_assert_uint_eq(pm_os_purge(runs, 3), 5);
+        ck_assert(unit_is_zero(start, page));
+        ck_assert_int_eq(start[page], 1);
+        ck_assert_int_eq(start[3 * page - 1], 1);
+        ck_assert(unit_is_zero(start + 3 * page, 2 * page));
+        memset(start, 1, PAGES * page);
+        ck_assert_uint_eq(pm_os_memory.purge(runs, 3), 1);
+        ck_assert_uint_eq(pm_os_memory.purge(&runs[1], 2), 0);
+        ck_assert_int_eq(start[3 * page], 1);
+    }
+    ck_assert_uint_eq(pm_os_purge(runs, 0), 0);
     ck_assert_int_eq(errno, MARK);
 }
 END_TEST
@@ -79,7 +109,7 @@ START_TEST(refusals_leave_errno_alone)
     ck_assert_ptr_null(pm_os_memory.map((size_t)1 << 62));
     ck_assert_ptr_null(pm_os_memory.resize(start, page, (size_t)1 << 62));
     ck_assert(!pm_os_memory.unmap((char *)start + 1, page));
-    ck_assert(!pm_os_memory.purge((char *)start + 1, page));
+    ck_assert(!pm_os_purge_one((char *)start + 1, page));
     ck_assert_ptr_null(pm_os_memory.move((char *)start + 1, page));
     ck_assert_int_eq(errno, MARK);
 }
@@ -280,6 +310,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, a_touched_page_is_zero_and_resident);
     tcase_add_test(tests, touching_a_page_is_a_fault);
     tcase_add_test(tests, mapped_pages_are_zero_and_writable);
+    tcase_add_loop_test(tests, runs_go_but_for_those_that_are_refused, 0, 2);
     tcase_add_test(tests, refusals_leave_errno_alone);
     tcase_add_test(tests, resize_keeps_the_contents);
     tcase_add_test(tests, move_takes_the_pages_and_leaves_zeros);

@@ -42,10 +42,15 @@ static bool unmap(void *start, size_t size)
     return munmap(start, size) == 0;
 }
 
-static bool purge(void *start, size_t size)
+static size_t purge(const struct pm_os_run *runs, size_t count)
 {
-    check_pages(start, size);
-    return madvise(start, size, MADV_DONTNEED) == 0;
+    size_t gone = 0;
+    for (; gone < count; gone++) {
+        check_pages(runs[gone].start, runs[gone].size);
+        if (madvise(runs[gone].start, runs[gone].size, MADV_DONTNEED) != 0)
+            break;
+    }
+    return gone;
 }
 
 static void *resize(void *start, size_t old_size, size_t new_size)

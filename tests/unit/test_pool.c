@@ -220,7 +220,7 @@ START_TEST(one_live_block_is_found)
         if (block != kept)
             unit_push(pool, block);
     }
-    pm_pool_purge(pool);
+    unit_purge(pool);
     ck_assert(pm_pool_has_live(pool));
     unit_push(pool, kept);
     ck_assert(!pm_pool_has_live(pool));
@@ -334,7 +334,7 @@ static struct pm_pool *scattered_pool(void)
         pm_pool_push(pool, block);
         live[block] = false;
     }
-    ck_assert_uint_ne(pm_pool_purge(pool), 0);
+    ck_assert_uint_ne(unit_purge(pool), 0);
     ck_assert_uint_ne(pool->withheld, 0);
     for (uint32_t i = 0; i < 5; i++) {
         pm_pool_push(pool, unit_nth(pool, i));

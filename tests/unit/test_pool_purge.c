@@ -68,19 +68,19 @@ START_TEST(pages_without_a_live_block_go)
     size_t page = pm_os_page_size(), span;
     make(SMALL);
     span = pm_span_bytes(&pool->span);
-    ck_assert_uint_eq(pm_pool_purge(pool), 0);
+    ck_assert_uint_eq(unit_purge(pool), 0);
     uint32_t survivor = first() + pm_pool_blocks(pool) / 2;
     for (uint32_t number = first(); number < pool->limit; number++) {
         if (number != survivor)
             give(number);
     }
-    ck_assert_uint_eq(pm_pool_purge(pool), span - page); /* 64-byte blocks lie on one page */
+    ck_assert_uint_eq(unit_purge(pool), span - page); /* 64-byte blocks lie on one page */
     ck_assert_uint_eq(unit_os_calls(UNIT_PURGE), 2);     /* before it, behind it */
     ck_assert_uint_eq(pool->withheld, pm_pool_blocks(pool) - page / pool->size);
     ck_assert(unit_intact(blocks[survivor], pool->size, survivor));
     ck_assert(unit_is_zero((char *)pool->span.start, page));
     pm_pool_check(pool);
-    ck_assert_uint_eq(pm_pool_purge(pool), 0); /* nothing twice */
+    ck_assert_uint_eq(unit_purge(pool), 0); /* nothing twice */
     while (take() != 0)
         pm_pool_check(pool);
     ck_assert_uint_eq(pm_pool_used(pool), pm_pool_blocks(pool));
@@ -94,7 +94,7 @@ START_TEST(withheld_blocks_are_used_last)
     make(SMALL);
     uint32_t per_page = (uint32_t)(pm_os_page_size() / pool->size);
     give_but_one();
-    ck_assert_uint_ne(pm_pool_purge(pool), 0);
+    ck_assert_uint_ne(unit_purge(pool), 0);
     for (uint32_t i = 1; i < per_page; i++)
         ck_assert_uint_lt(take(), first() + per_page);
     ck_assert_uint_eq(pool->free, PM_LINK_NONE);
@@ -111,13 +111,13 @@ START_TEST(what_others_have_freed_is_not_withheld)
         blocks[number] = NULL;
         pm_remote_free(&other, pool, number, "free");
     }
-    ck_assert_uint_eq(pm_pool_purge(pool), 0); /* on the list of others, or on their way there */
+    ck_assert_uint_eq(unit_purge(pool), 0); /* on the list of others, or on their way there */
     pm_pool_check(pool);
     pm_remote_flush(&other);
-    ck_assert_uint_eq(pm_pool_purge(pool), 0);
+    ck_assert_uint_eq(unit_purge(pool), 0);
     pm_pool_check(pool);
     ck_assert(pm_pool_collect(pool));
-    ck_assert_uint_eq(pm_pool_purge(pool), pm_span_bytes(&pool->span));
+    ck_assert_uint_eq(unit_purge(pool), pm_span_bytes(&pool->span));
     pm_pool_check(pool);
 }
 END_TEST
@@ -127,11 +127,11 @@ START_TEST(a_refused_purge_withholds_nothing)
     make(SMALL);
     give_but_one();
     unit_os_fail(UNIT_BIT(UNIT_PURGE), 1, true);
-    ck_assert_uint_eq(pm_pool_purge(pool), 0);
+    ck_assert_uint_eq(unit_purge(pool), 0);
     ck_assert_uint_eq(pool->withheld, 0);
     pm_pool_check(pool);
     unit_os_heal();
-    ck_assert_uint_ne(pm_pool_purge(pool), 0);
+    ck_assert_uint_ne(unit_purge(pool), 0);
 }
 END_TEST
 
@@ -142,7 +142,7 @@ START_TEST(what_was_used_again_goes_again)
     make(pm_class_of(3 * pm_os_page_size() / 2));
     for (int round = 0; round < 3; round++) {
         give_but_one();
-        size_t purged = pm_pool_purge(pool);
+        size_t purged = unit_purge(pool);
         ck_assert_uint_ne(purged, 0);
         ck_assert_uint_ge(purged, least);
         least = purged;
@@ -163,9 +163,74 @@ START_TEST(pages_left_dirty_by_others_go_too)
     pool = pm_pool_create(SMALL, UNIT_ROOMY, &owner);
     ck_assert_uint_ne(pool->span.clean, PM_SPAN_CLEAN);
     ck_assert_uint_ne(take(), 0);
-    ck_assert_uint_eq(pm_pool_purge(pool), bytes - page);
+    ck_assert_uint_eq(unit_purge(pool), bytes - page);
     pm_pool_check(pool);
-    ck_assert_uint_eq(pm_pool_purge(pool), 0);
+    ck_assert_uint_eq(unit_purge(pool), 0);
+}
+END_TEST
+
+enum { MANY = 70 };
+
+static struct pm_pool *many[MANY];
+static struct pm_pool_purge purge;
+
+/* One block of each is live: the first. */
+static void make_many(void)
+{
+    for (size_t i = 0; i < MANY; i++) {
+        many[i] = pm_pool_create(SMALL, UNIT_ROOMY, &owner);
+        ck_assert_ptr_nonnull(many[i]);
+        while (unit_take(many[i]) != NULL)
+            continue;
+        for (uint32_t block = many[i]->shape.first + 1; block < many[i]->limit; block++)
+            unit_push(many[i], block);
+    }
+}
+
+static void purge_many(void)
+{
+    purge.bytes = purge.count = 0;
+    for (size_t i = 0; i < MANY; i++)
+        pm_pool_purge(&purge, many[i]);
+}
+
+START_TEST(what_goes_of_many_pools_goes_together)
+{
+    make_many();
+    purge_many();
+    size_t span = pm_span_bytes(&many[0]->span), page = pm_os_page_size();
+    ck_assert_uint_gt(unit_os_calls(UNIT_PURGE), 0); /* there is no room for all, */
+    ck_assert_uint_lt(unit_os_calls(UNIT_PURGE), MANY);
+    ck_assert_uint_eq(pm_pool_purge_noted(&purge), MANY * (span - page));
+    ck_assert_uint_eq(unit_os_calls(UNIT_PURGE), MANY);
+    ck_assert_uint_eq(purge.count, 0);
+    for (size_t i = 0; i < MANY; i++) {
+        ck_assert(unit_is_zero((char *)many[i]->span.start + page, span - page));
+        pm_pool_check(many[i]);
+    }
+}
+END_TEST
+
+START_TEST(what_is_refused_serves_on)
+{
+    make_many();
+    uint32_t withheld = 0;
+    unit_os_fail(UNIT_BIT(UNIT_PURGE), 3, false);
+    purge_many();
+    size_t span = pm_span_bytes(&many[0]->span), page = pm_os_page_size();
+    ck_assert_uint_eq(pm_pool_purge_noted(&purge), (MANY - 1) * (span - page));
+    for (size_t i = 0; i < MANY; i++) {
+        withheld += many[i]->withheld != 0;
+        pm_pool_check(many[i]);
+    }
+    ck_assert_uint_eq(withheld, MANY - 1);
+    ck_assert_uint_eq(many[2]->withheld, 0); /* the third */
+    while (unit_take(many[2]) != NULL)
+        continue;
+    ck_assert_uint_eq(pm_pool_used(many[2]), pm_pool_blocks(many[2]));
+    purge_many();
+    pm_pool_purge_noted(&purge);
+    ck_assert_uint_eq(many[2]->withheld, 0);
 }
 END_TEST
 
@@ -173,7 +238,7 @@ START_TEST(a_rebuilt_pool_withholds_nothing)
 {
     make(SMALL);
     give_but_one();
-    ck_assert_uint_ne(pm_pool_purge(pool), 0);
+    ck_assert_uint_ne(unit_purge(pool), 0);
     pm_pool_rebuild(pool);
     ck_assert_uint_eq(pool->withheld, 0);
     pm_pool_check(pool);
@@ -199,7 +264,7 @@ START_TEST(random_purges_lose_nothing)
             if (blocks[number] != NULL && unit_random(&state) % 8 != 0)
                 give(number);
         }
-        pm_pool_purge(pool);
+        unit_purge(pool);
         if (round % 8 == 0)
             pm_pool_check(pool);
     }
@@ -222,6 +287,8 @@ static void add(TCase *tests)
     tcase_add_test(tests, a_refused_purge_withholds_nothing);
     tcase_add_test(tests, what_was_used_again_goes_again);
     tcase_add_test(tests, pages_left_dirty_by_others_go_too);
+    tcase_add_test(tests, what_goes_of_many_pools_goes_together);
+    tcase_add_test(tests, what_is_refused_serves_on);
     tcase_add_test(tests, a_rebuilt_pool_withholds_nothing);
     tcase_add_loop_test(tests, random_purges_lose_nothing, 0, PM_CLASS_COUNT);
 }

@@ -142,6 +142,42 @@ START_TEST(where_the_last_pages_are_refused_others_go)
 }
 END_TEST
 
+enum { HOLES = 100 };
+
+static size_t calls, most; /* purges, and the runs of the longest */
+
+static size_t purge_and_count(const struct pm_os_run *runs, size_t count)
+{
+    calls++;
+    most = count > most ? count : most;
+    return unit_os_purge(runs, count);
+}
+
+START_TEST(short_runs_go_together)
+{
+    struct pm_span holes[HOLES], fences[HOLES];
+    pm_purge_set_decay(60000);
+    for (size_t i = 0; i < HOLES; i++) {
+        take(&holes[i], 1);
+        take(&fences[i], 1);
+    }
+    for (size_t i = 0; i < HOLES; i++)
+        pm_spans_give(&holes[i]);
+    size_t dirty = pm_arena_totals().dirty;
+    unit_os_fail(UNIT_BIT(UNIT_PURGE), 7, false);
+    pm_os_memory.purge = purge_and_count;
+    ck_assert_uint_eq(pm_purge_all(), dirty - PM_SLICE);
+    ck_assert_uint_eq(pm_arena_totals().dirty, PM_SLICE); /* the seventh */
+    ck_assert_uint_lt(calls, HOLES / 8);
+    ck_assert_uint_ge(most, HOLES / 8);
+    ck_assert_uint_eq(pm_purge_all(), PM_SLICE);
+    for (size_t i = 0; i < HOLES; i++) {
+        take(&holes[i], 1);
+        ck_assert(unit_is_zero((void *)holes[i].start, PM_SLICE));
+    }
+}
+END_TEST
+
 START_TEST(less_than_a_page_is_a_page)
 {
     pm_purge_set_decay(60000);
@@ -180,15 +216,15 @@ static void *purge_and_take(void *unused)
 }
 
 /* While the first purge is on its way, another thread purges, and takes what is clean. */
-static bool purge_slowly(void *start, size_t size)
+static size_t purge_slowly(const struct pm_os_run *runs, size_t count)
 {
     if (purging == 0) {
-        purging = (uintptr_t)start;
+        purging = (uintptr_t)runs[0].start;
         unit_in_thread(purge_and_take, NULL);
     } else {
-        UNIT_CHECK((uintptr_t)start != purging);
+        UNIT_CHECK((uintptr_t)runs[0].start != purging);
     }
-    return unit_os.real.purge(start, size);
+    return unit_os.real.purge(runs, count);
 }
 
 START_TEST(two_threads_never_purge_the_same_pages)
@@ -250,6 +286,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, nothing_is_purged_while_suspended);
     tcase_add_test(tests, a_refused_purge_leaves_it_dirty);
     tcase_add_test(tests, where_the_last_pages_are_refused_others_go);
+    tcase_add_test(tests, short_runs_go_together);
     tcase_add_test(tests, less_than_a_page_is_a_page);
     tcase_add_test(tests, one_thread_purges_at_a_time);
     tcase_add_test(tests, two_threads_never_purge_the_same_pages);

@@ -147,7 +147,7 @@ START_TEST(live_blocks_of_every_class_keep_what_they_hold)
         check_blocks();
     }
     size_t used = pm_arena_used();
-    pm_pool_purge(pool); /* finds the same, and withholds it */
+    unit_purge(pool); /* finds the same, and withholds it */
     ck_assert_uint_eq(pool->span.away, 0);
     ck_assert_uint_eq(pm_arena_used(), used);
     check_blocks();

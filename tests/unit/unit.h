@@ -247,9 +247,13 @@ static inline bool unit_os_unmap(void *start, size_t size)
     return true;
 }
 
-static inline bool unit_os_purge(void *start, size_t size)
+/* Each run counts as a call. */
+static inline size_t unit_os_purge(const struct pm_os_run *runs, size_t count)
 {
-    return !unit_os_refuses(UNIT_PURGE) && unit_os.real.purge(start, size);
+    size_t gone = 0;
+    while (gone < count && !unit_os_refuses(UNIT_PURGE) && unit_os.real.purge(&runs[gone], 1) == 1)
+        gone++;
+    return gone;
 }
 
 static inline void *unit_os_resize(void *start, size_t old_size, size_t new_size)
