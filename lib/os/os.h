@@ -81,8 +81,8 @@ struct pm_os_memory {
 
 extern struct pm_os_memory pm_os_memory;
 
-/* Purges as many of up to 64 runs as can be, and says which, as bits.  Where the system can it takes
- * one call, as each interrupts all processors on which the process has threads. */
+/* Purges as many of up to 64 runs as can be, and says which, as bits.  Where the system can it
+ * takes one call, as each interrupts all processors on which the process has threads. */
 uint64_t pm_os_purge(const struct pm_os_run *runs, size_t count);
 
 /* The same with one. */

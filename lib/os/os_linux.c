@@ -101,14 +101,15 @@ static size_t whole_runs(const struct pm_os_run *runs, size_t count, size_t byte
     return whole;
 }
 
-/* For oneself since Linux 6.14, which knows PIDFD_SELF too: a descriptor would name the parent
- * in the child of a fork, and the program may close it. */
+/* Recent kernels do that for oneself (6.18; not 6.1), and know PIDFD_SELF: a descriptor would name
+ * the parent in the child of a fork, and the program may close it. */
 static size_t purge_together(const struct pm_os_run *runs, size_t count)
 {
     if (has_given_up(&one_by_one))
         return 0;
     long bytes = syscall(SYS_process_madvise, PIDFD_SELF, runs, count, MADV_DONTNEED, 0);
-    if (bytes < 0 && errno != EINVAL) /* that is a refusal of the first run, as where it is locked */
+    if (bytes < 0 &&
+        errno != EINVAL) /* that is a refusal of the first run, as where it is locked */
         give_up(&one_by_one);
     return bytes < 0 ? 0 : whole_runs(runs, count, (size_t)bytes);
 }

@@ -75,7 +75,7 @@ START_TEST(pages_without_a_live_block_go)
             give(number);
     }
     ck_assert_uint_eq(unit_purge(pool), span - page); /* 64-byte blocks lie on one page */
-    ck_assert_uint_eq(unit_os_calls(UNIT_PURGE), 2);     /* before it, behind it */
+    ck_assert_uint_eq(unit_os_calls(UNIT_PURGE), 2);  /* before it, behind it */
     ck_assert_uint_eq(pool->withheld, pm_pool_blocks(pool) - page / pool->size);
     ck_assert(unit_intact(blocks[survivor], pool->size, survivor));
     ck_assert(unit_is_zero((char *)pool->span.start, page));
