@@ -108,8 +108,8 @@ static size_t purge_together(const struct pm_os_run *runs, size_t count)
     if (has_given_up(&one_by_one))
         return 0;
     long bytes = syscall(SYS_process_madvise, PIDFD_SELF, runs, count, MADV_DONTNEED, 0);
-    if (bytes < 0 &&
-        errno != EINVAL) /* that is a refusal of the first run, as where it is locked */
+    bool refused = bytes < 0 && errno == EINVAL; /* the first run, as where it is locked */
+    if (bytes < 0 && !refused)
         give_up(&one_by_one);
     return bytes < 0 ? 0 : whole_runs(runs, count, (size_t)bytes);
 }
