@@ -52,8 +52,9 @@ uint64_t pm_purge_total(void)
     return atomic_load_explicit(&total, memory_order_relaxed);
 }
 
-/* Runs that are purged in one call, and how long they may be: nobody can use them meanwhile. */
-enum { RUNS = 32, TOGETHER = 1024 * 1024 };
+/* Runs that are purged in one call, and how long they may be but for the last: nobody can use them
+ * meanwhile, and if that is all that is free takes fresh memory. */
+enum { RUNS = 32, TOGETHER = 256 * 1024 };
 
 struct held {
     size_t count, bytes;

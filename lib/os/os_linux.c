@@ -30,14 +30,14 @@
 #define MREMAP_DONTUNMAP 4
 #endif
 #ifndef SYS_process_madvise
-#define SYS_process_madvise 440 /* on all machines */
+#define SYS_process_madvise 440
 #endif
 #ifndef PIDFD_SELF
 #define PIDFD_SELF (-10000)
 #endif
 
-/* What the system does not know, or is not to be asked for.  Relaxed: it is set at the start, and
- * to ask once more does no harm. */
+/* What the system does not know, or is not to be asked for.  Relaxed: to ask once more does no
+ * harm. */
 static atomic_bool nameless, barred, one_by_one;
 
 static void give_up(atomic_bool *what)
@@ -105,22 +105,25 @@ static size_t whole_runs(const struct pm_os_run *runs, size_t count, size_t byte
  * the parent in the child of a fork, and the program may close it. */
 static size_t purge_together(const struct pm_os_run *runs, size_t count)
 {
-    if (has_given_up(&one_by_one))
-        return 0;
     long bytes = syscall(SYS_process_madvise, PIDFD_SELF, runs, count, MADV_DONTNEED, 0);
-    bool refused = bytes < 0 && errno == EINVAL; /* the first run, as where it is locked */
-    if (bytes < 0 && !refused)
-        give_up(&one_by_one);
     return bytes < 0 ? 0 : whole_runs(runs, count, (size_t)bytes);
 }
 
 /* MADV_DONTNEED and not MADV_FREE: resident memory shows at once what is free. */
+static bool purge_alone(const struct pm_os_run *run)
+{
+    return madvise(run->start, run->size, MADV_DONTNEED) == 0;
+}
+
 static size_t purge(const struct pm_os_run *runs, size_t count)
 {
     int saved = errno;
-    size_t gone = count > 1 && !pm_alone() ? purge_together(runs, count) : 0;
-    while (gone < count && madvise(runs[gone].start, runs[gone].size, MADV_DONTNEED) == 0)
+    bool try_together = count > 1 && !pm_alone() && !has_given_up(&one_by_one);
+    size_t together = try_together ? purge_together(runs, count) : 0, gone = together;
+    while (gone < count && purge_alone(&runs[gone]))
         gone++;
+    if (try_together && together == 0 && gone != 0) /* it was not the first run that was refused */
+        give_up(&one_by_one);
     errno = saved;
     return gone;
 }

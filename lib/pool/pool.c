@@ -251,9 +251,9 @@ void pm_pool_rebuild(struct pm_pool *pool)
     pm_pool_set_state(pool, PM_POOL_PARTIAL);
     pool->used = live;
     pool->withheld = 0;
+    pm_pool_set_purged(pool, false);
     pm_arena_take_in(&pool->span);
-    if (pool->carved != first)
-        pm_arena_use(&pool->span, pm_pool_pages(pool, first, pool->carved));
+    pm_arena_use(&pool->span, pm_pool_all_pages(pool)); /* some were about to be purged, perhaps */
     atomic_store_explicit(&pool->remote, PM_REMOTE_OWNED | PM_REMOTE_EMPTY, memory_order_relaxed);
 }
 

@@ -10,7 +10,7 @@
  *
  * Free blocks are on `free` (the owner's list, last freed first), on the list
  * in `remote` (freed by other threads), were never carved (b >= carved), or are
- * withheld: they begin on a page that has been purged (pool_purge.c).
+ * withheld: they begin on a page that has been purged, or is about to be (pool_purge.h).
  *
  * The states of a pool, and who may change them:
  *
@@ -440,6 +440,9 @@ bool pm_pool_unwithhold(struct pm_pool *pool);
 
 /* The pages of the pool that the blocks [first, end) lie on, as bits. */
 uint64_t pm_pool_pages(const struct pm_pool *pool, uint32_t first, uint32_t end);
+
+/* All that it has, as bits. */
+uint64_t pm_pool_all_pages(const struct pm_pool *pool);
 
 /* The pages that may have been written: those that are not clean, and behind each as many more as
  * the end of a block may lie on. */

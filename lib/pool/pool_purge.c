@@ -36,6 +36,11 @@ uint64_t pm_pool_pages(const struct pm_pool *pool, uint32_t first, uint32_t end)
                 page_of(pool, (uintptr_t)pm_pool_address(pool, end) - 1));
 }
 
+uint64_t pm_pool_all_pages(const struct pm_pool *pool)
+{
+    return bits(0, page_of(pool, pool->span.start + pm_span_bytes(&pool->span) - 1));
+}
+
 uint64_t pm_pool_touched(const struct pm_pool *pool)
 {
     size_t page = pm_os_page_size();
@@ -75,7 +80,7 @@ static uint64_t idle_pages(struct pm_pool *pool, uint64_t *offered)
         else
             busy |= pages;
     }
-    return ~busy & bits(0, page_of(pool, pool->span.start + pm_span_bytes(&pool->span) - 1));
+    return ~busy & pm_pool_all_pages(pool);
 }
 
 /* The next run of `*pages`, which are not 0, and takes it out of them. */
@@ -113,10 +118,10 @@ static void withhold(struct pm_pool *pool, uint64_t pages)
         pm_link_set(pool, last, PM_LINK_NONE);
 }
 
-/* Withheld blocks that begin on `pages` are on `free` again. */
+/* Withheld blocks that begin on `pages`, which are not 0, are on `free` again. */
 static void offer(struct pm_pool *pool, uint64_t pages)
 {
-    for (uint32_t block = pool->shape.first; pages != 0 && block < pool->carved; block++) {
+    for (uint32_t block = pool->shape.first; block < pool->carved; block++) {
         if (begins_on(pool, block, pages)) {
             pm_link_set(pool, block, (uint16_t)pool->free);
             pool->free = block;
@@ -126,17 +131,42 @@ static void offer(struct pm_pool *pool, uint64_t pages)
     pm_arena_use(&pool->span, pages);
 }
 
+static uint8_t leave_rest(struct pm_pool *pool)
+{
+    uint8_t state = pool->state;
+    if (state == PM_POOL_PARTIAL)
+        pm_pool_leave_rest(pool, PM_POOL_BUSY);
+    return state;
+}
+
+static void offer_refused(struct pm_pool *pool, uint64_t pages)
+{
+    uint8_t state = leave_rest(pool);
+    offer(pool, pages);
+    pm_pool_set_state(pool, state);
+}
+
 size_t pm_pool_purge_noted(struct pm_pool_purge *purge)
 {
-    uint64_t gone = pm_os_purge(purge->run, purge->count);
+    uint64_t gone = pm_os_purge(purge->run, purge->count), refused = 0;
     for (size_t i = 0; i < purge->count; i++) {
+        struct pm_pool *pool = purge->of[i].pool;
         if ((gone >> i & 1) != 0)
             purge->bytes += purge->run[i].size;
         else
-            offer(purge->of[i].pool, purge->of[i].used);
+            refused |= purge->of[i].used;
+        if (refused != 0 && (i + 1 == purge->count || purge->of[i + 1].pool != pool)) {
+            offer_refused(pool, refused);
+            refused = 0;
+        }
     }
     purge->count = 0;
     return purge->bytes;
+}
+
+static size_t count_runs(uint64_t pages)
+{
+    return (size_t)pm_count_bits(pages & ~(pages << 1));
 }
 
 /* Every second page of a pool may be one of its own. */
@@ -147,7 +177,7 @@ static void note(struct pm_pool_purge *purge, struct pm_pool *pool, uint64_t pag
     if (pages == 0)
         return;
     pm_hugepages_end(pool->span.arena);
-    if (purge->count > PM_POOL_PURGE_RUNS - PM_SPAN_PAGES / 2)
+    if (purge->count + count_runs(pages) > PM_POOL_PURGE_RUNS)
         pm_pool_purge_noted(purge);
     while (pages != 0) {
         uint64_t these = next_run(pool, &pages, &purge->run[purge->count]);
@@ -161,9 +191,7 @@ void pm_pool_purge(struct pm_pool_purge *purge, struct pm_pool *pool)
 {
     if (!pm_provider_is_system(&pool->span.arena->provider))
         return;
-    uint8_t state = pool->state;
-    if (state == PM_POOL_PARTIAL)
-        pm_pool_leave_rest(pool, PM_POOL_BUSY);
+    uint8_t state = leave_rest(pool);
     pm_arena_take_in(&pool->span);
     uint64_t offered = 0, idle = idle_pages(pool, &offered);
     idle &= ~pool->span.clean | offered;
@@ -230,6 +258,8 @@ static uint64_t first_withheld(const struct pm_pool *pool)
 bool pm_pool_unwithhold(struct pm_pool *pool)
 {
     uint64_t page = first_withheld(pool);
+    if (page == 0)
+        return false;
     offer(pool, page);
-    return page != 0;
+    return true;
 }

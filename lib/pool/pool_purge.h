@@ -2,7 +2,8 @@
  * pool_purge.h - giving pages inside a pool back while some of its blocks live.
  *
  * What goes of several pools goes together (pm_os_purge()).  Its blocks are withheld before, lest
- * somebody use them in between.
+ * somebody use them in between: for that while pages are called clean that are not yet, which
+ * pm_pool_rebuild() puts right in the child of a fork.
  */
 #ifndef PM_POOL_POOL_PURGE_H
 #define PM_POOL_POOL_PURGE_H
@@ -10,7 +11,7 @@
 #include "os/os.h"
 #include "pool/pool.h"
 
-enum { PM_POOL_PURGE_RUNS = 64 };
+enum { PM_POOL_PURGE_RUNS = 64 }; /* what pm_os_purge() takes */
 
 /* What is about to go; nothing to begin with. */
 struct pm_pool_purge {

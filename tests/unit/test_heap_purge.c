@@ -14,23 +14,28 @@ enum { CLASS = 3, POOLS = 6 };
 UNIT_HEAP(heap);
 static void *kept[POOLS];
 
-/* Partial pools with one live block each, and a current one. */
+/* A partial pool with one live block, whose address is returned. */
+static void *add_partial(void)
+{
+    struct pm_pool *pool = pm_pool_create(CLASS, UNIT_ROOMY, &heap);
+    while (pool->free != PM_LINK_NONE || pm_pool_carve(pool))
+        memset(pm_pool_pop(pool), 1, pool->size);
+    uint32_t first = pool->shape.first;
+    for (uint32_t block = first + 1; block < pool->limit; block++)
+        pm_pool_push(pool, block);
+    pm_pool_unset_current(pool);
+    pm_heap_take_back(&heap, pool);
+    return pm_pool_address(pool, first);
+}
+
+/* Partial pools and a current one. */
 static void setup(void)
 {
     pm_heap_clear(&heap);
     unit_os_install();
     pm_purge_set_decay(1000);
-    for (int i = 0; i < POOLS; i++) {
-        struct pm_pool *pool = pm_pool_create(CLASS, UNIT_ROOMY, &heap);
-        while (pool->free != PM_LINK_NONE || pm_pool_carve(pool))
-            memset(pm_pool_pop(pool), 1, pool->size);
-        uint32_t first = pool->shape.first;
-        for (uint32_t block = first + 1; block < pool->limit; block++)
-            pm_pool_push(pool, block);
-        pm_pool_unset_current(pool);
-        pm_heap_take_back(&heap, pool);
-        kept[i] = pm_pool_address(pool, first);
-    }
+    for (int i = 0; i < POOLS; i++)
+        kept[i] = add_partial();
     ck_assert_ptr_nonnull(pm_heap_refill(&heap, CLASS));
 }
 
@@ -321,24 +326,34 @@ START_TEST(it_is_quiet_when_no_thread_makes_a_call)
 }
 END_TEST
 
-/* As a thread that frees into floating pools would: one that has been purged is not any more. */
+enum { TOO_MANY = 600 }; /* to be claimed at one time */
+
+static size_t taken;
+
+/* As threads that free into floating pools would: some that have been purged are not any more. */
 static size_t purge_in_vain(const struct pm_os_run *runs, size_t count)
 {
-    struct pm_pool *pool = pm_floating_take(CLASS);
-    if (pool != NULL) {
+    for (size_t i = 0; i < count; i++) {
+        struct pm_pool *pool = pm_floating_take(CLASS);
+        if (pool == NULL)
+            break;
+        taken++;
         pm_pool_carve(pool);
         pm_pool_set_purged(pool, false);
         pm_floating_release(pool, true, false);
     }
-    UNIT_CHECK(unit_os_calls(UNIT_PURGE) < 10 * POOLS);
+    UNIT_CHECK(unit_os_calls(UNIT_PURGE) < 10 * TOO_MANY);
     return unit_os_purge(runs, count);
 }
 
 START_TEST(purging_ends_though_others_go_on)
 {
+    for (int i = 0; i < TOO_MANY; i++)
+        add_partial();
     pm_heap_abandon(&heap);
     pm_os_memory.purge = purge_in_vain;
     ck_assert_uint_ne(pm_heap_purge_floating(true), 0);
+    ck_assert_uint_gt(taken, TOO_MANY / 10);
     check_kept();
 }
 END_TEST

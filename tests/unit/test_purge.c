@@ -161,8 +161,10 @@ START_TEST(short_runs_go_together)
         take(&holes[i], 1);
         take(&fences[i], 1);
     }
-    for (size_t i = 0; i < HOLES; i++)
+    for (size_t i = 0; i < HOLES; i++) {
+        memset((void *)holes[i].start, 0xff, PM_SLICE);
         pm_spans_give(&holes[i]);
+    }
     size_t dirty = pm_arena_totals().dirty;
     unit_os_fail(UNIT_BIT(UNIT_PURGE), 7, false);
     pm_os_memory.purge = purge_and_count;
