@@ -32,7 +32,8 @@ struct pm_span {
 
 /*
  * Bit n of `clean`: page n of the span is not resident, and reads as zero, or will in a moment
- * (pool/pool_purge.h).  Bits of pages that do not exist are set.  A span of more than PM_SPAN_PAGES pages is clean as a whole, or not.
+ * (pool/pool_purge.h).  Bits of pages that do not exist are set.  A span of more than PM_SPAN_PAGES
+ * pages is clean as a whole, or not.
  */
 #define PM_SPAN_CLEAN UINT64_MAX
 #define PM_SPAN_PAGES 64

@@ -130,14 +130,12 @@ static void look_on(struct part *part)
 
 static size_t visit_some(struct part *part)
 {
-    size_t bytes = 0;
     part->count = 0;
     pm_lock(&pm_arena_lock);
     look_on(part);
     size_t visited = part->count != 0 ? pm_visit_begin(part->pools, part->count) : 0;
     pm_unlock(&pm_arena_lock);
-    for (size_t i = 0; i < visited; i++)
-        bytes += pm_pool_purge_visited(part->pools[i]);
+    size_t bytes = pm_pool_purge_visited(part->pools, visited);
     if (part->count != 0)
         pm_visit_end();
     return bytes;

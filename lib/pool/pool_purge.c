@@ -146,6 +146,12 @@ static void offer_refused(struct pm_pool *pool, uint64_t pages)
     pm_pool_set_state(pool, state);
 }
 
+/* Of the runs of its pool, which stand together. */
+static bool is_last_of_pool(const struct pm_pool_purge *purge, size_t i)
+{
+    return i + 1 == purge->count || purge->of[i + 1].pool != purge->of[i].pool;
+}
+
 size_t pm_pool_purge_noted(struct pm_pool_purge *purge)
 {
     uint64_t gone = pm_os_purge(purge->run, purge->count), refused = 0;
@@ -155,7 +161,7 @@ size_t pm_pool_purge_noted(struct pm_pool_purge *purge)
             purge->bytes += purge->run[i].size;
         else
             refused |= purge->of[i].used;
-        if (refused != 0 && (i + 1 == purge->count || purge->of[i + 1].pool != pool)) {
+        if (refused != 0 && is_last_of_pool(purge, i)) {
             offer_refused(pool, refused);
             refused = 0;
         }
@@ -164,21 +170,20 @@ size_t pm_pool_purge_noted(struct pm_pool_purge *purge)
     return purge->bytes;
 }
 
-static size_t count_runs(uint64_t pages)
-{
-    return (size_t)pm_count_bits(pages & ~(pages << 1));
-}
-
 /* Every second page of a pool may be one of its own. */
 _Static_assert(PM_POOL_PURGE_RUNS >= PM_SPAN_PAGES / 2, "there is room for all runs of a pool");
+
+static bool has_room(const struct pm_pool_purge *purge, uint64_t pages)
+{
+    size_t runs = (size_t)pm_count_bits(pages & ~(pages << 1));
+    return purge->count + runs <= PM_POOL_PURGE_RUNS;
+}
 
 static void note(struct pm_pool_purge *purge, struct pm_pool *pool, uint64_t pages)
 {
     if (pages == 0)
         return;
     pm_hugepages_end(pool->span.arena);
-    if (purge->count + count_runs(pages) > PM_POOL_PURGE_RUNS)
-        pm_pool_purge_noted(purge);
     while (pages != 0) {
         uint64_t these = next_run(pool, &pages, &purge->run[purge->count]);
         purge->of[purge->count].pool = pool;
@@ -195,6 +200,8 @@ void pm_pool_purge(struct pm_pool_purge *purge, struct pm_pool *pool)
     pm_arena_take_in(&pool->span);
     uint64_t offered = 0, idle = idle_pages(pool, &offered);
     idle &= ~pool->span.clean | offered;
+    if (!has_room(purge, idle))
+        pm_pool_purge_noted(purge);
     note(purge, pool, idle);
     pm_arena_unuse(&pool->span, idle);
     withhold(pool, idle);
@@ -214,33 +221,45 @@ static PM_RACY_READ uint64_t live_pages(const struct pm_pool *pool)
     return busy;
 }
 
-/* Returns how many of the pages have gone. */
-static size_t purge_at_once(const struct pm_pool *pool, uint64_t pages)
+/* The pages of a visited pool that may go; 0 where as many as found at the last visit. */
+static uint64_t idle_since(const struct pm_pool *pool)
 {
-    struct pm_os_run runs[PM_SPAN_PAGES / 2];
-    size_t count = 0, bytes = 0;
-    pm_hugepages_end(pool->span.arena);
-    while (pages != 0)
-        next_run(pool, &pages, &runs[count++]);
-    uint64_t gone = pm_os_purge(runs, count);
-    for (size_t i = 0; i < count; i++)
-        bytes += (gone >> i & 1) != 0 ? runs[i].size : 0;
-    return bytes >> pm_os_page_shift();
+    if (!pm_provider_is_system(&pool->span.arena->provider))
+        return 0;
+    uint64_t idle = ~live_pages(pool) & ~pool->span.clean;
+    return (size_t)pm_count_bits(idle) > pool->span.away ? idle : 0;
 }
 
-size_t pm_pool_purge_visited(struct pm_pool *pool)
+/* Returns the bytes that are away now and were not before. */
+static size_t send_noted_away(struct pm_pool_purge *purge)
 {
-    struct pm_span *span = &pool->span;
-    size_t before = span->away;
-    if (!pm_provider_is_system(&span->arena->provider))
-        return 0;
-    uint64_t idle = ~live_pages(pool) & ~span->clean;
-    size_t pages = (size_t)pm_count_bits(idle);
-    if (pages <= before) /* as found at the last visit */
-        return 0;
-    pages = purge_at_once(pool, idle);
-    pm_arena_send_away(span, pages);
-    return (pages > before ? pages - before : 0) * pm_os_page_size();
+    uint64_t gone = pm_os_purge(purge->run, purge->count);
+    size_t bytes = 0, pages = 0; /* of a pool */
+    for (size_t i = 0; i < purge->count; i++) {
+        pages += (gone >> i & 1) != 0 ? purge->run[i].size >> pm_os_page_shift() : 0;
+        if (!is_last_of_pool(purge, i))
+            continue;
+        struct pm_span *span = &purge->of[i].pool->span;
+        bytes += pages > span->away ? (pages - span->away) << pm_os_page_shift() : 0;
+        pm_arena_send_away(span, pages);
+        pages = 0;
+    }
+    purge->count = 0;
+    return bytes;
+}
+
+size_t pm_pool_purge_visited(struct pm_pool *const *pools, size_t count)
+{
+    struct pm_pool_purge purge;
+    size_t bytes = 0;
+    purge.count = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t idle = idle_since(pools[i]);
+        if (!has_room(&purge, idle))
+            bytes += send_noted_away(&purge);
+        note(&purge, pools[i], idle);
+    }
+    return bytes + send_noted_away(&purge);
 }
 
 /* The first page that blocks begin on which are withheld; 0: none. */

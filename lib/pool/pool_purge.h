@@ -34,8 +34,8 @@ void pm_pool_purge(struct pm_pool_purge *purge, struct pm_pool *pool);
  * Returns the bytes of all that has gone since the beginning. */
 size_t pm_pool_purge_noted(struct pm_pool_purge *purge);
 
-/* The same for who visits the pool, and without withholding anything: the pages are counted as
- * gone, but are the pool's as before.  Returns the bytes. */
-size_t pm_pool_purge_visited(struct pm_pool *pool);
+/* The same for who visits the pools, at once and without withholding anything: the pages are
+ * counted as gone, but are the pool's as before.  Returns the bytes. */
+size_t pm_pool_purge_visited(struct pm_pool *const *pools, size_t count);
 
 #endif /* PM_POOL_POOL_PURGE_H */

@@ -88,7 +88,7 @@ static size_t begin(void)
 static size_t visit(void)
 {
     pm_lock(&pm_visit_lock);
-    size_t bytes = begin() != 0 ? pm_pool_purge_visited(pool) : 0;
+    size_t bytes = begin() != 0 ? pm_pool_purge_visited(&pool, 1) : 0;
     pm_visit_end();
     pm_unlock(&pm_visit_lock);
     return bytes;
@@ -247,11 +247,53 @@ START_TEST(the_owner_frees_meanwhile)
     pm_lock(&pm_visit_lock);
     ck_assert_uint_eq(begin(), 1);
     give_some(each, 2 * each);
-    ck_assert_uint_eq(pm_pool_purge_visited(pool), 2 * pm_os_page_size());
+    ck_assert_uint_eq(pm_pool_purge_visited(&pool, 1), 2 * pm_os_page_size());
     give_some(2 * each, 3 * each);
     pm_visit_end();
     pm_unlock(&pm_visit_lock);
     check_blocks();
+}
+END_TEST
+
+enum { MANY = 40 }; /* with two runs each */
+
+/* A full pool, but for its first and its third page. */
+static struct pm_pool *make_gappy(void)
+{
+    struct pm_pool *gappy = pm_pool_create(SMALL, UNIT_ROOMY, &owner);
+    ck_assert_ptr_nonnull(gappy);
+    for (char *block; (block = unit_take(gappy)) != NULL;)
+        unit_fill(block, gappy->size, 1);
+    pm_pool_unset_current(gappy);
+    for (uint32_t i = 0; i < on_a_page(); i++) {
+        pm_pool_push(gappy, gappy->shape.first + i);
+        pm_pool_push(gappy, gappy->shape.first + 2 * on_a_page() + i);
+    }
+    return gappy;
+}
+
+START_TEST(what_goes_of_many_pools_goes_together)
+{
+    struct pm_pool *many[MANY];
+    size_t page = pm_os_page_size();
+    for (size_t i = 0; i < MANY; i++)
+        many[i] = make_gappy();
+    size_t used = pm_arena_used();
+    unit_os_fail(UNIT_BIT(UNIT_PURGE), 3, false); /* the second pool's first */
+    size_t gone = pm_pool_purge_visited(many, MANY);
+    ck_assert_uint_eq(gone, (2 * MANY - 1) * page);
+    ck_assert_uint_eq(pm_arena_used(), used - gone);
+    for (size_t i = 0; i < MANY; i++) {
+        char *start = (char *)many[i]->span.start;
+        ck_assert_uint_eq(many[i]->span.away, i == 1 ? 1 : 2);
+        ck_assert_int_eq(unit_is_zero(start, page), i != 1);
+        ck_assert(unit_is_zero(start + 2 * page, page));
+        ck_assert(unit_intact(start + page, pool->size, 1));
+        pm_pool_check(many[i]);
+    }
+    ck_assert_uint_eq(pm_pool_purge_visited(many, MANY), page);
+    ck_assert_uint_eq(pm_pool_purge_visited(many, MANY), 0);
+    ck_assert_uint_eq(pm_arena_used(), used - 2 * MANY * page);
 }
 END_TEST
 
@@ -404,6 +446,7 @@ static void add(TCase *tests)
     tcase_add_loop_test(tests, only_pools_at_rest_are_visited, 0, UNIT_COUNT_OF(not_at_rest));
     tcase_add_test(tests, without_a_barrier_nothing_is_visited);
     tcase_add_test(tests, the_owner_frees_meanwhile);
+    tcase_add_test(tests, what_goes_of_many_pools_goes_together);
     tcase_add_test(tests, the_owner_waits_before_it_takes_a_block);
     tcase_add_test(tests, nobody_waits_in_a_new_child);
 }
