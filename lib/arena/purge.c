@@ -52,8 +52,8 @@ uint64_t pm_purge_total(void)
     return atomic_load_explicit(&total, memory_order_relaxed);
 }
 
-/* Runs that are purged in one call, and how long they may be but for the last: nobody can use them
- * meanwhile, and if that is all that is free takes fresh memory. */
+/* Runs that are purged in one call, and how long they may be but for the last: nobody can take them
+ * meanwhile, and where they are all that is free a thread takes fresh memory. */
 enum { RUNS = 32, TOGETHER = 256 * 1024 };
 
 struct held {
@@ -62,20 +62,21 @@ struct held {
     struct pm_os_run pages[RUNS];
 };
 
-/* From page `*from` on, and moves that on. */
-static void hold_runs(struct held *held, struct pm_arena *arena, bool aged_only, size_t *from,
+/* From page `*from` on, and moves that on; false when there are none. */
+static bool hold_runs(struct held *held, struct pm_arena *arena, bool aged_only, size_t *from,
                       size_t wanted)
 {
     size_t page = pm_os_page_size(), most = wanted < TOGETHER ? wanted : TOGETHER;
     for (held->count = held->bytes = 0; held->count < RUNS && held->bytes < most; held->count++) {
         struct pm_arena_run *run = &held->run[held->count];
         if (!pm_arena_lock_run(arena, aged_only, *from, run))
-            return;
+            break;
         void *start = (void *)(arena->base + run->first * page);
         held->pages[held->count] = (struct pm_os_run){start, run->pages * page};
         held->bytes += run->pages * page;
         *from = run->first + run->pages;
     }
+    return held->count != 0;
 }
 
 /* Returns the bytes that are clean now. */
@@ -96,10 +97,7 @@ static size_t purge_runs(struct pm_arena *arena, bool aged_only, size_t from, si
 {
     struct held held;
     size_t purged = 0;
-    while (purged < wanted) {
-        hold_runs(&held, arena, aged_only, &from, wanted - purged);
-        if (held.count == 0)
-            break;
+    while (purged < wanted && hold_runs(&held, arena, aged_only, &from, wanted - purged)) {
         pm_unlock(&pm_arena_lock);
         uint64_t gone = pm_os_purge(held.pages, held.count);
         pm_lock(&pm_arena_lock);

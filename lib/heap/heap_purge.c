@@ -57,7 +57,7 @@ static void begin(struct work *work, enum which which)
 {
     work->which = which;
     work->looked = work->purged = 0;
-    work->going.bytes = work->going.count = 0;
+    pm_pool_purge_begin(&work->going);
     pm_list_clear(&work->gone);
 }
 

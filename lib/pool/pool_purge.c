@@ -252,7 +252,7 @@ size_t pm_pool_purge_visited(struct pm_pool *const *pools, size_t count)
 {
     struct pm_pool_purge purge;
     size_t bytes = 0;
-    purge.count = 0;
+    pm_pool_purge_begin(&purge);
     for (size_t i = 0; i < count; i++) {
         uint64_t idle = idle_since(pools[i]);
         if (!has_room(&purge, idle))

@@ -13,7 +13,7 @@
 
 enum { PM_POOL_PURGE_RUNS = 64 }; /* what pm_os_purge() takes */
 
-/* What is about to go; nothing to begin with. */
+/* What is about to go. */
 struct pm_pool_purge {
     size_t bytes; /* gone so far */
     size_t count;
@@ -23,6 +23,12 @@ struct pm_pool_purge {
         uint64_t used; /* the run's pages that were not clean */
     } of[PM_POOL_PURGE_RUNS];
 };
+
+/* Nothing is. */
+PM_INLINE void pm_pool_purge_begin(struct pm_pool_purge *purge)
+{
+    purge->bytes = purge->count = 0;
+}
 
 /*
  * Withholds the blocks on the pages on which none is in use, and notes that these are to go; until

@@ -70,7 +70,7 @@ static inline char *unit_take(struct pm_pool *pool)
 static inline size_t unit_purge(struct pm_pool *pool)
 {
     struct pm_pool_purge purge;
-    purge.bytes = purge.count = 0;
+    pm_pool_purge_begin(&purge);
     pm_pool_purge(&purge, pool);
     return pm_pool_purge_noted(&purge);
 }

@@ -190,7 +190,7 @@ static void make_many(void)
 
 static void purge_many(void)
 {
-    purge.bytes = purge.count = 0;
+    pm_pool_purge_begin(&purge);
     for (size_t i = 0; i < MANY; i++)
         pm_pool_purge(&purge, many[i]);
 }
@@ -240,7 +240,7 @@ START_TEST(a_pool_rebuilt_too_soon_has_nothing_clean)
 {
     make(SMALL);
     give_but_one();
-    purge.bytes = purge.count = 0;
+    pm_pool_purge_begin(&purge);
     pm_pool_purge(&purge, pool);
     pm_pool_rebuild(pool);
     ck_assert_uint_eq(pool->span.clean & pm_pool_all_pages(pool), 0);
