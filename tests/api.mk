@@ -78,6 +78,7 @@ check_PROGRAMS += \
 	tests/api/limits_idle \
 	tests/api/limits_lower \
 	tests/api/sandbox \
+	tests/api/start_pages \
 	tests/api/test_cxx \
 	tests/api/test_deepbind \
 	tests/api/test_foreign \
@@ -93,6 +94,7 @@ TESTS += \
 	tests/api/limits.sh \
 	tests/api/no_libstdcxx.sh \
 	tests/api/sandbox \
+	tests/api/start_pages \
 	tests/api/test_cxx \
 	tests/api/test_deepbind \
 	tests/api/test_foreign \
@@ -163,6 +165,11 @@ tests_api_sandbox_SOURCES = tests/api/sandbox.c
 tests_api_sandbox_CFLAGS = $(AM_CFLAGS) -fno-builtin
 tests_api_sandbox_LDFLAGS = $(api_ldflags)
 tests_api_sandbox_LDADD = libpymem.la
+
+tests_api_start_pages_SOURCES = tests/api/start_pages.c tests/api/plain_test.h
+tests_api_start_pages_CFLAGS = $(AM_CFLAGS)
+tests_api_start_pages_LDFLAGS = $(api_ldflags)
+tests_api_start_pages_LDADD = libpymem.la
 
 # A plugin, which carries the heap, and a program that does not.
 check_LTLIBRARIES += tests/api/plugin.la

@@ -19,6 +19,10 @@
 
 enum { ABSENT = 1, PRESENT };
 
+static const char malloc_name[] PM_READ_AT_START = "malloc";
+static const char free_name[] PM_READ_AT_START = "free";
+static const char usable_size_name[] PM_READ_AT_START = "malloc_usable_size";
+
 /* A heap that is not ours. */
 struct other_heap {
     bool takes_all; /* it is the process's malloc: every foreign pointer is its concern */
@@ -39,7 +43,7 @@ static atomic_bool program_unasked;
 /* What it does; that gives the thread a heap, which many a short process never needs. */
 static bool is_served_by_us(const void *code)
 {
-    void (*their_free)(void *) = (void (*)(void *))dlsym(RTLD_DEFAULT, "free");
+    void (*their_free)(void *) = (void (*)(void *))dlsym(RTLD_DEFAULT, free_name);
     void *block = ((void *(*)(size_t))code)(1);
     bool ours = block == NULL || pm_block_is_live(block);
     their_free(block);
@@ -50,7 +54,7 @@ static bool is_served_by_us(const void *code)
 static PM_COLD void ask_the_program(void)
 {
     if (atomic_exchange_explicit(&program_unasked, false, memory_order_relaxed) &&
-        is_served_by_us(dlsym(RTLD_DEFAULT, "malloc")))
+        is_served_by_us(dlsym(RTLD_DEFAULT, malloc_name)))
         atomic_store_explicit(&foreign_heap, &libc_heap, memory_order_relaxed);
 }
 
@@ -114,8 +118,8 @@ static bool is_in_this_library(const void *code)
 
 static void find(struct other_heap *heap, void *scope)
 {
-    heap->free = (void (*)(void *))dlsym(scope, "free");
-    heap->usable_size = (size_t(*)(const void *))dlsym(scope, "malloc_usable_size");
+    heap->free = (void (*)(void *))dlsym(scope, free_name);
+    heap->usable_size = (size_t(*)(const void *))dlsym(scope, usable_size_name);
 }
 
 /* Where a malloc comes without malloc_usable_size(), the next that is found may be ours. */
@@ -134,7 +138,7 @@ static void find_process_heap(void)
  */
 static bool malloc_is_ours(void)
 {
-    const void *code = dlsym(RTLD_DEFAULT, "malloc");
+    const void *code = dlsym(RTLD_DEFAULT, malloc_name);
     if (code == NULL || code == (const void *)pm_own_malloc)
         return true;
     bool programs = is_the_programs(code);

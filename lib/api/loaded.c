@@ -14,7 +14,7 @@
 
 void __gmon_start__(void);
 
-PM_EXPORT void __gmon_start__(void)
+PM_EXPORT PM_AT_START void __gmon_start__(void)
 {
     pm_cpython_loaded(__builtin_return_address(0), pm_foreign.malloc_is_ours);
 }

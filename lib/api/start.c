@@ -50,7 +50,7 @@ static void stay_loaded(void)
         dlerror(); /* gives its message back */
 }
 
-const struct pm_options *pm_start(void)
+PM_AT_START const struct pm_options *pm_start(void)
 {
     if (atomic_exchange_explicit(&started, true, memory_order_relaxed))
         return &options;

@@ -19,7 +19,7 @@ enum {
 
 static atomic_bool wanted = true; /* relaxed: set before there is a second thread */
 
-void pm_hugepages_set(bool use)
+PM_AT_START void pm_hugepages_set(bool use)
 {
     atomic_store_explicit(&wanted, use, memory_order_relaxed);
 }

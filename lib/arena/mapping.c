@@ -22,7 +22,7 @@
 
 static _Atomic size_t arena_max = 256 * PM_MIB;
 
-void pm_mapping_set_arena_max(size_t bytes)
+PM_AT_START void pm_mapping_set_arena_max(size_t bytes)
 {
     bytes = pm_align_up(bytes, PM_SLICE);
     atomic_store_explicit(&arena_max, bytes < PM_SLICE ? PM_SLICE : bytes, memory_order_relaxed);

@@ -23,11 +23,11 @@ struct piece {
 struct pm_lock pm_meta_lock = PM_LOCK_INIT;
 
 /* All under pm_meta_lock. */
-static struct piece *lists[LISTED_LINES + 1]; /* by size in lines, last freed first */
-static size_t listed;                         /* bytes, */
-static size_t listed_all_along;               /* the least there were since the last tick, */
-static size_t listed_in_vain;                 /* and of them those that a purge has left over */
-static struct pm_chunk_run fresh;             /* what is cut from */
+static struct piece *lists[LISTED_LINES + 1] PM_TABLE; /* by size in lines, last freed first */
+static size_t listed;                                  /* bytes, */
+static size_t listed_all_along;   /* the least there were since the last tick, */
+static size_t listed_in_vain;     /* and of them those that a purge has left over */
+static struct pm_chunk_run fresh; /* what is cut from */
 
 static _Atomic size_t mapped;
 

@@ -5,7 +5,7 @@
 
 #include "arena/meta.h"
 
-_Atomic(struct pm_ownermap_leaf *) pm_ownermap_root[PM_OWNERMAP_ROOT];
+_Atomic(struct pm_ownermap_leaf *) pm_ownermap_root[PM_OWNERMAP_ROOT] PM_TABLE;
 struct pm_lock pm_ownermap_lock = PM_LOCK_INIT;
 
 /* Used only when no other can be had; under pm_ownermap_lock. */

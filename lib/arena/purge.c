@@ -26,7 +26,7 @@ static _Atomic uint64_t next_tick_ms, last_free_ms;
 static _Atomic uint64_t total;
 static atomic_bool suspended;
 
-void pm_purge_set_decay(int64_t milliseconds)
+PM_AT_START void pm_purge_set_decay(int64_t milliseconds)
 {
     atomic_store_explicit(&decay_ms, milliseconds, memory_order_relaxed);
 }

@@ -22,7 +22,7 @@ struct pm_lock pm_floating_lock[PM_CLASS_COUNT];
 static struct shared {
     struct pm_pool_list rich, poor, purged; /* no lists before the first pool comes */
     _Atomic uint32_t count;                 /* who has seen another than 0 finds lists */
-} shared[PM_CLASS_COUNT];
+} shared[PM_CLASS_COUNT] PM_TABLE;
 
 /* How often pools were looked for that may be purged; relaxed: a tick more or less is no matter. */
 static _Atomic uint16_t ticks;

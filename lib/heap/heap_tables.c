@@ -4,7 +4,7 @@
 #include "heap/heap.h"
 
 /* Filled in by the compiler, because the first call may come before any code of ours. */
-struct pm_heap pm_heap_none = {
+struct pm_heap pm_heap_none PM_TABLE_FILLED = {
     .direct = {[0 ... PM_DIRECT_COUNT - 1] = &pm_pool_none},
     .common = &pm_heap_none,
 };

@@ -13,7 +13,7 @@ static struct pm_heap *last, *idle;
 
 /* Those in use, in as many lists: with thousands of threads each that begins looks into one. */
 enum { PLACES = 256 };
-static struct pm_heap *by_thread[PLACES];
+static struct pm_heap *by_thread[PLACES] PM_TABLE;
 
 /* What is thread-local lies pages apart. */
 static struct pm_heap **place_of(const void *thread)

@@ -22,7 +22,7 @@
 
 __thread struct pm_heap *pm_tls_heap PM_TLS = &pm_heap_none;
 
-struct pm_heap pm_heap_ended;
+struct pm_heap pm_heap_ended PM_TABLE;
 struct pm_lock pm_thread_late_lock = PM_LOCK_INIT;
 
 /* Under pm_thread_late_lock. */

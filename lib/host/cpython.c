@@ -303,7 +303,7 @@ static void adopt(bool may_install)
     forward();
 }
 
-void pm_cpython_start(bool may_install, bool speak)
+PM_AT_START void pm_cpython_start(bool may_install, bool speak)
 {
     verbose = speak;
     looking = true;
@@ -312,7 +312,7 @@ void pm_cpython_start(bool may_install, bool speak)
         adopt(may_install);
 }
 
-void pm_cpython_loaded(const void *code, bool may_install)
+PM_AT_START void pm_cpython_loaded(const void *code, bool may_install)
 {
     Dl_info object;
     struct link_map *map = NULL;

@@ -38,6 +38,15 @@
 #define PM_TAIL_RETURN return
 #endif
 
+/* Every process pays for each page that is touched when the library is loaded, and for the fifteen
+ * that the system maps with one of a file.  So the code that always runs then lies together, what
+ * it reads among what the loader writes, and large tables behind the small variables (which
+ * PM_LINKER's options see to). */
+#define PM_AT_START __attribute__((section(".text.startup")))
+#define PM_READ_AT_START __attribute__((section(".data.rel.ro.start")))
+#define PM_TABLE __attribute__((section(".bss.zz_tables")))
+#define PM_TABLE_FILLED __attribute__((section(".data.zz_tables")))
+
 #define PM_CACHE_LINE 64
 #define PM_CACHE_ALIGNED __attribute__((aligned(PM_CACHE_LINE)))
 

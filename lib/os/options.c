@@ -31,12 +31,15 @@ static const struct key keys[] = {
 
 enum { KEY_COUNT = sizeof keys / sizeof *keys };
 
-static const struct pm_options defaults = {
+static const struct pm_options defaults PM_READ_AT_START = {
     .thp = true,
     .map_names = true,
     .decay_ms = 1000,
     .arena_size = 256 * PM_MIB,
 };
+
+/* What all our variables begin with. */
+static const char prefix[] PM_READ_AT_START = "PYMEM_";
 
 /* A piece of the environment's text: not terminated. */
 struct slice {
@@ -192,8 +195,8 @@ static bool apply_list(const char *list, struct pm_options *options)
 
 static void variable_name(const char *key, char name[KEY_MAX])
 {
-    size_t length = strlen("PYMEM_");
-    memcpy(name, "PYMEM_", length);
+    size_t length = strlen(prefix);
+    memcpy(name, prefix, length);
     for (; *key != '\0' && length < KEY_MAX - 1; key++)
         name[length++] = *key >= 'a' && *key <= 'z' ? (char)(*key - 'a' + 'A') : *key;
     name[length] = '\0';
@@ -217,10 +220,10 @@ static bool apply_variables(struct pm_options *options)
     return good;
 }
 
-void pm_options_read(struct pm_options *options)
+PM_AT_START void pm_options_read(struct pm_options *options)
 {
     *options = defaults;
-    if (!pm_os_environment_mentions("PYMEM_")) /* every process pays for what is done here */
+    if (!pm_os_environment_mentions(prefix)) /* every process pays for what is done here */
         return;
     const char *list = pm_os_environment("PYMEM_CONF");
     bool good = list == NULL || apply_list(list, options);
