@@ -24,7 +24,7 @@ struct pm_lock pm_purge_lock = PM_LOCK_INIT;
 static _Atomic int64_t decay_ms = 1000;
 static _Atomic uint64_t next_tick_ms, last_free_ms;
 static _Atomic uint64_t total;
-static atomic_bool suspended;
+static atomic_bool suspended PM_READ_MOSTLY;
 
 PM_AT_START void pm_purge_set_decay(int64_t milliseconds)
 {

@@ -15,7 +15,7 @@
 /* Beside the least that the system demands, in bytes; and the shortest sleep. */
 enum { STACK_BYTES = 64 * 1024, NAP_MS = 20 };
 
-atomic_bool pm_background_wanted;
+atomic_bool pm_background_wanted PM_READ_MOSTLY;
 
 static atomic_bool running; /* relaxed: of two that see it false one starts the thread */
 

@@ -32,7 +32,9 @@ static void count_pool(struct pm_census *census, const struct pm_pool *pool)
 
 static PM_RACY_READ void count_large(struct pm_census *census, const struct pm_large *large)
 {
-    size_t usable = large->usable;
+    size_t usable = pm_large_usable(large);
+    if (usable == 0) /* spare */
+        return;
     census->large_blocks++;
     census->live_blocks++;
     census->large += usable;

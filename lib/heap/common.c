@@ -11,10 +11,10 @@ struct pm_lock pm_common_lock = PM_LOCK_INIT;
 
 __thread struct pm_heap *pm_tls_common PM_TLS = &pm_heap_none;
 
-static bool (*is_turn)(void); /* written before the interpreter's first call */
+static bool (*is_turn)(void) PM_READ_MOSTLY; /* written before the interpreter's first call */
 
 /* Written once, if at all. */
-static struct pm_heap *_Atomic granted;
+static struct pm_heap *_Atomic granted PM_READ_MOSTLY;
 
 /* Where threads ask; under the lock. */
 static struct pm_heap *common;     /* NULL as long as nobody uses it */

@@ -65,6 +65,7 @@ struct pm_heap {
     struct pm_large *spare[PM_SPARE_LENGTHS + 1]; /* spare.c's lists, by slices; */
     uint32_t spare_lengths;                       /* which of them are not empty, as bits, */
     uint32_t spare_missed;                        /* how many blocks were sought in vain, */
+    uint32_t spare_freed;                         /* how many came back in this thread, */
     size_t spare_slices;                          /* on the lists, */
     size_t spare_room;                            /* and how many there may be; */
     atomic_bool spare_busy;                       /* the owner is at work on them, */

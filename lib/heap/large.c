@@ -12,6 +12,7 @@
 #include "arena/spans.h"
 #include "heap/spare.h"
 #include "heap/thread.h"
+#include "os/alone.h"
 #include "os/fatal.h"
 #include "os/os.h"
 #include "os/tls.h"
@@ -65,6 +66,19 @@ static bool take(struct pm_span *span, size_t usable, size_t align, bool zero)
 static void enter(struct pm_large *large)
 {
     pm_ownermap_set(large->span.start, 1, &large->span);
+}
+
+void pm_large_enter(struct pm_large *large)
+{
+    pm_large_set_usable(large, 0);
+    enter(large);
+}
+
+/* Two threads that freed the block at the same moment may both have come so far. */
+void pm_large_leave(struct pm_large *large)
+{
+    if (PM_UNLIKELY(pm_ownermap_take(large->span.start) != &large->span))
+        pm_fatal_broken("a large block is given back once", large);
 }
 
 static void put_descriptor(struct pm_heap *heap, struct pm_large *large)
@@ -127,22 +141,36 @@ void pm_large_lose(struct pm_heap *heap)
     heap->descriptors = 0;
 }
 
+/* Who takes blocks that may be spare gets a heap, for those and for descriptors at hand: it may be
+ * another thread that frees them all. */
+static struct pm_heap *heap_for(size_t slices)
+{
+    if (pm_tls_heap == &pm_heap_none && slices <= PM_SPARE_LENGTHS)
+        return pm_thread_begin();
+    return own_heap();
+}
+
 /* From an arena, after those that the thread has at hand have made room. */
 static PM_NOINLINE struct pm_large *take_new(size_t usable, size_t align, bool zero)
 {
-    struct pm_heap *heap = own_heap();
+    size_t slices = pm_spans_slices(usable);
+    struct pm_heap *heap = heap_for(slices);
     struct pm_large *large = NULL;
     if (heap != NULL && align <= PM_SLICE)
-        large = pm_spare_seek(heap, pm_spans_slices(usable));
+        large = pm_spare_seek(heap, slices);
     else if (heap != NULL)
-        pm_spare_make_room(heap, pm_spans_slices(usable));
+        pm_spare_make_room(heap, slices);
     if (large != NULL)
         return large;
     large = pm_large_new();
-    if (large == NULL || take(&large->span, usable, align, zero))
-        return large;
-    pm_large_forget(large);
-    return NULL;
+    if (large == NULL)
+        return NULL;
+    if (!take(&large->span, usable, align, zero)) {
+        pm_large_forget(large);
+        return NULL;
+    }
+    pm_large_enter(large);
+    return large;
 }
 
 void *pm_large_alloc(size_t size, size_t align, bool zero)
@@ -157,22 +185,32 @@ void *pm_large_alloc(size_t size, size_t align, bool zero)
         large = take_new(usable, align, zero);
     if (large == NULL)
         return NULL;
-    large->usable = usable;
     void *block = (void *)large->span.start;
     if (zero && large->span.clean != PM_SPAN_CLEAN)
         memset(block, 0, size);
     pm_arena_use(&large->span, PM_SPAN_CLEAN);
-    enter(large);
+    pm_large_set_usable(large, usable);
     return block;
+}
+
+/* The second of two who free a block finds that there is none, or, if the descriptor has been put
+ * to another use since it was found, one elsewhere.  (If they do it at the same moment the process
+ * ends when the block is used or given back again.  An exchange here would wait until all that the
+ * program has written to its blocks has left the processor, which takes longer than all else.) */
+static bool claim(struct pm_large *large, const void *address)
+{
+    bool is_live = pm_large_usable(large) != 0 && large->span.start == (uintptr_t)address;
+    pm_large_set_usable(large, 0);
+    return is_live;
 }
 
 void pm_large_free(struct pm_large *large, void *address, const char *call)
 {
-    /* Only then is the descriptor ours to look at. */
-    if (pm_ownermap_take((uintptr_t)address) != &large->span)
+    if (!claim(large, address))
         pm_fatal_free(call, address);
     bool kept = pm_spare_keep(large);
     if (!kept) {
+        pm_large_leave(large);
         pm_spans_give(&large->span);
         pm_large_forget(large);
     }
@@ -187,7 +225,7 @@ static void *remap(struct pm_large *large, size_t usable, size_t align)
         return NULL;
     bool moved = pm_spans_remap(&large->span, pm_align_up(usable, pm_os_page_size()));
     if (moved)
-        large->usable = usable;
+        pm_large_set_usable(large, usable);
     enter(large); /* now whoever counts blocks finds it */
     return moved ? (void *)large->span.start : NULL;
 }
@@ -209,10 +247,10 @@ static void *copy_to_resident(struct pm_large *large, size_t usable, size_t alig
     struct pm_span old = large->span, span;
     if (!take_resident(&span, usable, align))
         return NULL;
-    memcpy((void *)span.start, (void *)old.start, large->usable);
+    memcpy((void *)span.start, (void *)old.start, pm_large_usable(large));
     pm_arena_use(&span, PM_SPAN_CLEAN);
     pm_spans_move(&large->span, &span);
-    large->usable = usable;
+    pm_large_set_usable(large, usable);
     pm_spans_give(&old);
     return (void *)span.start;
 }
@@ -231,7 +269,7 @@ static void *shrink(struct pm_large *large, size_t usable, size_t align)
     if (large->span.arena->dedicated)
         return usable >= REMAP_MIN ? remap(large, usable, align) : NULL;
     pm_spans_cut(&large->span, pm_spans_slices(usable));
-    large->usable = usable;
+    pm_large_set_usable(large, usable);
     return (void *)large->span.start;
 }
 
@@ -240,15 +278,16 @@ void *pm_large_resize(struct pm_large *large, size_t size, size_t align)
     if (size <= PM_POOL_SIZE_MAX || size > PTRDIFF_MAX - PM_SLICE)
         return NULL;
     size_t usable = pm_align_up(size, UNIT);
-    if (usable == large->usable)
+    size_t now = pm_large_usable(large);
+    if (usable == now)
         return (void *)large->span.start;
-    if (usable < large->usable)
+    if (usable < now)
         return shrink(large, usable, align);
     if (extend(large, usable)) {
-        large->usable = usable;
+        pm_large_set_usable(large, usable);
         return (void *)large->span.start;
     }
-    if (large->usable < REMAP_MIN)
+    if (now < REMAP_MIN)
         return NULL;
     void *copy = copy_to_resident(large, usable, align);
     return copy != NULL ? copy : remap(large, usable, align);

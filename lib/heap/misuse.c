@@ -7,7 +7,7 @@
 #include "arena/ownermap.h"
 #include "os/fatal.h"
 
-struct pm_foreign pm_foreign;
+struct pm_foreign pm_foreign PM_READ_MOSTLY;
 
 bool pm_block_find(const void *address, struct pm_block *block)
 {
@@ -17,8 +17,8 @@ bool pm_block_find(const void *address, struct pm_block *block)
     if (span->kind == PM_SPAN_LARGE) {
         block->pool = NULL;
         block->large = pm_large_of_span(span);
-        block->usable = block->large->usable;
-        return span->start == (uintptr_t)address;
+        block->usable = pm_large_usable(block->large);
+        return span->start == (uintptr_t)address && block->usable != 0;
     }
     block->pool = pm_pool_of_span(span);
     block->large = NULL;
@@ -66,6 +66,11 @@ static _Noreturn void misuse_in_pool(struct pm_pool *pool, uintptr_t address, co
     pm_fatal_free(call, (void *)address);
 }
 
+static bool is_live_large(struct pm_span *span)
+{
+    return span->kind == PM_SPAN_LARGE && pm_large_usable(pm_large_of_span(span)) != 0;
+}
+
 _Noreturn void pm_misuse(const void *pointer, const char *call)
 {
     uintptr_t address = (uintptr_t)pointer;
@@ -76,7 +81,7 @@ _Noreturn void pm_misuse(const void *pointer, const char *call)
         pm_fatal_free(call, pointer);
     if (span->kind == PM_SPAN_POOL && address - span->start < pm_span_bytes(span))
         misuse_in_pool(pm_pool_of_span(span), address, call);
-    if (span->kind == PM_SPAN_LARGE && address - span->start < pm_arena_span_bytes(span))
+    if (is_live_large(span) && address - span->start < pm_arena_span_bytes(span))
         pm_fatal_interior(call, pointer, span->start);
     pm_fatal_free(call, pointer);
 }

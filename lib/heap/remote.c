@@ -22,7 +22,7 @@ enum {
     LOOK_SENDS = 16, /* between two looks at the clock */
 };
 
-atomic_bool pm_remote_seen;
+atomic_bool pm_remote_seen PM_READ_MOSTLY;
 
 /* Written once: its cache line is read by all. */
 void pm_remote_see(void)

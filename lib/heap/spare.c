@@ -21,7 +21,8 @@ enum {
     KEPT_MAX = 256,   /* and one at most, where so many blocks were sought of late */
     GIVEN = 8,        /* back at a time */
     FETCHED = 4,      /* blocks under one lock, */
-    FETCH_AFTER = 32, /* where so many were sought in vain */
+    FETCH_AFTER = 32, /* where so many were sought in vain, */
+    FETCH_FREED = 4,  /* and this many times as many as it has freed */
     ENOUGH = 4,       /* times what is wanted lies free elsewhere: a place will be found */
 };
 
@@ -66,6 +67,8 @@ PM_INLINE void push(struct pm_heap *heap, struct pm_large *large)
 /* Some at a time: each time takes a lock. */
 static void give(struct pm_span *const *spans, size_t count)
 {
+    for (size_t i = 0; i < count; i++)
+        pm_large_leave(pm_large_of_span(spans[i]));
     pm_spans_give_all(spans, count);
     for (size_t i = 0; i < count; i++)
         pm_large_forget(pm_large_of_span(spans[i]));
@@ -116,6 +119,7 @@ bool pm_spare_keep(struct pm_large *large)
     if (PM_UNLIKELY(heap == NULL) || PM_UNLIKELY(heap == &pm_heap_ended))
         return false;
     bool before = pm_spare_enter(heap), kept = true;
+    heap->spare_freed++;
     if (PM_UNLIKELY(!has_room(heap, large->span.slices)))
         kept = keep_after_others(heap, large);
     else
@@ -135,6 +139,7 @@ void pm_spare_flush(struct pm_heap *heap)
     bool before = pm_spare_enter(heap);
     give_back_all(heap);
     heap->spare_missed = 0;
+    heap->spare_freed = 0;
     heap->spare_room = 0;
     pm_spare_leave(heap, before);
 }
@@ -215,8 +220,9 @@ void pm_spare_make_room(struct pm_heap *heap, size_t slices)
 /* (In a process with one thread there is no lock to save.) */
 static bool may_fetch(struct pm_heap *heap, size_t slices)
 {
-    return !pm_alone() && heap->spare_missed >= FETCH_AFTER && may_be_spare(slices) &&
-           has_room(heap, FETCHED * slices);
+    bool others_free =
+        heap->spare_missed >= FETCH_AFTER && heap->spare_missed / FETCH_FREED > heap->spare_freed;
+    return !pm_alone() && others_free && may_be_spare(slices) && has_room(heap, FETCHED * slices);
 }
 
 /* Where a length is sought in vain time and again, as when others free what this thread takes, some
@@ -228,8 +234,10 @@ static void fetch(struct pm_heap *heap, size_t slices)
     for (struct pm_large *large; count < FETCHED && (large = pm_large_new()) != NULL; count++)
         spans[count] = &large->span;
     taken = pm_spans_take_alike(spans, count, slices);
-    for (size_t i = 0; i < taken; i++)
+    for (size_t i = 0; i < taken; i++) {
+        pm_large_enter(pm_large_of_span(spans[i]));
         push(heap, pm_large_of_span(spans[i]));
+    }
     for (size_t i = taken; i < count; i++)
         pm_large_forget(pm_large_of_span(spans[i]));
 }
@@ -257,8 +265,8 @@ void pm_spare_check(struct pm_heap *heap)
             counted += large->span.slices;
             if (large->span.slices != slices)
                 pm_fatal_broken("a spare block is as long as its list says", large);
-            if (pm_ownermap_get((void *)large->span.start) == &large->span)
-                pm_fatal_broken("a spare block is in no owner map", large);
+            if (!pm_large_is_spare(large))
+                pm_fatal_broken("a spare block is free", large);
         }
     }
     if (counted != heap->spare_slices)

@@ -5,8 +5,8 @@
  * They are a part of what is in use.  Before the process uses more at one time than it ever did a
  * heap lets as many of its own go as that is too much, and before it takes fresh memory all of
  * them, so with one thread its peak is not theirs; all go each decay time, and those of a thread
- * that sleeps are taken from it (sleeping.h).  A spare block is in no owner map; its slices are
- * taken.
+ * that sleeps are taken from it (sleeping.h).  A spare block is free, and stays in the owner map,
+ * whose lines threads that have neighbouring blocks share.
  */
 #ifndef PM_HEAP_SPARE_H
 #define PM_HEAP_SPARE_H
@@ -14,6 +14,7 @@
 #include "heap/heap.h"
 #include "heap/large.h"
 #include "heap/thread.h"
+#include "os/fatal.h"
 #include "pool/visit.h"
 
 /* A block may be longer than it need be, by a quarter. */
@@ -39,14 +40,16 @@ PM_INLINE void pm_spare_leave(struct pm_heap *heap, bool before)
     atomic_store_explicit(&heap->spare_busy, before, memory_order_release);
 }
 
-/* The calling thread keeps the block, which is in the owner map no more, and gets a heap for that
- * if it has none; false when the block is to be given back. */
+/* The calling thread keeps the block, which is free, and gets a heap for that if it has none; false
+ * when the block is to be given back. */
 bool pm_spare_keep(struct pm_large *large);
 
 /* Takes one from a list that is not empty. */
 PM_INLINE struct pm_large *pm_spare_pop(struct pm_heap *heap, size_t slices)
 {
     struct pm_large *large = heap->spare[slices];
+    if (PM_UNLIKELY(!pm_large_is_spare(large))) /* two threads freed it at the same moment */
+        pm_fatal_broken("a spare block is free", large);
     heap->spare[slices] = large->next;
     if (large->next == NULL)
         heap->spare_lengths &= ~(1u << slices);
@@ -103,7 +106,7 @@ void pm_spare_inherit(struct pm_heap *heap);
 
 /*
  * The invariants, asserted by the owner:
- *   a spare block is as long as its list says, and in no owner map
+ *   a spare block is free, and as long as its list says
  *   as many slices are spare as are counted
  *   the lengths of spare blocks are known
  */

@@ -31,9 +31,9 @@ enum {
 /* Resolved by the loader, at no cost where there is no interpreter. */
 extern const char *Py_GetVersion(void) __attribute__((weak, visibility("default")));
 
-const struct pm_cpython *pm_cpython;
+const struct pm_cpython *pm_cpython PM_READ_MOSTLY;
 
-static struct pm_cpython cpython;
+static struct pm_cpython cpython PM_READ_MOSTLY;
 static bool looking, verbose;
 
 #define SYMBOL(name, member)                                                                       \

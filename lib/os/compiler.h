@@ -47,6 +47,10 @@
 #define PM_TABLE __attribute__((section(".bss.zz_tables")))
 #define PM_TABLE_FILLED __attribute__((section(".data.zz_tables")))
 
+/* What many calls read and hardly anything writes is kept apart from the counters and locks that
+ * take turns in the processors' caches: beside the data that the loader fills in. */
+#define PM_READ_MOSTLY __attribute__((section(".data.read_mostly")))
+
 #define PM_CACHE_LINE 64
 #define PM_CACHE_ALIGNED __attribute__((aligned(PM_CACHE_LINE)))
 

@@ -11,7 +11,7 @@
 
 enum { SPINS = 64 };
 
-static _Atomic(const void *) forking_thread;
+static _Atomic(const void *) forking_thread PM_READ_MOSTLY;
 
 void pm_lock_set_forking_thread(const void *self)
 {

@@ -57,7 +57,7 @@ void pm_os_use_few_calls(void)
     give_up(&one_by_one);
 }
 
-_Atomic size_t pm_os_page_bytes;
+_Atomic size_t pm_os_page_bytes PM_READ_MOSTLY;
 
 size_t pm_os_read_page_size(void)
 {

@@ -11,7 +11,7 @@
  * free or, when both are in the same few instructions, at the latest before
  * its pool is used up again; never may it hand the block out twice.  The block
  * belongs to one of the two threads, to the main thread, or to a thread that
- * has ended; its size goes through pools of small, middle and big blocks.
+ * has ended; its size goes through pools of small, middle and big blocks, and large blocks.
  */
 #include "heap_under_test.h"
 #include "stress.h"
@@ -32,7 +32,8 @@ enum {
     STATUS_TWICE = 5
 };
 
-static const size_t sizes[] = {1, 16, 48, 100, 512, 1500, 4096, 10000, 30000};
+static const size_t sizes[] = {1,    16,    48,    100,   512,    1500,
+                               4096, 10000, 30000, 40000, 250000, 1000000};
 static const char *const owners[OWNERS] = {"one of the two threads", "the main thread",
                                            "a thread that has ended"};
 

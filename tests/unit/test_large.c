@@ -9,6 +9,8 @@
 #include "arena/purge.h"
 #include "heap/alloc.h"
 #include "heap/large.h"
+#include "heap/misuse.h"
+#include "heap/thread.h"
 #include "pool/sizeclass.h"
 
 static void setup(void)
@@ -139,7 +141,7 @@ START_TEST(waste_is_bounded)
         ck_assert_uint_le(usable, pm_arena_span_bytes(&large_at(block)->span));
         ((char *)block)[0] = ((char *)block)[usable - 1] = 1;
         pm_large_free(large_at(block), block, "free");
-        ck_assert_ptr_null(pm_ownermap_get(block));
+        ck_assert(!pm_block_is_live(block));
     }
     ck_assert_uint_eq(active(), 0);
 }
@@ -293,12 +295,20 @@ START_TEST(an_aligned_block_grows_though_unmap_fails)
 }
 END_TEST
 
-/* Another thread has just taken the block out of the map. */
+/* Another thread has just freed the block. */
 static void free_second(void *block)
 {
     struct pm_large *large = large_at(block);
-    pm_ownermap_take((uintptr_t)block);
-    pm_large_free(large, (void *)large->span.start, "free");
+    pm_large_set_usable(large, 0);
+    pm_large_free(large, block, "free");
+}
+
+/* And its descriptor has got another one since it was found. */
+static void free_late(void *block)
+{
+    struct pm_large *large = large_at(block);
+    large->span.start += PM_SLICE;
+    pm_large_free(large, block, "free");
 }
 
 START_TEST(the_second_of_two_frees_is_told)
@@ -307,6 +317,27 @@ START_TEST(the_second_of_two_frees_is_told)
     void *block = filled(40000);
     snprintf(line, sizeof line, "pymem: free: %p is already free\n", block);
     unit_child_aborts(free_second, block, line);
+    unit_child_aborts(free_late, block, line);
+}
+END_TEST
+
+static bool has_heap;
+
+static void *take_first(void *size)
+{
+    pm_free(pm_alloc(*(size_t *)size), "free");
+    has_heap = pm_thread_has_heap(pm_tls_heap);
+    return NULL;
+}
+
+/* For the next ones; larger blocks it cannot keep. */
+START_TEST(a_thread_gets_a_heap_with_its_first_buffer)
+{
+    size_t sizes[] = {PM_SPARE_LENGTHS * PM_SLICE, PM_SPARE_LENGTHS * PM_SLICE + 1};
+    unit_in_thread(take_first, &sizes[0]);
+    ck_assert(has_heap);
+    unit_in_thread(take_first, &sizes[1]);
+    ck_assert(!has_heap);
 }
 END_TEST
 
@@ -317,6 +348,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, a_block_that_grows_in_small_steps_is_hardly_ever_copied);
     tcase_add_test(tests, the_next_that_grows_has_the_pages_of_the_last);
     tcase_add_test(tests, waste_is_bounded);
+    tcase_add_test(tests, a_thread_gets_a_heap_with_its_first_buffer);
     tcase_add_test(tests, alignment_is_kept);
     tcase_add_test(tests, zeroed_blocks_are_zero);
     tcase_add_test(tests, impossible_sizes_are_refused);

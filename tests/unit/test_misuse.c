@@ -8,6 +8,7 @@
 
 #include "arena/arena.h"
 #include "arena/ownermap.h"
+#include "arena/purge.h"
 #include "heap/alloc.h"
 #include "heap/misuse.h"
 
@@ -108,6 +109,38 @@ START_TEST(addresses_in_large_blocks)
     told(block, "is already free");
     told(block + 70000, "is already free");
     told_interior(fence + 16, fence);
+}
+END_TEST
+
+static void free_sized(void *block)
+{
+    pm_free_sized(block, 40000, "free");
+}
+
+static void resize(void *block)
+{
+    pm_realloc(block, 50000, "free");
+}
+
+static void ask_for_size(void *block)
+{
+    pm_usable_size(block, "free");
+}
+
+/* A block that its thread keeps for the next one is free all the same. */
+START_TEST(addresses_in_spare_blocks)
+{
+    void (*const mistakes[])(void *block) = {free_sized, resize, ask_for_size};
+    pm_purge_set_decay(-1); /* it stays */
+    char *block = pm_alloc(40000);
+    pm_free(block, "free");
+    ck_assert_uint_ne(pm_tls_heap->spare_lengths, 0);
+    told(block, "is already free");
+    told(block + 16000, "is already free");
+    told(block + 33000, "is already free");
+    snprintf(line, sizeof line, "pymem: free: %p is already free\n", (void *)block);
+    for (size_t i = 0; i < UNIT_COUNT_OF(mistakes); i++)
+        unit_child_aborts(mistakes[i], block, line);
 }
 END_TEST
 
@@ -277,6 +310,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, addresses_in_pools);
     tcase_add_test(tests, addresses_before_the_first_block);
     tcase_add_test(tests, addresses_in_large_blocks);
+    tcase_add_test(tests, addresses_in_spare_blocks);
     tcase_add_test(tests, addresses_in_dedicated_blocks);
     tcase_add_test(tests, addresses_behind_a_dedicated_block);
     tcase_add_test(tests, blocks_of_others_are_passed_on);
