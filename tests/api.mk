@@ -167,6 +167,7 @@ tests_api_sandbox_LDFLAGS = $(api_ldflags)
 tests_api_sandbox_LDADD = libpymem.la
 
 tests_api_start_pages_SOURCES = tests/api/start_pages.c tests/api/plain_test.h
+tests_api_start_pages_CPPFLAGS = $(AM_CPPFLAGS) -DLINKER_OPTIONS='"$(PM_FEW_PAGES)"'
 tests_api_start_pages_CFLAGS = $(AM_CFLAGS)
 tests_api_start_pages_LDFLAGS = $(api_ldflags)
 tests_api_start_pages_LDADD = libpymem.la

@@ -74,8 +74,10 @@ struct pm_span *pm_ownermap_take(uintptr_t address)
     if (leaf == NULL)
         return NULL;
     _Atomic(struct pm_span *) *entry = &leaf->span[slice & (PM_OWNERMAP_LEAF - 1)];
-    if (!pm_alone()) /* acquire pairs with the release in pm_ownermap_set() */
-        return atomic_exchange_explicit(entry, NULL, memory_order_acquire);
+    /* acquire pairs with the release in pm_ownermap_set(); release with the fork of another thread,
+     * in whose child no spare block is missing here */
+    if (!pm_alone())
+        return atomic_exchange_explicit(entry, NULL, memory_order_acq_rel);
     struct pm_span *span = atomic_load_explicit(entry, memory_order_relaxed);
     atomic_store_explicit(entry, NULL, memory_order_relaxed);
     return span;

@@ -74,11 +74,10 @@ void pm_large_enter(struct pm_large *large)
     enter(large);
 }
 
-/* Two threads that freed the block at the same moment may both have come so far. */
 void pm_large_leave(struct pm_large *large)
 {
     if (PM_UNLIKELY(pm_ownermap_take(large->span.start) != &large->span))
-        pm_fatal_broken("a large block is given back once", large);
+        pm_fatal_broken("a spare block is given back once", large);
 }
 
 static void put_descriptor(struct pm_heap *heap, struct pm_large *large)
@@ -145,7 +144,7 @@ void pm_large_lose(struct pm_heap *heap)
  * another thread that frees them all. */
 static struct pm_heap *heap_for(size_t slices)
 {
-    if (pm_tls_heap == &pm_heap_none && slices <= PM_SPARE_LENGTHS)
+    if (pm_tls_heap == &pm_heap_none && pm_spare_may_be(slices))
         return pm_thread_begin();
     return own_heap();
 }
@@ -194,13 +193,14 @@ void *pm_large_alloc(size_t size, size_t align, bool zero)
 }
 
 /* The second of two who free a block finds that there is none, or, if the descriptor has been put
- * to another use since it was found, one elsewhere.  (If they do it at the same moment the process
- * ends when the block is used or given back again.  An exchange here would wait until all that the
- * program has written to its blocks has left the processor, which takes longer than all else.) */
+ * to another use since it was found, one elsewhere.  (If they do it at the same moment both may go
+ * on: then the process ends when the block is taken, freed, or given back once more.  An exchange
+ * here would wait until all that the program has written to its blocks has left the processor,
+ * which takes longer than all else.) */
 static bool claim(struct pm_large *large, const void *address)
 {
     bool is_live = pm_large_usable(large) != 0 && large->span.start == (uintptr_t)address;
-    pm_large_set_usable(large, 0);
+    atomic_store_explicit(&large->usable, 0, memory_order_relaxed);
     return is_live;
 }
 
@@ -210,7 +210,8 @@ void pm_large_free(struct pm_large *large, void *address, const char *call)
         pm_fatal_free(call, address);
     bool kept = pm_spare_keep(large);
     if (!kept) {
-        pm_large_leave(large);
+        if (pm_ownermap_take((uintptr_t)address) != &large->span)
+            pm_fatal_free(call, address);
         pm_spans_give(&large->span);
         pm_large_forget(large);
     }

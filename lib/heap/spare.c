@@ -28,7 +28,7 @@ enum {
 
 _Static_assert(PM_SPARE_LENGTHS < 32, "each length has a bit in spare_lengths");
 
-static bool may_be_spare(size_t slices)
+bool pm_spare_may_be(size_t slices)
 {
     return slices <= PM_SPARE_LENGTHS && pm_purge_decay() != 0;
 }
@@ -113,7 +113,7 @@ static PM_NOINLINE bool keep_after_others(struct pm_heap *heap, struct pm_large 
 
 bool pm_spare_keep(struct pm_large *large)
 {
-    if (!may_be_spare(large->span.slices) || large->span.arena->dedicated)
+    if (!pm_spare_may_be(large->span.slices) || large->span.arena->dedicated)
         return false;
     struct pm_heap *heap = pm_tls_heap == &pm_heap_none ? pm_thread_begin() : pm_tls_heap;
     if (PM_UNLIKELY(heap == NULL) || PM_UNLIKELY(heap == &pm_heap_ended))
@@ -222,7 +222,8 @@ static bool may_fetch(struct pm_heap *heap, size_t slices)
 {
     bool others_free =
         heap->spare_missed >= FETCH_AFTER && heap->spare_missed / FETCH_FREED > heap->spare_freed;
-    return !pm_alone() && others_free && may_be_spare(slices) && has_room(heap, FETCHED * slices);
+    return !pm_alone() && others_free && pm_spare_may_be(slices) &&
+           has_room(heap, FETCHED * slices);
 }
 
 /* Where a length is sought in vain time and again, as when others free what this thread takes, some
@@ -242,8 +243,12 @@ static void fetch(struct pm_heap *heap, size_t slices)
         pm_large_forget(pm_large_of_span(spans[i]));
 }
 
+/* A thread that takes such blocks, and nothing else, looks at the clock here: so what it has
+ * fetched goes in time, and who visits threads that sleep knows it. */
 struct pm_large *pm_spare_seek(struct pm_heap *heap, size_t slices)
 {
+    if (heap->spare_missed % FETCH_AFTER == FETCH_AFTER - 1)
+        pm_heap_look(heap);
     bool before = pm_spare_enter(heap), fetches;
     heap->spare_missed += slices <= PM_SPARE_LENGTHS;
     make_room(heap, slices);

@@ -40,6 +40,9 @@ PM_INLINE void pm_spare_leave(struct pm_heap *heap, bool before)
     atomic_store_explicit(&heap->spare_busy, before, memory_order_release);
 }
 
+/* Of so many slices: larger blocks are not kept, and none where all is to go at once. */
+bool pm_spare_may_be(size_t slices);
+
 /* The calling thread keeps the block, which is free, and gets a heap for that if it has none; false
  * when the block is to be given back. */
 bool pm_spare_keep(struct pm_large *large);
@@ -48,8 +51,9 @@ bool pm_spare_keep(struct pm_large *large);
 PM_INLINE struct pm_large *pm_spare_pop(struct pm_heap *heap, size_t slices)
 {
     struct pm_large *large = heap->spare[slices];
-    if (PM_UNLIKELY(!pm_large_is_spare(large))) /* two threads freed it at the same moment */
-        pm_fatal_broken("a spare block is free", large);
+    /* Two threads may have freed it at the same moment. */
+    if (PM_UNLIKELY(!pm_large_is_spare(large)) || PM_UNLIKELY(large->span.slices != slices))
+        pm_fatal_broken("a spare block is free, and as long as its list says", large);
     heap->spare[slices] = large->next;
     if (large->next == NULL)
         heap->spare_lengths &= ~(1u << slices);

@@ -6,7 +6,7 @@
 #include "os/os.h"
 
 struct pm_lock pm_visit_lock = PM_LOCK_INIT;
-atomic_bool pm_visiting PM_READ_MOSTLY;
+atomic_bool pm_visiting;
 
 /* Those of a former visit are of no harm. */
 static _Atomic(const struct pm_pool *) visited[PM_VISIT_MAX];

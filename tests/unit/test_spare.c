@@ -229,17 +229,17 @@ static void *idle(void *unused)
     return unused;
 }
 
-/* From now on the process is not alone: locks cost something. */
+/* Now locks cost something; and what is spare here is to be a small part of all. */
 static void have_company(void)
 {
+    unit_filled(16 * PM_MIB);
+    make_peak(8 * PM_MIB);
     unit_in_thread(idle, NULL);
     ck_assert(!pm_alone());
 }
 
 START_TEST(what_others_free_comes_several_at_a_time)
 {
-    unit_filled(16 * PM_MIB); /* they are to be a small part of it */
-    make_peak(8 * PM_MIB);
     have_company();
     static char *blocks[64];
     size_t most = 0;
@@ -255,10 +255,24 @@ START_TEST(what_others_free_comes_several_at_a_time)
 }
 END_TEST
 
+/* Whose heap looks at the clock for nothing else. */
+START_TEST(what_has_come_so_goes_in_time)
+{
+    have_company();
+    pm_purge_set_decay(1);
+    pm_heap_set_look_ms(pm_tls_heap, 0);
+    for (size_t i = 0; i < 64 || spares() == 0; i++)
+        unit_filled(40000);
+    ck_assert_uint_ne(pm_heap_look_ms(pm_tls_heap), 0); /* or nobody would visit it */
+    unit_sleep_ms(10);
+    for (size_t i = 0; i < 64 && spares() != 0; i++)
+        unit_filled(100000 + PM_SLICE * (i % 4));
+    ck_assert_uint_eq(spares(), 0);
+}
+END_TEST
+
 START_TEST(but_each_alone_who_frees_some_itself)
 {
-    unit_filled(16 * PM_MIB);
-    make_peak(8 * PM_MIB);
     have_company();
     for (size_t i = 0; i < 64; i++) {
         unit_filled(40000);
@@ -271,8 +285,6 @@ END_TEST
 
 START_TEST(but_each_alone_where_few_are_sought)
 {
-    unit_filled(16 * PM_MIB);
-    make_peak(8 * PM_MIB);
     have_company();
     for (size_t i = 0; i < 10; i++) {
         unit_filled(40000);
@@ -469,6 +481,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, few_are_kept_unless_many_were_sought);
     tcase_add_test(tests, nor_more_than_a_share_of_all);
     tcase_add_test(tests, what_others_free_comes_several_at_a_time);
+    tcase_add_test(tests, what_has_come_so_goes_in_time);
     tcase_add_test(tests, but_each_alone_who_frees_some_itself);
     tcase_add_test(tests, but_each_alone_where_few_are_sought);
     tcase_add_test(tests, others_are_given_back_at_once);
