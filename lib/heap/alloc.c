@@ -204,7 +204,7 @@ static void free_large(struct pm_span *span, void *address, size_t size, const c
     struct pm_large *large = pm_large_of_span(span);
     if (PM_UNLIKELY(span->start != (uintptr_t)address))
         free_elsewhere(span, address, call);
-    else if (PM_UNLIKELY(size > pm_large_usable(large)) && pm_large_usable(large) != 0)
+    else if (PM_UNLIKELY(size > pm_large_usable(large)))
         refuse_size(address, size, call);
     else
         pm_large_free(large, address, call);

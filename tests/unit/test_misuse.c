@@ -112,6 +112,11 @@ START_TEST(addresses_in_large_blocks)
 }
 END_TEST
 
+static void free_again(void *block)
+{
+    pm_free(block, "free");
+}
+
 static void free_sized(void *block)
 {
     pm_free_sized(block, 40000, "free");
@@ -130,7 +135,7 @@ static void ask_for_size(void *block)
 /* A block that its thread keeps for the next one is free all the same. */
 START_TEST(addresses_in_spare_blocks)
 {
-    void (*const mistakes[])(void *block) = {free_sized, resize, ask_for_size};
+    void (*const mistakes[])(void *block) = {free_again, free_sized, resize, ask_for_size};
     pm_purge_set_decay(-1); /* it stays */
     char *block = pm_alloc(40000);
     pm_free(block, "free");
