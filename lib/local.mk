@@ -19,6 +19,7 @@ pm_core_sources = \
 	lib/arena/kept.h lib/arena/kept.c \
 	lib/arena/hugepages.h lib/arena/hugepages.c \
 	lib/arena/mapping.h lib/arena/mapping.c \
+	lib/arena/runs.h lib/arena/runs.c \
 	lib/arena/choose.h lib/arena/choose.c \
 	lib/arena/arena.h lib/arena/arena.c lib/arena/arena_check.c \
 	lib/arena/spans.h lib/arena/spans.c \

@@ -46,6 +46,7 @@ unit_tests = \
 	tests/unit/test_ownermap \
 	tests/unit/test_pages \
 	tests/unit/test_choose \
+	tests/unit/test_runs \
 	tests/unit/test_chunks \
 	tests/unit/test_pool \
 	tests/unit/test_pool_check \
@@ -159,6 +160,8 @@ tests_unit_test_pages_CFLAGS = $(unit_cflags)
 tests_unit_test_pages_LDADD = $(unit_libs)
 tests_unit_test_choose_CFLAGS = $(unit_cflags)
 tests_unit_test_choose_LDADD = $(unit_libs)
+tests_unit_test_runs_CFLAGS = $(unit_cflags)
+tests_unit_test_runs_LDADD = $(unit_libs)
 tests_unit_test_pool_CFLAGS = $(unit_cflags)
 tests_unit_test_pool_LDADD = $(unit_libs)
 tests_unit_test_pool_check_CFLAGS = $(unit_cflags)

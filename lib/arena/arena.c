@@ -225,6 +225,7 @@ static uint64_t take_dirty_long(struct pm_arena *arena, size_t page, size_t page
 static uint64_t mark_taken(struct pm_arena *arena, size_t first, size_t slices)
 {
     size_t page = pm_arena_pages(first), pages = pm_arena_pages(slices), used;
+    pm_runs_take(arena, first, slices);
     uint64_t dirty =
         (pages > PM_SPAN_PAGES ? take_dirty_long : take_dirty)(arena, page, pages, &used);
     if (!pm_provider_is_system(&arena->provider)) { /* nobody knows */
@@ -249,7 +250,7 @@ static size_t mark_dirty(struct pm_arena *arena, size_t page, size_t pages, uint
     return (size_t)pm_count_bits(dirty);
 }
 
-/* The slices may be taken from now on. */
+/* The slices, whose pages are dirty or clean by now, may be taken. */
 static void mark_free(struct pm_arena *arena, size_t first, size_t slices)
 {
     pm_bitmap_clear(arena->taken, first, slices);
@@ -258,8 +259,8 @@ static void mark_free(struct pm_arena *arena, size_t first, size_t slices)
 
 void pm_arena_free_locked(struct pm_arena *arena, size_t first, size_t slices, uint64_t clean)
 {
-    mark_free(arena, first, slices);
     size_t dirty = mark_dirty(arena, pm_arena_pages(first), pm_arena_pages(slices), clean);
+    mark_free(arena, first, slices);
     count_dirty(arena, dirty);
     count_unused(dirty << pm_os_page_shift());
     count_freed(arena, slices);
@@ -294,7 +295,7 @@ bool pm_arena_take_locked(struct pm_span *span, size_t slices, size_t align,
         if (!pm_choose_may_find(arena, slices) || !is_for(arena, span->kind))
             continue;
         size_t first = pm_arena_choose_locked(arena, slices, align, choice);
-        if (first == SIZE_MAX)
+        if (first == PM_RUNS_NONE)
             continue;
         take_at(arena, first, span, slices);
         return true;
@@ -320,14 +321,17 @@ bool pm_arena_extend_locked(struct pm_span *span, size_t slices)
 void pm_arena_clean_locked(struct pm_arena *arena, size_t first, size_t slices)
 {
     size_t page = pm_arena_pages(first), pages = pm_arena_pages(slices);
+    pm_runs_before_clean(arena, first);
     count_clean(arena, pm_bitmap_count(arena->dirty, page, pages));
     pm_bitmap_clear(arena->dirty, page, pages);
     pm_bitmap_clear(arena->aged, page, pages);
+    pm_runs_after_clean(arena, first);
 }
 
 void pm_arena_lose_locked(struct pm_arena *arena, size_t first, size_t slices, size_t bytes)
 {
     pm_arena_clean_locked(arena, first, slices);
+    pm_runs_take(arena, first, slices);
     pm_bitmap_set(arena->taken, first, slices);
     pm_bitmap_set(arena->gone, first, slices);
     arena->gone_count += slices;
@@ -394,6 +398,7 @@ bool pm_arena_lock_run(struct pm_arena *arena, bool aged_only, size_t from,
     } while (next != pages && pm_arena_slice_of_page(next) <= pm_arena_slice_of_page(end - 1) + 1);
     run->pages = end - run->first;
     size_t first, slices = slices_of(run, &first);
+    pm_runs_take(arena, first, slices);
     pm_bitmap_set(arena->taken, first, slices);
     arena->taken_count += slices;
     count_clean(arena, pm_bitmap_count(arena->dirty, run->first, run->pages));
@@ -405,12 +410,12 @@ bool pm_arena_lock_run(struct pm_arena *arena, bool aged_only, size_t from,
 void pm_arena_unlock_run(struct pm_arena *arena, const struct pm_arena_run *run, bool clean)
 {
     size_t first, slices = slices_of(run, &first);
-    mark_free(arena, first, slices);
-    arena->taken_count -= slices;
     if (!clean) {
         pm_bitmap_set(arena->dirty, run->first, run->pages);
         count_dirty(arena, run->pages);
     }
+    mark_free(arena, first, slices);
+    arena->taken_count -= slices;
 }
 
 bool pm_arena_holds_locked(const struct pm_arena *arena, uintptr_t address)

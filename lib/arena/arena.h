@@ -31,11 +31,9 @@
 #include <stdatomic.h>
 
 #include "arena/provider.h"
+#include "arena/runs.h"
 #include "arena/span.h"
 #include "os/lock.h"
-
-/* So many lengths of free runs are looked for from where the first of them may be. */
-#define PM_ARENA_LENGTHS ((size_t)16)
 
 /* A block from this size on has an arena to itself. */
 #define PM_DEDICATED_MIN (32 * PM_MIB)
@@ -66,13 +64,12 @@ struct pm_arena {
     struct pm_provider provider;
 
     /* Under pm_arena_lock. */
-    size_t taken_count;                     /* slices */
-    size_t gone_count;                      /* the same */
-    size_t dirty_count;                     /* pages */
-    uint32_t search_from[PM_ARENA_LENGTHS]; /* choose.c's: no run of n free slices begins below
-                                             * [n - 1]; the last is for longer ones, too */
-    size_t no_run;                          /* the same: no run of so many exists */
-    uint64_t *taken;                        /* by slice, with those that have gone */
+    size_t taken_count;  /* slices */
+    size_t gone_count;   /* the same */
+    size_t dirty_count;  /* pages */
+    struct pm_runs runs; /* of free slices */
+    size_t no_run;       /* choose.c's: none is so long */
+    uint64_t *taken;     /* by slice, with those that have gone */
     uint64_t *gone;
     uint64_t *dirty; /* by page, as the next */
     uint64_t *aged;
@@ -216,8 +213,8 @@ bool pm_arena_contains(const void *address);
 /*
  * The invariants of all arenas, asserted (aborts with a message):
  *   taken_count, gone_count and dirty_count are what the bitmaps say
- *   a dirty page's slice is free, an aged page dirty; no run begins below its search_from
- *   no run of free slices is as long as no_run
+ *   a dirty page's slice is free, an aged page dirty
+ *   no run of free slices is as long as no_run; those of runs.h
  *   shared arenas come before dedicated ones, linked both ways
  *   a span that the owner map names lies in its arena, on taken slices
  */

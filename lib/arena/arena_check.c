@@ -15,11 +15,8 @@ static void check_runs(struct pm_arena *arena)
         run = pm_bitmap_next(arena->taken, at, slices, true) - at;
         if (run >= arena->no_run)
             pm_fatal_broken("no run of free slices is as long as no_run", arena);
-        for (size_t length = 1; length <= run && length <= PM_ARENA_LENGTHS; length++) {
-            if (at < arena->search_from[length - 1])
-                pm_fatal_broken("no run begins below its search_from", arena);
-        }
     }
+    pm_runs_check(arena);
 }
 
 static void check_bitmaps(struct pm_arena *arena)

@@ -135,23 +135,6 @@ PM_INLINE uint64_t pm_bitmap_run_begins(uint64_t word, uint64_t behind, unsigned
     return word;
 }
 
-/* Where the first run of at least `least` bits in [first, end), at most 64, that are not in the set
- * begins; `end` when there is none. */
-PM_INLINE size_t pm_bitmap_gap(const uint64_t *map, size_t first, size_t end, unsigned least)
-{
-    size_t word = first / 64, words = PM_BITMAP_WORDS(end);
-    uint64_t absent = word < words ? ~map[word] >> (first % 64) << (first % 64) : 0, behind;
-    for (; word < words; word++, absent = behind) {
-        behind = word + 1 < words ? ~map[word + 1] : 0;
-        uint64_t begins = pm_bitmap_run_begins(absent, behind, least);
-        if (begins == 0)
-            continue;
-        size_t begin = word * 64 + (size_t)__builtin_ctzll(begins);
-        return begin + least <= end ? begin : end;
-    }
-    return end;
-}
-
 /* Where the last `count` bits of [0, end) that are in the set begin, or a little before: a
  * multiple of 64; 0 when there are fewer. */
 PM_INLINE size_t pm_bitmap_tail(const uint64_t *map, size_t end, size_t count)

@@ -6,82 +6,89 @@
 #include "arena/bitmap.h"
 
 enum {
-    RUNS_WITHIN = 1024, /* slices from the first run that will do, resident if any is */
-    LOOKED = 512,       /* slices on either side of one that becomes free */
+    RUNS_WITHIN = 1024, /* slices from the first long run that will do */
     DIRTY_LOOKED = 32,  /* places where a long span may begin */
 };
 
-static bool is_dirty_at(const struct pm_arena *arena, size_t slice)
-{
-    return pm_bitmap_test(arena->dirty, pm_arena_pages(slice));
-}
-
-_Static_assert(LOOKED >= PM_ARENA_LENGTHS, "what is too far to be seen is in search_from already");
-
-/* No run of so many, up to PM_ARENA_LENGTHS, or more begins below `from`. */
-static void set_search_from(struct pm_arena *arena, size_t slices, size_t from)
-{
-    for (size_t i = slices - 1; i < PM_ARENA_LENGTHS && arena->search_from[i] < from; i++)
-        arena->search_from[i] = (uint32_t)from;
-}
-
-/* Of a run that goes on farther than we look nothing is known but that. */
 void pm_choose_freed_locked(struct pm_arena *arena, size_t first, size_t slices)
 {
-    size_t lowest = first > LOOKED ? first - LOOKED : 0, highest = first + slices + LOOKED;
-    if (highest > arena->slices)
-        highest = arena->slices;
-    size_t begin = pm_bitmap_behind(arena->taken, lowest, first);
-    size_t end = pm_bitmap_next(arena->taken, first + slices, highest, true);
-    bool is_whole = (begin > lowest || lowest == 0) && (end < highest || highest == arena->slices);
-    size_t longest = is_whole ? end - begin : arena->slices;
-    if (longest >= arena->no_run)
-        arena->no_run = longest + 1;
-    for (size_t i = 0; i < PM_ARENA_LENGTHS && i < end - begin; i++) {
-        if (arena->search_from[i] > begin)
-            arena->search_from[i] = (uint32_t)begin;
-    }
+    size_t length = pm_runs_give(arena, first, slices);
+    if (length >= arena->no_run)
+        arena->no_run = length + 1;
 }
 
-/*
- * Where `slices` free slices begin at an address aligned to `align`: in the shortest run not far
- * behind the first one that holds them, the lowest of these; SIZE_MAX if there is none.  A run that
- * is resident where they begin comes before all that are not.
- */
-static size_t find_run(struct pm_arena *arena, size_t slices, size_t align)
+/* A place in an arena where free slices may be taken, and the length of their run. */
+struct place {
+    size_t at, length;
+};
+
+static const struct place nowhere = {PM_RUNS_NONE, SIZE_MAX};
+
+/* Within the run that begins at `begin`. */
+static struct place place_in(const struct pm_arena *arena, size_t begin, size_t slices,
+                             size_t align)
 {
     size_t align_slices = align >> PM_SLICE_SHIFT, base_slice = arena->base >> PM_SLICE_SHIFT;
-    unsigned known = slices < PM_ARENA_LENGTHS ? (unsigned)slices : PM_ARENA_LENGTHS;
-    unsigned least = slices < 64 ? (unsigned)slices : 64;
-    size_t length, end = arena->slices;
-    size_t at = pm_bitmap_gap(arena->taken, arena->search_from[known - 1], end, known);
-    size_t best = SIZE_MAX, best_rank = SIZE_MAX;
-    size_t clean_rank = arena->dirty_count != 0 ? arena->slices : 0;
-    set_search_from(arena, known, at);
-    for (; at < end && best_rank > slices;
-         at = pm_bitmap_gap(arena->taken, at + length, end, least)) {
-        length = pm_bitmap_next(arena->taken, at, arena->slices, true) - at;
-        size_t aligned = pm_align_up(base_slice + at, align_slices) - base_slice;
-        if (aligned + slices > at + length)
+    size_t length = arena->runs.length[begin];
+    size_t at = pm_align_up(base_slice + begin, align_slices) - base_slice;
+    return at + slices <= begin + length ? (struct place){at, length} : nowhere;
+}
+
+/* The last of the dirty and of the clean ones. */
+static bool set_is_of_long(unsigned set)
+{
+    return set % PM_RUNS_LENGTHS == PM_RUNS_LENGTHS - 1;
+}
+
+/* In the shortest run of a set that is not far behind the first one that will do, and the first of
+ * these: in a set of runs that are equally long the first. */
+static struct place find_in_set(const struct pm_arena *arena, unsigned set, size_t slices,
+                                size_t align)
+{
+    struct place best = nowhere;
+    size_t end = SIZE_MAX, begin = pm_runs_next(arena, set, 0);
+    for (; begin < end && best.length > slices; begin = pm_runs_next(arena, set, begin + 1)) {
+        struct place place = place_in(arena, begin, slices, align);
+        if (place.at == PM_RUNS_NONE)
             continue;
-        size_t rank = length + (is_dirty_at(arena, aligned) ? 0 : clean_rank);
-        if (rank <= arena->slices && end - at > RUNS_WITHIN)
-            end = at + RUNS_WITHIN; /* none of another kind comes before it */
-        if (rank < best_rank) {
-            best = aligned;
-            best_rank = rank;
-        }
-        if (slices == 1)
-            break; /* any hole serves, and the lowest packs best */
+        if (best.at == PM_RUNS_NONE)
+            end = begin + (set_is_of_long(set) ? RUNS_WITHIN : 0);
+        if (place.length < best.length)
+            best = place;
     }
     return best;
 }
 
-/* As find_run(), and keeps in mind what is not there. */
+/* Where `slices` free slices begin at an address aligned to `align`; PM_RUNS_NONE if there are
+ * none. */
+static size_t find_run(const struct pm_arena *arena, size_t slices, size_t align)
+{
+    size_t at = PM_RUNS_NONE;
+    uint32_t sets = arena->runs.sets & pm_runs_least(slices);
+    for (; sets != 0 && at == PM_RUNS_NONE; sets &= sets - 1)
+        at = find_in_set(arena, (unsigned)__builtin_ctz(sets), slices, align).at;
+    return at;
+}
+
+/* Any hole serves, and the lowest packs best. */
+static size_t find_lowest(const struct pm_arena *arena)
+{
+    size_t lowest = PM_RUNS_NONE;
+    for (uint32_t sets = arena->runs.sets; sets != 0; sets &= sets - 1) {
+        size_t begin = pm_runs_next(arena, (unsigned)__builtin_ctz(sets), 0);
+        if (begin < lowest)
+            lowest = begin;
+    }
+    return lowest;
+}
+
+/* Keeps in mind what is not there. */
 static size_t find(struct pm_arena *arena, size_t slices, size_t align)
 {
+    if (slices == 1 && align == PM_SLICE)
+        return find_lowest(arena);
     size_t first = find_run(arena, slices, align);
-    if (first == SIZE_MAX && align == PM_SLICE)
+    if (first == PM_RUNS_NONE && align == PM_SLICE)
         arena->no_run = slices;
     return first;
 }
@@ -105,7 +112,7 @@ static bool are_dirty(const struct pm_arena *arena, size_t first, size_t slices)
  */
 static size_t find_dirty(const struct pm_arena *arena, size_t first, size_t slices)
 {
-    size_t last = pm_bitmap_next(arena->taken, first, arena->slices, true) - slices;
+    size_t last = first + arena->runs.length[first] - slices;
     size_t pages = pm_arena_pages(slices), end = pm_arena_pages(last + slices);
     size_t best = first, most = count_dirty_in(arena, first, slices);
     size_t at = first, page = pm_arena_pages(first);
@@ -128,10 +135,10 @@ size_t pm_arena_choose_locked(struct pm_arena *arena, size_t slices, size_t alig
                               enum pm_arena_choice choice)
 {
     size_t first = find(arena, slices, align);
-    if (first == SIZE_MAX || choice == PM_ARENA_FIRST)
+    if (first == PM_RUNS_NONE || choice == PM_ARENA_FIRST)
         return first;
     if (choice == PM_ARENA_RESIDENT_ONLY)
-        return are_dirty(arena, first, slices) ? first : SIZE_MAX;
+        return are_dirty(arena, first, slices) ? first : PM_RUNS_NONE;
     bool may_move = align == PM_SLICE && pm_arena_pages(slices) > PM_SPAN_PAGES;
     return may_move && arena->dirty_count != 0 ? find_dirty(arena, first, slices) : first;
 }

@@ -30,8 +30,10 @@ PM_AT_START void pm_mapping_set_arena_max(size_t bytes)
 
 static size_t descriptor_size(size_t slices, bool dedicated)
 {
+    if (dedicated)
+        return sizeof(struct pm_arena);
     size_t words = 2 * PM_BITMAP_WORDS(slices) + 2 * PM_BITMAP_WORDS(pm_arena_pages(slices));
-    return sizeof(struct pm_arena) + (dedicated ? 0 : words * sizeof(uint64_t));
+    return sizeof(struct pm_arena) + words * sizeof(uint64_t) + pm_runs_bytes(slices);
 }
 
 /* Unmaps what lies outside [base, base + bytes) of a mapping of the system's. */
@@ -122,6 +124,7 @@ static struct pm_arena *new_arena(size_t bytes, size_t align, enum pm_hugepages 
         arena->gone = arena->taken + PM_BITMAP_WORDS(slices);
         arena->dirty = arena->gone + PM_BITMAP_WORDS(slices);
         arena->aged = arena->dirty + PM_BITMAP_WORDS(pm_arena_pages(slices));
+        pm_runs_begin(arena, arena->aged + PM_BITMAP_WORDS(pm_arena_pages(slices)));
     }
     return arena;
 }

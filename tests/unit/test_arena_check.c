@@ -44,11 +44,6 @@ static void aged_yet_clean(struct pm_arena *arena)
     pm_bitmap_set(arena->aged, pm_arena_pages(20), 1);
 }
 
-static void search_begins_too_late(struct pm_arena *arena)
-{
-    arena->search_from[1] = 50;
-}
-
 static void runs_are_longer(struct pm_arena *arena)
 {
     arena->no_run = 2;
@@ -79,7 +74,6 @@ static const struct damage {
     {dirty_is_miscounted, "dirty_count is the number of pages dirty"},
     {taken_yet_dirty, "a dirty page's slice is free"},
     {aged_yet_clean, "an aged page is dirty"},
-    {search_begins_too_late, "no run begins below its search_from"},
     {runs_are_longer, "no run of free slices is as long as no_run"},
     {span_is_elsewhere, "the owner map leads to a span of the arena"},
     {span_is_too_long, "the owner map leads to a span of the arena"},

@@ -136,34 +136,19 @@ START_TEST(remove_takes_bits_out)
 }
 END_TEST
 
-static size_t model_gap(size_t first, size_t end, unsigned least)
-{
-    size_t length;
-    for (size_t at = first; (at = model_next(at, end, false)) < end; at += length) {
-        length = model_next(at, end, true) - at;
-        if (length >= least)
-            return at;
-    }
-    return end;
-}
-
-/* In a map of long runs as in one of short ones. */
-START_TEST(gap_finds_runs_that_are_not_in_the_set)
+/* Of two words: runs that go on from the first into the second, too. */
+START_TEST(run_begins_finds_runs_in_the_set)
 {
     uint64_t state = unit_seed();
-    for (unsigned round = 0; round < 128; round++) {
-        unsigned least = 1 + round / 2;
+    for (unsigned round = 0; round < 640; round++) {
+        unsigned least = 1 + round % 64;
         randomize(&state);
-        for (unsigned i = 0; i < round % 4; i++) {
-            size_t from = unit_random(&state) % BITS, count = unit_random(&state) % (BITS - from);
-            memset(model + from, i % 2, count);
-            (i % 2 != 0 ? pm_bitmap_set : pm_bitmap_clear)(map, from, count);
-        }
-        for (size_t first = 0; first <= BITS; first++) {
-            for (size_t end = first; end <= BITS; end++) {
-                UNIT_EQUAL(pm_bitmap_gap(map, first, end, least), model_gap(first, end, least));
-            }
-        }
+        size_t from = unit_random(&state) % 64, count = unit_random(&state) % 64;
+        memset(model + from, 1, count);
+        pm_bitmap_set(map, from, count);
+        uint64_t begins = pm_bitmap_run_begins(map[0], map[1], least);
+        for (size_t at = 0; at < 64; at++)
+            UNIT_EQUAL(begins >> at & 1, model_next(at, at + least, false) == at + least);
     }
 }
 END_TEST
@@ -205,7 +190,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, next_finds_the_first_of_its_kind);
     tcase_add_test(tests, behind_is_where_the_last_one_ends);
     tcase_add_test(tests, remove_takes_bits_out);
-    tcase_add_test(tests, gap_finds_runs_that_are_not_in_the_set);
+    tcase_add_test(tests, run_begins_finds_runs_in_the_set);
     tcase_add_test(tests, tail_holds_what_is_asked_for);
     tcase_add_test(tests, words_hold_the_bits);
 }

@@ -4,6 +4,7 @@
 #include "unit.h"
 
 #include "arena/arena.h"
+#include "arena/choose.h"
 #include "arena/ownermap.h"
 #include "arena/purge.h"
 #include "arena/spans.h"
@@ -156,55 +157,63 @@ static void make_arena(size_t slices)
     pm_purge_all();
 }
 
-/* A hole of so many slices, so far behind one of 10 which is clean or not; and which of them serves
- * a span of 5. */
+/* A hole of so many slices, so far behind another which is clean or not; and which of them serves
+ * a span of so many. */
 static const struct {
-    size_t between, behind;
+    size_t first, between, behind, wanted;
     bool clean, is_first;
 } distances[] = {
-    {900, 5, false, false},
-    {1100, 5, false, true},
-    {1100, 5, true, false},
-    {1024 - 10 - 5, 50, false, true}, /* it is as long as it is, not as far as is looked */
+    {10, 900, 5, 5, false, false},
+    {10, 1100, 5, 5, false, false},
+    {20, 900, 18, 17, false, false},
+    {20, 1100, 18, 17, false, true}, /* a long one, and far behind */
+    {20, 1100, 18, 17, true, false}, /* but those before are not resident */
+    {20, 1100, 18, 5, false, true},  /* the same if it need not be long */
+    {10, 900, 50, 5, false, true},
 };
 
-START_TEST(a_run_far_behind_is_left_unless_it_is_resident_and_others_are_not)
+START_TEST(a_long_run_far_behind_is_left_unless_it_is_resident_and_others_are_not)
 {
     make_arena(1200);
-    take(&spans[0], 10);
+    take(&spans[0], distances[_i].first);
     take(&spans[1], distances[_i].between);
     take(&spans[2], distances[_i].behind);
     take(&spans[3], 1);
     uintptr_t first = spans[0].start, behind = spans[2].start;
-    ck_assert_uint_eq(behind - first, (10 + distances[_i].between) * PM_SLICE);
+    ck_assert_uint_eq(behind - first, (distances[_i].first + distances[_i].between) * PM_SLICE);
     pm_spans_give(&spans[0]);
     if (distances[_i].clean)
         pm_purge_all();
     pm_spans_give(&spans[2]);
-    take(&spans[4], 5);
+    take(&spans[4], distances[_i].wanted);
     ck_assert_uint_eq(spans[4].start, distances[_i].is_first ? first : behind);
     pm_arena_check();
 }
 END_TEST
 
-/* As they are when an arena is filled: a search does not begin at its start each time. */
-START_TEST(what_is_longer_than_is_known_is_sought_from_where_it_may_be)
+/* Where runs of a long span's length have been sought in vain they are not sought again. */
+START_TEST(an_arena_without_long_runs_is_known)
 {
-    static struct pm_span all[MOST];
-    enum { LENGTH = PM_ARENA_LENGTHS + 4 };
+    static struct pm_span all[MOST], rest;
+    enum { LENGTH = PM_RUNS_LENGTHS + 4 };
     make_arena(LENGTH * MOST);
     for (size_t i = 0; i < MOST; i++)
         take(&all[i], LENGTH);
-    uint32_t from = all[0].arena->search_from[PM_ARENA_LENGTHS - 1];
-    ck_assert_uint_ge(from, LENGTH * (MOST - 1));
+    struct pm_arena *arena = all[0].arena;
+    take(&rest, arena->slices - arena->taken_count);
     pm_spans_give(&all[1]);
-    ck_assert_uint_lt(all[0].arena->search_from[PM_ARENA_LENGTHS - 1], from);
-    take(&all[1], LENGTH);
+    ck_assert(pm_choose_may_find(arena, LENGTH + 1));
+    take(&spans[0], LENGTH + 1);
+    ck_assert_ptr_ne(spans[0].arena, arena);
+    ck_assert(!pm_choose_may_find(arena, LENGTH + 1));
+    ck_assert(pm_choose_may_find(arena, LENGTH));
+    pm_spans_give(&all[2]);
+    ck_assert(pm_choose_may_find(arena, 2 * LENGTH));
     pm_arena_check();
 }
 END_TEST
 
-/* A slice between two runs, one of which is longer than is looked. */
+/* A slice between two runs. */
 START_TEST(slices_come_back_beside_a_long_run)
 {
     enum { FAR = 1500 };
@@ -232,9 +241,10 @@ static void add(TCase *tests)
     tcase_add_test(tests, others_begin_where_the_run_does);
     tcase_add_loop_test(tests, the_shortest_resident_run_is_taken, 0, UNIT_COUNT_OF(choices));
     tcase_add_test(tests, a_cycle_stays_where_it_was);
-    tcase_add_loop_test(tests, a_run_far_behind_is_left_unless_it_is_resident_and_others_are_not, 0,
+    tcase_add_loop_test(tests,
+                        a_long_run_far_behind_is_left_unless_it_is_resident_and_others_are_not, 0,
                         UNIT_COUNT_OF(distances));
-    tcase_add_test(tests, what_is_longer_than_is_known_is_sought_from_where_it_may_be);
+    tcase_add_test(tests, an_arena_without_long_runs_is_known);
     tcase_add_loop_test(tests, slices_come_back_beside_a_long_run, 0, 2);
 }
 
