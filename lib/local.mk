@@ -35,7 +35,9 @@ pm_core_sources = \
 	lib/heap/common.h lib/heap/common.c \
 	lib/heap/turns.h lib/heap/turns.c \
 	lib/heap/remote.h lib/heap/remote.c \
-	lib/heap/idle.h lib/heap/idle.c lib/heap/large.h lib/heap/large.c lib/heap/spare.h lib/heap/spare.c \
+	lib/heap/idle.h lib/heap/idle.c lib/heap/large.h lib/heap/large.c \
+	lib/heap/spare_lists.h lib/heap/spare_lists.c \
+	lib/heap/spare.h lib/heap/spare.c lib/heap/transfer.h lib/heap/transfer.c \
 	lib/heap/registry.h lib/heap/registry.c \
 	lib/heap/thread.h lib/heap/thread.c \
 	lib/heap/fork.h lib/heap/fork.c \

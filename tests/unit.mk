@@ -59,6 +59,8 @@ unit_tests = \
 	tests/unit/test_sizeclass \
 	tests/unit/test_sleeping \
 	tests/unit/test_text \
+	tests/unit/test_spare_lists \
+	tests/unit/test_transfer \
 	tests/unit/test_thread \
 	tests/unit/test_tlb \
 	tests/unit/test_turns \
@@ -162,6 +164,10 @@ tests_unit_test_choose_CFLAGS = $(unit_cflags)
 tests_unit_test_choose_LDADD = $(unit_libs)
 tests_unit_test_runs_CFLAGS = $(unit_cflags)
 tests_unit_test_runs_LDADD = $(unit_libs)
+tests_unit_test_spare_lists_CFLAGS = $(unit_cflags)
+tests_unit_test_spare_lists_LDADD = $(unit_libs)
+tests_unit_test_transfer_CFLAGS = $(unit_cflags)
+tests_unit_test_transfer_LDADD = $(unit_libs)
 tests_unit_test_pool_CFLAGS = $(unit_cflags)
 tests_unit_test_pool_LDADD = $(unit_libs)
 tests_unit_test_pool_check_CFLAGS = $(unit_cflags)

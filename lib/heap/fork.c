@@ -19,14 +19,16 @@
 #include "heap/sleeping.h"
 #include "heap/spare.h"
 #include "heap/thread.h"
+#include "heap/transfer.h"
 #include "os/lock.h"
 #include "os/os.h"
 #include "os/tls.h"
 #include "pool/visit.h"
 
 /* Every lock of the library but the floating pools', in the order of lock.h. */
-static struct pm_lock *const outer_locks[] = {&pm_common_lock, &pm_thread_late_lock,
-                                              &pm_provider_lock, &pm_visit_lock, &pm_registry_lock};
+static struct pm_lock *const outer_locks[] = {&pm_common_lock,   &pm_thread_late_lock,
+                                              &pm_provider_lock, &pm_visit_lock,
+                                              &pm_registry_lock, &pm_transfer_lock};
 static struct pm_lock *const inner_locks[] = {&pm_purge_lock, &pm_arena_lock, &pm_ownermap_lock,
                                               &pm_meta_lock};
 

@@ -8,6 +8,7 @@
 #ifndef PM_HEAP_HEAP_H
 #define PM_HEAP_HEAP_H
 
+#include "heap/spare_lists.h"
 #include "heap/tlb.h"
 #include "pool/list.h"
 #include "pool/pool.h"
@@ -21,8 +22,6 @@
 #define PM_DIRECT_OBJECTS (PM_DIRECT_MAX / PM_GRANULE + 1)
 #define PM_DIRECT_MEDIUM (PM_DIRECT_OBJECTS + PM_OBJECT_MAX / PM_OBJECT_STEP + 1)
 #define PM_DIRECT_COUNT (PM_DIRECT_MEDIUM + PM_CLASS_OBJECTS - PM_CLASS_MEDIUM)
-
-struct pm_large;
 
 /* Full pools of a class that stay with the heap, as long as nothing speaks for more or fewer. */
 #define PM_FULL_KEPT 16
@@ -48,9 +47,6 @@ struct pm_batch {
     uint8_t most, room; /* blocks it may have, and how many more may join */
 };
 
-/* Large blocks of up to so many slices are kept: spare.h. */
-#define PM_SPARE_LENGTHS ((size_t)16)
-
 /* Batches under way at one time; a block's slice says which is its. */
 #define PM_BATCH_SLOTS ((size_t)256)
 
@@ -62,17 +58,15 @@ struct pm_heap {
     struct pm_pool *sending; /* that gets a block without a batch just now, or NULL */
     struct pm_heap *common;  /* where its thread asks, what serves MEM and OBJ: common.h */
 
-    struct pm_large *spare[PM_SPARE_LENGTHS + 1]; /* spare.c's lists, by slices; */
-    uint32_t spare_lengths;                       /* which of them are not empty, as bits, */
-    uint32_t spare_missed;                        /* how many blocks were sought in vain, */
-    uint32_t spare_freed;                         /* how many came back in this thread, */
-    size_t spare_slices;                          /* on the lists, */
-    size_t spare_room;                            /* and how many there may be; */
-    atomic_bool spare_busy;                       /* the owner is at work on them, */
-    atomic_bool spare_visited;                    /* or another thread */
-    uint32_t larges_kept;                         /* so far; for what is done every so many */
-    uint32_t descriptors;                         /* for large blocks to come, */
-    struct pm_large *descriptor;                  /* and their list */
+    struct pm_spare_lists spare; /* the large blocks that it keeps: spare.h, */
+    size_t spare_room;           /* and how many slices they may have; */
+    uint32_t spare_missed;       /* how many blocks were sought in vain, */
+    uint32_t spare_freed;        /* and how many came back in this thread; */
+    atomic_bool spare_busy;      /* the owner is at work on them, */
+    atomic_bool spare_visited;   /* or another thread */
+    uint32_t larges_kept;        /* so far; for what is done every so many */
+    uint32_t descriptors;        /* for large blocks to come, */
+    struct pm_large *descriptor; /* and their list */
 
     uint32_t refills;    /* so far; for what is done every so many of them */
     uint32_t sends;      /* the same for remote frees that went to their pools */

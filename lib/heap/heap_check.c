@@ -6,6 +6,7 @@
 #include "heap/heap.h"
 #include "heap/spare.h"
 #include "heap/thread.h"
+#include "heap/transfer.h"
 #include "os/fatal.h"
 #include "os/tls.h"
 
@@ -67,6 +68,7 @@ void pm_heap_check(struct pm_heap *heap)
     for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1)
         check_bin(heap, class);
     pm_spare_check(heap);
+    pm_transfer_check();
     for (size_t size = 0; size <= PM_DIRECT_MAX; size += PM_GRANULE) {
         if (pm_heap_direct(heap, size) != heap->bin[pm_class_of(size)].current)
             pm_fatal_broken("direct[] names the current pool", heap);

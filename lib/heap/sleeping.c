@@ -13,6 +13,7 @@
 #include "heap/registry.h"
 #include "heap/spare.h"
 #include "heap/thread.h"
+#include "heap/transfer.h"
 #include "os/alone.h"
 #include "os/os.h"
 #include "os/tls.h"
@@ -257,13 +258,16 @@ size_t pm_sleeping_purge(uint64_t now, uint64_t decay, bool all)
     size_t since = begin_step(now, decay), bytes = 0;
     if (since == 0 || !pm_trylock(&pm_visit_lock))
         return 0;
-    if (next_start == 0 && now >= round_due_ms && others_have_heaps())
+    bool begins = next_start == 0 && now >= round_due_ms && others_have_heaps();
+    if (begins)
         begin(now, decay);
     if (next_start != 0)
         bytes = go_on(all ? (struct work){SIZE_MAX, SIZE_MAX} : work_for(since, decay));
     pm_unlock(&pm_visit_lock);
     if (bytes != 0)
         pm_purge_count(bytes);
+    if (begins)
+        pm_transfer_flush();
     for (int given = 0; (all || given < GIVEN_AT_ONCE) && give_some_spares(); given++)
         continue;
     return bytes;

@@ -1,6 +1,5 @@
 /*
- * spare.c - see spare.h.  A list is changed by one store, as another thread may fork at any moment:
- * what the child finds on it is spare, and what is on its way from or to a list is lost to it.
+ * spare.c - see spare.h.
  */
 #include "heap/spare.h"
 
@@ -10,6 +9,7 @@
 #include "arena/spans.h"
 #include "heap/registry.h"
 #include "heap/thread.h"
+#include "heap/transfer.h"
 #include "os/alone.h"
 #include "os/fatal.h"
 #include "os/os.h"
@@ -18,70 +18,66 @@
 enum {
     KEPT_MIN = 8,     /* slices that a heap may keep whatever the process uses, */
     KEPT_SHARE = 3,   /* what all heaps may keep of it, */
-    KEPT_MAX = 256,   /* and one at most, where so many blocks were sought of late */
-    GIVEN = 8,        /* back at a time */
+    KEPT_MAX = 256,   /* and one at most, where so many blocks were sought of late, */
+    HANDED_ON = 32,   /* or so many, where as many blocks came back */
     FETCHED = 4,      /* blocks under one lock, */
-    FETCH_AFTER = 32, /* where so many were sought in vain, */
-    FETCH_FREED = 4,  /* and this many times as many as it has freed */
+    FETCH_AFTER = 32, /* where so many were sought in vain */
+    ONE_WAY = 4,      /* times as many blocks are taken as freed, or freed as taken */
     ENOUGH = 4,       /* times what is wanted lies free elsewhere: a place will be found */
 };
-
-_Static_assert(PM_SPARE_LENGTHS < 32, "each length has a bit in spare_lengths");
 
 bool pm_spare_may_be(size_t slices)
 {
     return slices <= PM_SPARE_LENGTHS && pm_purge_decay() != 0;
 }
 
-/* A thread that falls asleep keeps what it has for a while: so only who asks for many such blocks
- * has many, and all together no more than a share of what the process uses. */
-static size_t room_now(const struct pm_heap *heap)
+size_t pm_spare_share(void)
 {
     size_t share = pm_arena_used() / KEPT_SHARE >> PM_SLICE_SHIFT, heaps = pm_registry_count();
-    size_t room = heaps > 1 ? share / heaps : share;
-    if (room > heap->spare_missed)
-        room = heap->spare_missed;
-    return KEPT_MIN + room < KEPT_MAX ? KEPT_MIN + room : KEPT_MAX;
+    if (heaps > 1)
+        share /= heaps;
+    return share < KEPT_MAX - KEPT_MIN ? share : KEPT_MAX - KEPT_MIN;
+}
+
+/* Most that it frees it does not take again: others do. */
+static bool frees_for_others(const struct pm_heap *heap)
+{
+    return heap->spare_freed / ONE_WAY > heap->spare_missed;
+}
+
+static bool takes_from_others(const struct pm_heap *heap)
+{
+    return heap->spare_missed / ONE_WAY > heap->spare_freed;
+}
+
+/* A thread that falls asleep keeps what it has for a while: so only who asks for many such blocks
+ * has many, and who hands them on some, for a lock that is worth it. */
+static size_t room_now(const struct pm_heap *heap)
+{
+    size_t room = pm_spare_share(), most = heap->spare_missed;
+    size_t handed_on = heap->spare_freed < HANDED_ON ? heap->spare_freed : HANDED_ON;
+    if (most < handed_on && !pm_alone())
+        most = handed_on;
+    return KEPT_MIN + (room < most ? room : most);
 }
 
 /* What was true the last time will do until the heap next ages. */
 PM_INLINE bool has_room(struct pm_heap *heap, size_t slices)
 {
-    size_t wanted = heap->spare_slices + slices;
+    size_t wanted = heap->spare.slices + slices;
     if (PM_UNLIKELY(wanted > heap->spare_room))
         heap->spare_room = room_now(heap);
     return wanted <= heap->spare_room;
 }
 
-PM_INLINE void push(struct pm_heap *heap, struct pm_large *large)
-{
-    struct pm_large **list = &heap->spare[large->span.slices];
-    large->next = *list;
-    /* release pairs with the forking thread's look at all memory: the list goes on behind it */
-    atomic_thread_fence(memory_order_release);
-    *list = large;
-    heap->spare_lengths |= 1u << large->span.slices;
-    heap->spare_slices += large->span.slices;
-}
-
-/* Some at a time: each time takes a lock. */
-static void give(struct pm_span *const *spans, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        pm_large_leave(pm_large_of_span(spans[i]));
-    pm_spans_give_all(spans, count);
-    for (size_t i = 0; i < count; i++)
-        pm_large_forget(pm_large_of_span(spans[i]));
-}
-
 static void give_back(struct pm_heap *heap, size_t slices)
 {
-    struct pm_span *spans[GIVEN];
-    while (heap->spare[slices] != NULL) {
+    struct pm_span *spans[PM_SPARE_GIVEN];
+    while (heap->spare.list[slices] != NULL) {
         size_t count = 0;
-        while (heap->spare[slices] != NULL && count < GIVEN)
-            spans[count++] = &pm_spare_pop(heap, slices)->span;
-        give(spans, count);
+        while (heap->spare.list[slices] != NULL && count < PM_SPARE_GIVEN)
+            spans[count++] = &pm_spare_lists_pop(&heap->spare, slices)->span;
+        pm_spare_lists_give(spans, count);
     }
 }
 
@@ -89,25 +85,39 @@ static void give_back(struct pm_heap *heap, size_t slices)
  * be room for what they make way for. */
 static void give_back_longest(struct pm_heap *heap, size_t least)
 {
-    struct pm_span *spans[GIVEN];
-    for (size_t given = 0; given < least && heap->spare_lengths != 0;) {
+    struct pm_span *spans[PM_SPARE_GIVEN];
+    for (size_t given = 0; given < least && heap->spare.lengths != 0;) {
         size_t count = 0;
-        while (given < least && heap->spare_lengths != 0 && count < GIVEN) {
-            size_t longest = 31 - (size_t)__builtin_clz(heap->spare_lengths);
-            spans[count++] = &pm_spare_pop(heap, longest)->span;
+        while (given < least && heap->spare.lengths != 0 && count < PM_SPARE_GIVEN) {
+            size_t longest = pm_spare_lists_longest(&heap->spare);
+            spans[count++] = &pm_spare_lists_pop(&heap->spare, longest)->span;
             given += longest;
         }
-        give(spans, count);
+        pm_spare_lists_give(spans, count);
     }
 }
 
-/* No room for it: of its length there are enough. */
+/* No room for it: other threads may have those of its length, of which there are enough; or all
+ * that there are, of a thread that only frees. */
+static void hand_on(struct pm_heap *heap, struct pm_large *large)
+{
+    uint32_t alike = 1u << large->span.slices;
+    pm_transfer_put(&heap->spare, frees_for_others(heap) ? heap->spare.lengths : alike);
+    pm_spare_lists_push(&heap->spare, large);
+    if (heap->spare.slices > heap->spare_room)
+        pm_transfer_put(&heap->spare, alike);
+}
+
 static PM_NOINLINE bool keep_after_others(struct pm_heap *heap, struct pm_large *large)
 {
+    if (pm_transfer_has_room(heap->spare.slices + large->span.slices)) {
+        hand_on(heap, large);
+        return true;
+    }
     give_back(heap, large->span.slices);
     if (!has_room(heap, large->span.slices))
         return false;
-    push(heap, large);
+    pm_spare_lists_push(&heap->spare, large);
     return true;
 }
 
@@ -123,7 +133,7 @@ bool pm_spare_keep(struct pm_large *large)
     if (PM_UNLIKELY(!has_room(heap, large->span.slices)))
         kept = keep_after_others(heap, large);
     else
-        push(heap, large);
+        pm_spare_lists_push(&heap->spare, large);
     pm_spare_leave(heap, before);
     return kept;
 }
@@ -154,8 +164,9 @@ struct pm_large *pm_spare_visit(struct pm_heap *heap, struct pm_large *taken)
     /* acquire pairs with the release in pm_spare_leave() */
     if (atomic_load_explicit(&heap->spare_busy, memory_order_acquire))
         return taken;
-    while (heap->spare_lengths != 0) {
-        struct pm_large *large = pm_spare_pop(heap, (size_t)__builtin_ctz(heap->spare_lengths));
+    while (heap->spare.lengths != 0) {
+        struct pm_large *large =
+            pm_spare_lists_pop(&heap->spare, pm_spare_lists_longest(&heap->spare));
         large->next = taken;
         taken = large;
     }
@@ -172,7 +183,7 @@ void pm_spare_end_visit(struct pm_heap *heap)
 struct pm_large *pm_spare_split(struct pm_large **taken)
 {
     struct pm_large *some = *taken, **end = taken;
-    for (int count = 0; *end != NULL && count < GIVEN; count++)
+    for (size_t count = 0; *end != NULL && count < PM_SPARE_GIVEN; count++)
         end = &(*end)->next;
     *taken = *end;
     *end = NULL;
@@ -182,11 +193,11 @@ struct pm_large *pm_spare_split(struct pm_large **taken)
 void pm_spare_give(struct pm_large *taken)
 {
     while (taken != NULL) {
-        struct pm_span *spans[GIVEN];
+        struct pm_span *spans[PM_SPARE_GIVEN];
         size_t count = 0;
-        for (; taken != NULL && count < GIVEN; taken = taken->next)
+        for (; taken != NULL && count < PM_SPARE_GIVEN; taken = taken->next)
             spans[count++] = &taken->span;
-        give(spans, count);
+        pm_spare_lists_give(spans, count);
     }
 }
 
@@ -194,17 +205,22 @@ void pm_spare_inherit(struct pm_heap *heap)
 {
     atomic_store_explicit(&heap->spare_busy, false, memory_order_relaxed);
     pm_spare_flush(heap);
-    heap->spare_slices = 0;
-    heap->spare_lengths = 0;
+    heap->spare.slices = 0;
+    heap->spare.lengths = 0;
 }
 
+/* Nobody's go first. */
 static void make_room(struct pm_heap *heap, size_t slices)
 {
-    if (heap->spare_slices == 0)
+    if (heap->spare.slices == 0 && pm_transfer_is_empty())
         return;
     size_t bytes = slices << PM_SLICE_SHIFT;
-    size_t used = pm_arena_used() + bytes, peak = pm_arena_peak_used();
-    if (pm_arena_dirty() < ENOUGH * bytes)
+    size_t peak = pm_arena_peak_used();
+    bool is_fresh = pm_arena_dirty() < ENOUGH * bytes;
+    if (is_fresh || pm_arena_used() + bytes > peak)
+        pm_transfer_flush();
+    size_t used = pm_arena_used() + bytes;
+    if (is_fresh)
         give_back_all(heap);
     else if (used > peak)
         give_back_longest(heap, pm_div_up(used - peak, PM_SLICE));
@@ -217,18 +233,16 @@ void pm_spare_make_room(struct pm_heap *heap, size_t slices)
     pm_spare_leave(heap, before);
 }
 
-/* (In a process with one thread there is no lock to save.) */
-static bool may_fetch(struct pm_heap *heap, size_t slices)
+/* Where a length is sought in vain time and again, as others free what this thread takes, some
+ * blocks come at once. */
+static size_t at_once(struct pm_heap *heap, size_t slices)
 {
-    bool others_free =
-        heap->spare_missed >= FETCH_AFTER && heap->spare_missed / FETCH_FREED > heap->spare_freed;
-    return !pm_alone() && others_free && pm_spare_may_be(slices) &&
-           has_room(heap, FETCHED * slices);
+    bool some = heap->spare_missed >= FETCH_AFTER && takes_from_others(heap) &&
+                has_room(heap, FETCHED * slices);
+    return some ? FETCHED : 1;
 }
 
-/* Where a length is sought in vain time and again, as when others free what this thread takes, some
- * blocks come from the arenas at once. */
-static void fetch(struct pm_heap *heap, size_t slices)
+static bool fetch(struct pm_heap *heap, size_t slices)
 {
     struct pm_span *spans[FETCHED];
     size_t count = 0, taken;
@@ -237,10 +251,22 @@ static void fetch(struct pm_heap *heap, size_t slices)
     taken = pm_spans_take_alike(spans, count, slices);
     for (size_t i = 0; i < taken; i++) {
         pm_large_enter(pm_large_of_span(spans[i]));
-        push(heap, pm_large_of_span(spans[i]));
+        pm_spare_lists_push(&heap->spare, pm_large_of_span(spans[i]));
     }
     for (size_t i = taken; i < count; i++)
         pm_large_forget(pm_large_of_span(spans[i]));
+    return taken != 0;
+}
+
+/* (In a process with one thread there is no lock to save.) */
+static bool seek(struct pm_heap *heap, size_t slices)
+{
+    size_t most = pm_alone() || !pm_spare_may_be(slices) ? 1 : at_once(heap, slices);
+    heap->spare_missed += slices <= PM_SPARE_LENGTHS;
+    if (pm_transfer_take(&heap->spare, slices, most) != 0)
+        return true;
+    make_room(heap, slices);
+    return most > 1 && fetch(heap, slices);
 }
 
 /* A thread that takes such blocks, and nothing else, looks at the clock here: so what it has
@@ -249,32 +275,15 @@ struct pm_large *pm_spare_seek(struct pm_heap *heap, size_t slices)
 {
     if (heap->spare_missed % FETCH_AFTER == FETCH_AFTER - 1)
         pm_heap_look(heap);
-    bool before = pm_spare_enter(heap), fetches;
-    heap->spare_missed += slices <= PM_SPARE_LENGTHS;
-    make_room(heap, slices);
-    fetches = may_fetch(heap, slices);
-    if (fetches)
-        fetch(heap, slices);
+    bool before = pm_spare_enter(heap);
+    bool found = seek(heap, slices);
     pm_spare_leave(heap, before);
-    return fetches ? pm_spare_take(heap, slices) : NULL;
+    return found ? pm_spare_take(heap, slices) : NULL;
 }
 
 void pm_spare_check(struct pm_heap *heap)
 {
     bool before = pm_spare_enter(heap);
-    size_t counted = 0;
-    for (size_t slices = 0; slices <= PM_SPARE_LENGTHS; slices++) {
-        if ((heap->spare[slices] != NULL) != (heap->spare_lengths >> slices & 1))
-            pm_fatal_broken("the lengths of spare blocks are known", heap);
-        for (struct pm_large *large = heap->spare[slices]; large != NULL; large = large->next) {
-            counted += large->span.slices;
-            if (large->span.slices != slices)
-                pm_fatal_broken("a spare block is as long as its list says", large);
-            if (!pm_large_is_spare(large))
-                pm_fatal_broken("a spare block is free", large);
-        }
-    }
-    if (counted != heap->spare_slices)
-        pm_fatal_broken("as many slices are spare as are counted", heap);
+    pm_spare_lists_check(&heap->spare);
     pm_spare_leave(heap, before);
 }

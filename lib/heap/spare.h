@@ -12,13 +12,8 @@
 #define PM_HEAP_SPARE_H
 
 #include "heap/heap.h"
-#include "heap/large.h"
 #include "heap/thread.h"
-#include "os/fatal.h"
 #include "pool/visit.h"
-
-/* A block may be longer than it need be, by a quarter. */
-#define PM_SPARE_SLACK ((size_t)4)
 
 /* The owner is at work on its lists until pm_spare_leave(); what this returns is for that one, as
  * one such call may lead to another.  Waits for a visitor, who has made itself known before it
@@ -40,26 +35,15 @@ PM_INLINE void pm_spare_leave(struct pm_heap *heap, bool before)
     atomic_store_explicit(&heap->spare_busy, before, memory_order_release);
 }
 
+/* The slices that one heap may keep: all together a share of what the process uses. */
+size_t pm_spare_share(void);
+
 /* Of so many slices: larger blocks are not kept, and none where all is to go at once. */
 bool pm_spare_may_be(size_t slices);
 
 /* The calling thread keeps the block, which is free, and gets a heap for that if it has none; false
  * when the block is to be given back. */
 bool pm_spare_keep(struct pm_large *large);
-
-/* Takes one from a list that is not empty. */
-PM_INLINE struct pm_large *pm_spare_pop(struct pm_heap *heap, size_t slices)
-{
-    struct pm_large *large = heap->spare[slices];
-    /* Two threads may have freed it at the same moment. */
-    if (PM_UNLIKELY(!pm_large_is_spare(large)) || PM_UNLIKELY(large->span.slices != slices))
-        pm_fatal_broken("a spare block is free, and as long as its list says", large);
-    heap->spare[slices] = large->next;
-    if (large->next == NULL)
-        heap->spare_lengths &= ~(1u << slices);
-    heap->spare_slices -= slices;
-    return large;
-}
 
 /* The shortest spare block that will do: of so many slices, or up to a quarter more, which is
  * resident as it is; NULL if there is none. */
@@ -68,18 +52,15 @@ PM_INLINE struct pm_large *pm_spare_take(struct pm_heap *heap, size_t slices)
     if (slices > PM_SPARE_LENGTHS || !pm_thread_has_heap(heap))
         return NULL;
     bool before = pm_spare_enter(heap);
-    uint32_t lengths = heap->spare_lengths >> slices;
-    size_t surplus = lengths != 0 ? (size_t)__builtin_ctz(lengths) : SIZE_MAX;
-    struct pm_large *large = NULL;
-    if (surplus <= slices / PM_SPARE_SLACK)
-        large = pm_spare_pop(heap, slices + surplus);
+    size_t found = pm_spare_lists_find(heap->spare.lengths, slices);
+    struct pm_large *large = found != 0 ? pm_spare_lists_pop(&heap->spare, found) : NULL;
     pm_spare_leave(heap, before);
     return large;
 }
 
-/* There is none: one that comes from the arenas with some others, where there are other threads and
- * the length is sought in vain time and again; or NULL, and an arena is to be asked: then those
- * that are spare have made room. */
+/* There is none: one that other threads have left (transfer.h), or that comes from the arenas with
+ * some others, where the length is sought in vain time and again; or NULL, and an arena is to be
+ * asked: then those that are spare have made room. */
 struct pm_large *pm_spare_seek(struct pm_heap *heap, size_t slices);
 
 /* So many slices more are to be used: gives all back if fresh memory would be taken for them; if
@@ -108,12 +89,7 @@ void pm_spare_give(struct pm_large *taken);
  * a list, so the count and the lengths may be wrong. */
 void pm_spare_inherit(struct pm_heap *heap);
 
-/*
- * The invariants, asserted by the owner:
- *   a spare block is free, and as long as its list says
- *   as many slices are spare as are counted
- *   the lengths of spare blocks are known
- */
+/* Asserts the invariants of spare_lists.h; by the owner. */
 void pm_spare_check(struct pm_heap *heap);
 
 #endif /* PM_HEAP_SPARE_H */

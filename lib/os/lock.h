@@ -5,7 +5,7 @@
  * Order in which locks may be taken, outermost first (fork.c takes them all in
  * this order):
  *   common heap > heap of ended threads > arena provider > visits > registry of heaps >
- *   floating pools, by class > purging > arenas > owner map > metadata
+ *   large blocks handed on > floating pools, by class > purging > arenas > owner map > metadata
  */
 #ifndef PM_OS_LOCK_H
 #define PM_OS_LOCK_H

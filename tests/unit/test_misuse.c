@@ -139,7 +139,7 @@ START_TEST(addresses_in_spare_blocks)
     pm_purge_set_decay(-1); /* it stays */
     char *block = pm_alloc(40000);
     pm_free(block, "free");
-    ck_assert_uint_ne(pm_tls_heap->spare_lengths, 0);
+    ck_assert_uint_ne(pm_tls_heap->spare.lengths, 0);
     told(block, "is already free");
     told(block + 16000, "is already free");
     told(block + 33000, "is already free");

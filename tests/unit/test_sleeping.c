@@ -8,6 +8,7 @@
 #include "arena/purge.h"
 #include "heap/sleeping.h"
 #include "heap/thread.h"
+#include "heap/transfer.h"
 #include "os/tls.h"
 
 enum { SIZE = 200, BLOCKS = 2000, KEPT_EACH = 100, DECAY = 1000 };
@@ -122,11 +123,11 @@ static void *take_and_give_buffers(void *unused)
         pm_free(buffer, "free");
     }
     sleeper = pm_tls_heap;
-    UNIT_CHECK(sleeper->spare_slices != 0);
+    UNIT_CHECK(sleeper->spare.slices != 0);
     pm_heap_set_look_ms(sleeper, now);
     wait_turn();
     wait_turn();
-    UNIT_CHECK(sleeper->spare_slices == 0);
+    UNIT_CHECK(sleeper->spare.slices == 0);
     pm_free(pm_alloc(50000), "free");
     pm_heap_check(pm_tls_heap);
     return NULL;
@@ -139,7 +140,20 @@ START_TEST(the_spare_blocks_of_a_sleeping_thread_go)
     wait_turn();
     now += 2 * DECAY;
     purge();
-    ck_assert_uint_eq(sleeper->spare_slices, 0);
+    ck_assert_uint_eq(sleeper->spare.slices, 0);
+    end();
+}
+END_TEST
+
+START_TEST(blocks_handed_on_go_while_somebody_sleeps)
+{
+    begin(true);
+    pm_free(unit_filled(50000), "free");
+    pm_transfer_put(&pm_tls_heap->spare, UINT32_MAX);
+    ck_assert(!pm_transfer_is_empty());
+    now += 2 * DECAY;
+    purge();
+    ck_assert(pm_transfer_is_empty());
     end();
 }
 END_TEST
@@ -236,7 +250,7 @@ static void *keep_many_spares(void *unused)
     pm_tls_heap->spare_missed = 4 * BUFFERS; /* as if so many had been sought in vain */
     for (size_t i = 0; i < BUFFERS; i++)
         pm_free(buffers[i], "free");
-    UNIT_CHECK(pm_tls_heap->spare_slices >= BUFFERS * BUFFER_SLICES);
+    UNIT_CHECK(pm_tls_heap->spare.slices >= BUFFERS * BUFFER_SLICES);
     pm_heap_set_look_ms(pm_tls_heap, now);
     wait_turn();
     wait_turn();
@@ -283,6 +297,7 @@ static void add(TCase *tests)
     tcase_add_checked_fixture(tests, setup, NULL);
     tcase_add_test(tests, what_a_sleeping_thread_has_freed_goes);
     tcase_add_test(tests, the_spare_blocks_of_a_sleeping_thread_go);
+    tcase_add_test(tests, blocks_handed_on_go_while_somebody_sleeps);
     tcase_add_test(tests, who_is_awake_is_left_alone);
     tcase_add_test(tests, who_wakes_up_meanwhile_is_left_alone);
     tcase_add_test(tests, what_others_free_goes_when_it_has_slept_twice_as_long);

@@ -24,7 +24,7 @@ static size_t spares(void)
 {
     size_t count = 0;
     for (size_t i = 0; i < PM_SPARE_LENGTHS; i++) {
-        for (struct pm_large *large = pm_tls_heap->spare[i]; large != NULL; large = large->next)
+        for (struct pm_large *one = pm_tls_heap->spare.list[i]; one != NULL; one = one->next)
             count++;
     }
     return count;
@@ -173,8 +173,8 @@ static size_t kept_of_many(void)
     size_t most = 0;
     for (size_t i = 0; i < MANY; i++) {
         pm_free(blocks[i], "free");
-        if (pm_tls_heap->spare_slices > most)
-            most = pm_tls_heap->spare_slices;
+        if (pm_tls_heap->spare.slices > most)
+            most = pm_tls_heap->spare.slices;
     }
     ck_assert(pm_check_heap());
     return most;
@@ -191,7 +191,7 @@ START_TEST(few_are_kept_unless_many_were_sought)
     pm_spare_flush(pm_tls_heap); /* from now on they are all there is, and none was sought */
     for (size_t i = 0; i < MANY; i++) {
         pm_free(blocks[i], "free");
-        ck_assert_uint_le(pm_tls_heap->spare_slices, KEPT_MIN);
+        ck_assert_uint_le(pm_tls_heap->spare.slices, KEPT_MIN);
     }
     pm_tls_heap->spare_missed = 10000;
     size_t kept = kept_of_many();
@@ -216,8 +216,8 @@ START_TEST(nor_more_than_a_share_of_all)
     size_t share = pm_arena_used() / 3 / HEAPS, most = 0;
     for (size_t i = 0; i < UNIT_COUNT_OF(blocks); i++) {
         pm_free(blocks[i], "free");
-        if (pm_tls_heap->spare_slices > most)
-            most = pm_tls_heap->spare_slices;
+        if (pm_tls_heap->spare.slices > most)
+            most = pm_tls_heap->spare.slices;
     }
     ck_assert_uint_gt(most, KEPT_MIN);
     ck_assert_uint_le(most, KEPT_MIN + share / PM_SLICE);
@@ -344,7 +344,7 @@ START_TEST(a_visitor_gives_all_back)
     ck_assert_uint_eq(spares(), UNIT_COUNT_OF(blocks));
     visit(pm_tls_heap);
     ck_assert_uint_eq(spares(), 0);
-    ck_assert_uint_eq(pm_tls_heap->spare_slices, 0);
+    ck_assert_uint_eq(pm_tls_heap->spare.slices, 0);
     ck_assert_uint_eq(pm_arena_totals().taken, taken);
     pm_free(unit_filled(40000), "free");
     ck_assert_uint_eq(spares(), 1);
@@ -406,8 +406,8 @@ static void *keep_spares(void *unused)
         blocks[i] = pm_alloc(LENGTH * PM_SLICE);
     for (size_t i = 0; i < SPARES; i++)
         pm_free(blocks[i], "free");
-    UNIT_CHECK(pm_tls_heap->spare_slices == SPARES * LENGTH);
-    pm_tls_heap->spare_slices = 0;
+    UNIT_CHECK(pm_tls_heap->spare.slices == SPARES * LENGTH);
+    pm_tls_heap->spare.slices = 0;
     atomic_store(&ready, true);
     for (;;)
         pause();
@@ -418,7 +418,7 @@ static void check_that_they_went(void *taken)
 {
     UNIT_CHECK(pm_arena_totals().taken == *(size_t *)taken - SPARES * LENGTH * PM_SLICE);
     for (struct pm_heap *heap = pm_registry_last_locked(); heap != NULL; heap = heap->next) {
-        UNIT_CHECK(heap->spare_slices == 0 && heap->spare[LENGTH - 1] == NULL);
+        UNIT_CHECK(heap->spare.slices == 0 && heap->spare.list[LENGTH - 1] == NULL);
         UNIT_CHECK(heap == pm_tls_heap || heap->descriptor == NULL);
     }
     UNIT_CHECK(pm_check_heap());
