@@ -17,21 +17,39 @@ void pm_choose_freed_locked(struct pm_arena *arena, size_t first, size_t slices)
         arena->no_run = length + 1;
 }
 
-/* A place in an arena where free slices may be taken, and the length of their run. */
+/* A place in an arena where free slices may be taken, and the run that it is in. */
 struct place {
-    size_t at, length;
+    size_t at, begin, length;
 };
 
-static const struct place nowhere = {PM_RUNS_NONE, SIZE_MAX};
+static const struct place nowhere = {PM_RUNS_NONE, PM_RUNS_NONE, SIZE_MAX};
 
-/* Within the run that begins at `begin`. */
-static struct place place_in(const struct pm_arena *arena, size_t begin, size_t slices,
-                             size_t align)
+/* In the first run of a set, at `begin` or behind, that has room at an address aligned so. */
+static struct place find_first(const struct pm_arena *arena, unsigned set, size_t begin,
+                               size_t slices, size_t align)
 {
     size_t align_slices = align >> PM_SLICE_SHIFT, base_slice = arena->base >> PM_SLICE_SHIFT;
-    size_t length = arena->runs.length[begin];
-    size_t at = pm_align_up(base_slice + begin, align_slices) - base_slice;
-    return at + slices <= begin + length ? (struct place){at, length} : nowhere;
+    for (; (begin = pm_runs_next(arena, set, begin)) != PM_RUNS_NONE; begin++) {
+        size_t at = pm_align_up(base_slice + begin, align_slices) - base_slice;
+        size_t length = arena->runs.length[begin];
+        if (at + slices <= begin + length)
+            return (struct place){at, begin, length};
+    }
+    return nowhere;
+}
+
+/* In the shortest of long runs that are not far behind the first one that will do. */
+static struct place find_shortest(const struct pm_arena *arena, unsigned set, size_t slices,
+                                  size_t align)
+{
+    struct place best = find_first(arena, set, 0, slices, align), next = best;
+    size_t end = best.begin + RUNS_WITHIN;
+    while (best.length > slices && next.begin < end) {
+        next = find_first(arena, set, next.begin + 1, slices, align);
+        if (next.begin < end && next.length < best.length)
+            best = next;
+    }
+    return best;
 }
 
 /* The last of the dirty and of the clean ones. */
@@ -40,34 +58,18 @@ static bool set_is_of_long(unsigned set)
     return set % PM_RUNS_LENGTHS == PM_RUNS_LENGTHS - 1;
 }
 
-/* In the shortest run of a set that is not far behind the first one that will do, and the first of
- * these: in a set of runs that are equally long the first. */
-static struct place find_in_set(const struct pm_arena *arena, unsigned set, size_t slices,
-                                size_t align)
-{
-    struct place best = nowhere;
-    size_t end = SIZE_MAX, begin = pm_runs_next(arena, set, 0);
-    for (; begin < end && best.length > slices; begin = pm_runs_next(arena, set, begin + 1)) {
-        struct place place = place_in(arena, begin, slices, align);
-        if (place.at == PM_RUNS_NONE)
-            continue;
-        if (best.at == PM_RUNS_NONE)
-            end = begin + (set_is_of_long(set) ? RUNS_WITHIN : 0);
-        if (place.length < best.length)
-            best = place;
-    }
-    return best;
-}
-
 /* Where `slices` free slices begin at an address aligned to `align`; PM_RUNS_NONE if there are
  * none. */
 static size_t find_run(const struct pm_arena *arena, size_t slices, size_t align)
 {
-    size_t at = PM_RUNS_NONE;
+    struct place place = nowhere;
     uint32_t sets = arena->runs.sets & pm_runs_least(slices);
-    for (; sets != 0 && at == PM_RUNS_NONE; sets &= sets - 1)
-        at = find_in_set(arena, (unsigned)__builtin_ctz(sets), slices, align).at;
-    return at;
+    for (; sets != 0 && place.at == PM_RUNS_NONE; sets &= sets - 1) {
+        unsigned set = (unsigned)__builtin_ctz(sets);
+        place = set_is_of_long(set) ? find_shortest(arena, set, slices, align)
+                                    : find_first(arena, set, 0, slices, align);
+    }
+    return place.at;
 }
 
 /* Any hole serves, and the lowest packs best. */
