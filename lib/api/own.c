@@ -14,6 +14,7 @@
 #include "heap/misuse.h"
 #include "heap/registry.h"
 #include "heap/thread.h"
+#include "heap/transfer.h"
 #include "os/text.h"
 
 #include <pymem/pymem.h>
@@ -36,6 +37,7 @@ PM_EXPORT size_t pymem_trim(void)
         pm_heap_gather(pm_tls_heap);
         inside = pm_heap_purge(pm_tls_heap, true);
     }
+    pm_transfer_give_back(SIZE_MAX);
     inside += pm_common_trim();
     inside += pm_heap_purge_floating(true);
     return inside + pm_purge_all();

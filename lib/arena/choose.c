@@ -24,12 +24,18 @@ struct place {
 
 static const struct place nowhere = {PM_RUNS_NONE, PM_RUNS_NONE, SIZE_MAX};
 
-/* In the first run of a set, at `begin` or behind, that has room at an address aligned so. */
-static struct place find_first(const struct pm_arena *arena, unsigned set, size_t begin,
-                               size_t slices, size_t align)
+/* What is wanted. */
+struct room {
+    size_t slices, align;
+};
+
+/* In the first run of a set that begins in [begin, end) and has room at an address aligned so. */
+static struct place find_first(const struct pm_arena *arena, unsigned set, size_t begin, size_t end,
+                               struct room room)
 {
-    size_t align_slices = align >> PM_SLICE_SHIFT, base_slice = arena->base >> PM_SLICE_SHIFT;
-    for (; (begin = pm_runs_next(arena, set, begin)) != PM_RUNS_NONE; begin++) {
+    size_t slices = room.slices, align_slices = room.align >> PM_SLICE_SHIFT;
+    size_t base_slice = arena->base >> PM_SLICE_SHIFT;
+    for (; (begin = pm_runs_next(arena, set, begin)) < end; begin++) {
         size_t at = pm_align_up(base_slice + begin, align_slices) - base_slice;
         size_t length = arena->runs.length[begin];
         if (at + slices <= begin + length)
@@ -39,14 +45,13 @@ static struct place find_first(const struct pm_arena *arena, unsigned set, size_
 }
 
 /* In the shortest of long runs that are not far behind the first one that will do. */
-static struct place find_shortest(const struct pm_arena *arena, unsigned set, size_t slices,
-                                  size_t align)
+static struct place find_shortest(const struct pm_arena *arena, unsigned set, struct room room)
 {
-    struct place best = find_first(arena, set, 0, slices, align), next = best;
+    struct place best = find_first(arena, set, 0, PM_RUNS_NONE, room), next = best;
     size_t end = best.begin + RUNS_WITHIN;
-    while (best.length > slices && next.begin < end) {
-        next = find_first(arena, set, next.begin + 1, slices, align);
-        if (next.begin < end && next.length < best.length)
+    while (best.length > room.slices && next.at != PM_RUNS_NONE) {
+        next = find_first(arena, set, next.begin + 1, end, room);
+        if (next.length < best.length)
             best = next;
     }
     return best;
@@ -58,16 +63,15 @@ static bool set_is_of_long(unsigned set)
     return set % PM_RUNS_LENGTHS == PM_RUNS_LENGTHS - 1;
 }
 
-/* Where `slices` free slices begin at an address aligned to `align`; PM_RUNS_NONE if there are
- * none. */
-static size_t find_run(const struct pm_arena *arena, size_t slices, size_t align)
+/* Where the slices that are wanted begin; PM_RUNS_NONE if there are none. */
+static size_t find_run(const struct pm_arena *arena, struct room room)
 {
     struct place place = nowhere;
-    uint32_t sets = arena->runs.sets & pm_runs_least(slices);
+    uint32_t sets = arena->runs.sets & pm_runs_least(room.slices);
     for (; sets != 0 && place.at == PM_RUNS_NONE; sets &= sets - 1) {
         unsigned set = (unsigned)__builtin_ctz(sets);
-        place = set_is_of_long(set) ? find_shortest(arena, set, slices, align)
-                                    : find_first(arena, set, 0, slices, align);
+        place = set_is_of_long(set) ? find_shortest(arena, set, room)
+                                    : find_first(arena, set, 0, PM_RUNS_NONE, room);
     }
     return place.at;
 }
@@ -89,7 +93,7 @@ static size_t find(struct pm_arena *arena, size_t slices, size_t align)
 {
     if (slices == 1 && align == PM_SLICE)
         return find_lowest(arena);
-    size_t first = find_run(arena, slices, align);
+    size_t first = find_run(arena, (struct room){slices, align});
     if (first == PM_RUNS_NONE && align == PM_SLICE)
         arena->no_run = slices;
     return first;

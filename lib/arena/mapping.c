@@ -78,6 +78,8 @@ static bool obtain_from_system(struct pm_arena *arena, size_t bytes, size_t alig
  */
 static bool obtain_from_other(struct pm_arena *arena, size_t bytes, size_t align)
 {
+    if (align < pm_os_page_size()) /* no two slices of a page may differ */
+        align = pm_os_page_size();
     if (bytes > SIZE_MAX - 2 * align || !obtain_mapping(arena, bytes + 2 * align))
         return false;
     arena->base = pm_align_up(arena->map_start, align);

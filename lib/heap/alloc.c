@@ -14,6 +14,7 @@
 #include "heap/misuse.h"
 #include "heap/remote.h"
 #include "heap/thread.h"
+#include "heap/transfer.h"
 #include "os/fatal.h"
 
 PM_INLINE void *alloc_in_heap(struct pm_heap *heap, unsigned class)
@@ -77,6 +78,7 @@ static PM_COLD void *alloc_again(size_t size, size_t align, bool zero)
     if (size < ABSURD && !pm_provider_am_inside()) {
         if (pm_thread_has_heap(pm_tls_heap))
             pm_heap_gather(pm_tls_heap);
+        pm_transfer_give_back(SIZE_MAX);
         pm_purge_address_space();
         block = try_alloc(size, align, zero);
     }

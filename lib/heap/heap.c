@@ -403,7 +403,7 @@ static void gather(struct pm_heap *heap, uint32_t most)
 {
     pm_remote_flush(heap);
     pm_spare_flush(heap);
-    pm_transfer_flush();
+    pm_transfer_give_back(SIZE_MAX);
     pm_idle_drop(heap);
     for (unsigned class = 0; class < PM_CLASS_COUNT; class += 1) {
         struct pm_bin *bin = &heap->bin[class];

@@ -60,7 +60,7 @@ struct pm_heap {
 
     struct pm_spare_lists spare; /* the large blocks that it keeps: spare.h, */
     size_t spare_room;           /* and how many slices they may have; */
-    uint32_t spare_missed;       /* how many blocks were sought in vain, */
+    uint32_t spare_missed;       /* how many blocks it had not when they were sought, */
     uint32_t spare_freed;        /* and how many came back in this thread; */
     atomic_bool spare_busy;      /* the owner is at work on them, */
     atomic_bool spare_visited;   /* or another thread */

@@ -12,6 +12,7 @@
 #include "arena/spans.h"
 #include "heap/spare.h"
 #include "heap/thread.h"
+#include "heap/transfer.h"
 #include "os/alone.h"
 #include "os/fatal.h"
 #include "os/os.h"
@@ -155,9 +156,11 @@ static PM_NOINLINE struct pm_large *take_new(size_t usable, size_t align, bool z
     size_t slices = pm_spans_slices(usable);
     struct pm_heap *heap = heap_for(slices);
     struct pm_large *large = NULL;
-    if (heap != NULL && align <= PM_SLICE)
+    if (heap == NULL)
+        pm_transfer_make_room(slices);
+    else if (align <= PM_SLICE)
         large = pm_spare_seek(heap, slices);
-    else if (heap != NULL)
+    else
         pm_spare_make_room(heap, slices);
     if (large != NULL)
         return large;

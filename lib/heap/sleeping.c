@@ -267,7 +267,7 @@ size_t pm_sleeping_purge(uint64_t now, uint64_t decay, bool all)
     if (bytes != 0)
         pm_purge_count(bytes);
     if (begins)
-        pm_transfer_flush();
+        pm_transfer_give_back(SIZE_MAX);
     for (int given = 0; (all || given < GIVEN_AT_ONCE) && give_some_spares(); given++)
         continue;
     return bytes;

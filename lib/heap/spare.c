@@ -39,7 +39,7 @@ size_t pm_spare_share(void)
     return share < KEPT_MAX - KEPT_MIN ? share : KEPT_MAX - KEPT_MIN;
 }
 
-/* Most that it frees it does not take again: others do. */
+/* It seeks little in vain of what it frees, or nothing: others take it. */
 static bool frees_for_others(const struct pm_heap *heap)
 {
     return heap->spare_freed / ONE_WAY > heap->spare_missed;
@@ -56,7 +56,7 @@ static size_t room_now(const struct pm_heap *heap)
 {
     size_t room = pm_spare_share(), most = heap->spare_missed;
     size_t handed_on = heap->spare_freed < HANDED_ON ? heap->spare_freed : HANDED_ON;
-    if (most < handed_on && !pm_alone())
+    if (most < handed_on && pm_registry_count() > 1)
         most = handed_on;
     return KEPT_MIN + (room < most ? room : most);
 }
@@ -97,26 +97,16 @@ static void give_back_longest(struct pm_heap *heap, size_t least)
     }
 }
 
-/* No room for it: other threads may have those of its length, of which there are enough; or all
- * that there are, of a thread that only frees. */
-static void hand_on(struct pm_heap *heap, struct pm_large *large)
-{
-    uint32_t alike = 1u << large->span.slices;
-    pm_transfer_put(&heap->spare, frees_for_others(heap) ? heap->spare.lengths : alike);
-    pm_spare_lists_push(&heap->spare, large);
-    if (heap->spare.slices > heap->spare_room)
-        pm_transfer_put(&heap->spare, alike);
-}
-
+/* There is no room for it: other threads may have those of its length, of which there are enough,
+ * or all that there are if this one mostly frees; what they have no use for goes back. */
 static PM_NOINLINE bool keep_after_others(struct pm_heap *heap, struct pm_large *large)
 {
-    if (pm_transfer_has_room(heap->spare.slices + large->span.slices)) {
-        hand_on(heap, large);
-        return true;
-    }
-    give_back(heap, large->span.slices);
-    if (!has_room(heap, large->span.slices))
-        return false;
+    size_t slices = large->span.slices;
+    pm_transfer_put(&heap->spare, frees_for_others(heap) ? heap->spare.lengths : 1u << slices);
+    if (!has_room(heap, slices))
+        give_back(heap, slices);
+    if (!has_room(heap, slices))
+        return pm_transfer_put_one(large);
     pm_spare_lists_push(&heap->spare, large);
     return true;
 }
@@ -138,16 +128,12 @@ bool pm_spare_keep(struct pm_large *large)
     return kept;
 }
 
-static void give_back_all(struct pm_heap *heap)
-{
-    for (size_t slices = 1; slices <= PM_SPARE_LENGTHS; slices++)
-        give_back(heap, slices);
-}
-
+/* Goes by the lists alone: the rest may be wrong, see pm_spare_inherit(). */
 void pm_spare_flush(struct pm_heap *heap)
 {
     bool before = pm_spare_enter(heap);
-    give_back_all(heap);
+    for (size_t slices = 1; slices <= PM_SPARE_LENGTHS; slices++)
+        give_back(heap, slices);
     heap->spare_missed = 0;
     heap->spare_freed = 0;
     heap->spare_room = 0;
@@ -209,21 +195,21 @@ void pm_spare_inherit(struct pm_heap *heap)
     heap->spare.lengths = 0;
 }
 
+size_t pm_spare_excess(size_t slices)
+{
+    size_t bytes = slices << PM_SLICE_SHIFT;
+    size_t used = pm_arena_used() + bytes, peak = pm_arena_peak_used();
+    if (pm_arena_dirty() < ENOUGH * bytes)
+        return SIZE_MAX;
+    return used > peak ? pm_div_up(used - peak, PM_SLICE) : 0;
+}
+
 /* Nobody's go first. */
 static void make_room(struct pm_heap *heap, size_t slices)
 {
-    if (heap->spare.slices == 0 && pm_transfer_is_empty())
-        return;
-    size_t bytes = slices << PM_SLICE_SHIFT;
-    size_t peak = pm_arena_peak_used();
-    bool is_fresh = pm_arena_dirty() < ENOUGH * bytes;
-    if (is_fresh || pm_arena_used() + bytes > peak)
-        pm_transfer_flush();
-    size_t used = pm_arena_used() + bytes;
-    if (is_fresh)
-        give_back_all(heap);
-    else if (used > peak)
-        give_back_longest(heap, pm_div_up(used - peak, PM_SLICE));
+    pm_transfer_make_room(slices);
+    if (heap->spare.slices != 0)
+        give_back_longest(heap, pm_spare_excess(slices));
 }
 
 void pm_spare_make_room(struct pm_heap *heap, size_t slices)

@@ -63,8 +63,11 @@ PM_INLINE struct pm_large *pm_spare_take(struct pm_heap *heap, size_t slices)
  * asked: then those that are spare have made room. */
 struct pm_large *pm_spare_seek(struct pm_heap *heap, size_t slices);
 
-/* So many slices more are to be used: gives all back if fresh memory would be taken for them; if
- * they make a record, as many as there are too many. */
+/* So many slices more are to be used: how many had better go first.  All, if fresh memory would be
+ * taken for them; if they make a record, as many as there are too many. */
+size_t pm_spare_excess(size_t slices);
+
+/* Gives so many back, those of transfer.h before the heap's. */
 void pm_spare_make_room(struct pm_heap *heap, size_t slices);
 
 /* Gives all back, and begins anew to count what is sought in vain. */

@@ -3,8 +3,8 @@
  */
 #include "heap/transfer.h"
 
+#include "heap/registry.h"
 #include "heap/spare.h"
-#include "os/alone.h"
 
 struct pm_lock pm_transfer_lock = PM_LOCK_INIT;
 
@@ -30,28 +30,48 @@ bool pm_transfer_is_empty(void)
     return lengths_now() == 0;
 }
 
-bool pm_transfer_has_room(size_t slices)
+static size_t slices_now(void)
 {
-    size_t now = atomic_load_explicit(&held_slices, memory_order_relaxed);
-    return !pm_alone() && now + slices <= pm_spare_share();
+    return atomic_load_explicit(&held_slices, memory_order_relaxed);
 }
 
-static void put_list(struct pm_spare_lists *from, size_t slices)
+/* As many slices as one heap may keep; but where there is only one, nobody takes what it puts. */
+static size_t room_now(void)
 {
-    while (from->list[slices] != NULL)
+    return pm_registry_count() > 1 ? pm_spare_share() : 0;
+}
+
+static void put_list(struct pm_spare_lists *from, size_t slices, size_t most)
+{
+    while (from->list[slices] != NULL && held.slices + slices <= most)
         pm_spare_lists_push(&held, pm_spare_lists_pop(from, slices));
 }
 
 void pm_transfer_put(struct pm_spare_lists *from, uint32_t lengths)
 {
+    size_t most = room_now();
     lengths &= from->lengths;
-    if (lengths == 0)
+    if (lengths == 0 || slices_now() >= most)
         return;
     pm_lock(&pm_transfer_lock);
     for (; lengths != 0; lengths &= lengths - 1)
-        put_list(from, (size_t)__builtin_ctz(lengths));
+        put_list(from, (size_t)__builtin_ctz(lengths), most);
     publish();
     pm_unlock(&pm_transfer_lock);
+}
+
+bool pm_transfer_put_one(struct pm_large *large)
+{
+    size_t most = room_now(), slices = large->span.slices;
+    if (slices_now() + slices > most)
+        return false;
+    pm_lock(&pm_transfer_lock);
+    bool has_room = held.slices + slices <= most;
+    if (has_room)
+        pm_spare_lists_push(&held, large);
+    publish();
+    pm_unlock(&pm_transfer_lock);
+    return has_room;
 }
 
 size_t pm_transfer_take(struct pm_spare_lists *to, size_t slices, size_t most)
@@ -68,24 +88,40 @@ size_t pm_transfer_take(struct pm_spare_lists *to, size_t slices, size_t most)
     return taken;
 }
 
-/* Some at a time: if another thread forks before they have gone, they are lost to the child. */
-static size_t take_some(struct pm_span **spans)
+/* Some blocks, of so many slices or more; returns how many slices. */
+static size_t take_some(struct pm_span **spans, size_t *count, size_t least)
 {
-    size_t count = 0;
+    size_t taken = 0;
     pm_lock(&pm_transfer_lock);
-    while (held.lengths != 0 && count < PM_SPARE_GIVEN)
-        spans[count++] = &pm_spare_lists_pop(&held, pm_spare_lists_longest(&held))->span;
+    for (*count = 0; held.lengths != 0 && *count < PM_SPARE_GIVEN && taken < least; ++*count) {
+        size_t longest = pm_spare_lists_longest(&held);
+        spans[*count] = &pm_spare_lists_pop(&held, longest)->span;
+        taken += longest;
+    }
     publish();
     pm_unlock(&pm_transfer_lock);
-    return count;
+    return taken;
 }
 
-void pm_transfer_flush(void)
+/* Some at a time: if another thread forks before they have gone, they are lost to the child. */
+void pm_transfer_give_back(size_t least)
 {
     struct pm_span *spans[PM_SPARE_GIVEN];
-    size_t count;
-    while (!pm_transfer_is_empty() && (count = take_some(spans)) != 0)
+    size_t count, left = slices_now();
+    if (left > least)
+        left = least;
+    for (size_t taken; left != 0; left -= taken < left ? taken : left) {
+        taken = take_some(spans, &count, left);
+        if (count == 0)
+            return;
         pm_spare_lists_give(spans, count);
+    }
+}
+
+void pm_transfer_make_room(size_t slices)
+{
+    if (!pm_transfer_is_empty())
+        pm_transfer_give_back(pm_spare_excess(slices));
 }
 
 void pm_transfer_check(void)

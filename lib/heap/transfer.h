@@ -11,11 +11,12 @@
 
 extern struct pm_lock pm_transfer_lock;
 
-/* Is there room for so many slices more?  Never in a process with one thread. */
-bool pm_transfer_has_room(size_t slices);
-
-/* Takes all that is on some of the lists, whose lengths are given as bits. */
+/* Takes what is on some of the lists, whose lengths are given as bits; as much as there is room
+ * for: none for the process's only heap. */
 void pm_transfer_put(struct pm_spare_lists *from, uint32_t lengths);
+
+/* The same of a block that is on no list; false if there is no room. */
+bool pm_transfer_put_one(struct pm_large *large);
 
 /* Moves up to `most` blocks of a length that will do for so many slices; returns how many. */
 size_t pm_transfer_take(struct pm_spare_lists *to, size_t slices, size_t most);
@@ -23,8 +24,12 @@ size_t pm_transfer_take(struct pm_spare_lists *to, size_t slices, size_t most);
 /* Without the lock: what another thread does at this moment may not be seen. */
 bool pm_transfer_is_empty(void);
 
-/* Gives all back. */
-void pm_transfer_flush(void);
+/* Gives at least so many slices back, the longest blocks first, but no more than there are when it
+ * begins. */
+void pm_transfer_give_back(size_t least);
+
+/* So many slices more are to be used: gives back as many as pm_spare_excess() says. */
+void pm_transfer_make_room(size_t slices);
 
 /* Asserts the invariants of spare_lists.h. */
 void pm_transfer_check(void);

@@ -25,7 +25,7 @@ describe_stage() {
 # regex over whole names).
 valgrind_unfit='none'
 # Unit tests that run threads: the ones of use to ThreadSanitizer.
-concurrent='thread|common|granted|turns|remote|concurrent|heap|fork|lock|exit|census|sleeping|visit'
+concurrent='thread|common|granted|turns|remote|concurrent|heap|fork|lock|exit|census|sleeping|visit|spare|transfer'
 
 stage_checks() {
   build_dir build/gcc --enable-werror
