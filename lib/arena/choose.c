@@ -76,23 +76,11 @@ static size_t find_run(const struct pm_arena *arena, struct room room)
     return place.at;
 }
 
-/* Any hole serves, and the lowest packs best. */
-static size_t find_lowest(const struct pm_arena *arena)
-{
-    size_t lowest = PM_RUNS_NONE;
-    for (uint32_t sets = arena->runs.sets; sets != 0; sets &= sets - 1) {
-        size_t begin = pm_runs_next(arena, (unsigned)__builtin_ctz(sets), 0);
-        if (begin < lowest)
-            lowest = begin;
-    }
-    return lowest;
-}
-
 /* Keeps in mind what is not there. */
 static size_t find(struct pm_arena *arena, size_t slices, size_t align)
 {
-    if (slices == 1 && align == PM_SLICE)
-        return find_lowest(arena);
+    if (slices == 1 && align == PM_SLICE) /* any hole serves, and the lowest packs best */
+        return pm_runs_lowest(arena);
     size_t first = find_run(arena, (struct room){slices, align});
     if (first == PM_RUNS_NONE && align == PM_SLICE)
         arena->no_run = slices;

@@ -53,18 +53,23 @@ static void add(struct pm_arena *arena, size_t begin, size_t length)
     runs->sets |= (uint32_t)1 << set;
 }
 
+/* The number of groups where there is none. */
+static size_t first_group(const struct pm_arena *arena, unsigned set)
+{
+    return pm_bitmap_next(groups_with(arena, set), 0, groups_of(arena->slices), true);
+}
+
 static void drop(struct pm_arena *arena, size_t begin, size_t length)
 {
     if (length == 0)
         return;
     unsigned set = set_of(arena, begin, length);
-    uint64_t *begins = begins_in(arena, begin / 64, set), *with = groups_with(arena, set);
-    size_t groups = groups_of(arena->slices);
+    uint64_t *begins = begins_in(arena, begin / 64, set);
     *begins &= ~((uint64_t)1 << begin % 64);
     if (*begins != 0)
         return;
-    pm_bitmap_clear(with, begin / 64, 1);
-    if (pm_bitmap_next(with, 0, groups, true) == groups)
+    pm_bitmap_clear(groups_with(arena, set), begin / 64, 1);
+    if (first_group(arena, set) == groups_of(arena->slices))
         arena->runs.sets &= ~((uint32_t)1 << set);
 }
 
@@ -130,6 +135,21 @@ size_t pm_runs_next(const struct pm_arena *arena, unsigned set, size_t from)
         begins = *begins_in(arena, group, set);
     }
     return group * 64 + (size_t)__builtin_ctzll(begins);
+}
+
+size_t pm_runs_lowest(const struct pm_arena *arena)
+{
+    size_t lowest = groups_of(arena->slices);
+    uint64_t begins = 0;
+    for (uint32_t sets = arena->runs.sets; sets != 0; sets &= sets - 1) {
+        unsigned set = (unsigned)__builtin_ctz(sets);
+        size_t group = first_group(arena, set);
+        if (group > lowest)
+            continue;
+        begins = *begins_in(arena, group, set) | (group == lowest ? begins : 0);
+        lowest = group;
+    }
+    return begins != 0 ? lowest * 64 + (size_t)__builtin_ctzll(begins) : PM_RUNS_NONE;
 }
 
 /* The runs that there are, one by one. */

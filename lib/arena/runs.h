@@ -51,6 +51,9 @@ void pm_runs_after_clean(struct pm_arena *arena, size_t first);
 /* Where the first run of a set begins at `from` or behind; PM_RUNS_NONE if there is none. */
 size_t pm_runs_next(const struct pm_arena *arena, unsigned set, size_t from);
 
+/* Where the first run of all begins; PM_RUNS_NONE if there is none. */
+size_t pm_runs_lowest(const struct pm_arena *arena);
+
 /* The sets, as bits, of runs that are at least so long, or of long ones that may be. */
 PM_INLINE uint32_t pm_runs_least(size_t slices)
 {

@@ -19,21 +19,25 @@ static void setup(void)
     pm_purge_set_decay(-1);
 }
 
-static bool take(struct pm_span *one, size_t slices)
+static void take(struct pm_span *one, size_t slices)
 {
-    bool taken = pm_spans_take(one, PM_SPAN_LARGE, slices, PM_SLICE);
-    ck_assert(taken);
+    ck_assert(pm_spans_take(one, PM_SPAN_LARGE, slices, PM_SLICE));
     pm_arena_use(one, PM_SPAN_CLEAN);
     pm_ownermap_set(one->start, 1, one);
-    return taken;
 }
 
-/* What is at random: a span comes, goes, grows, shrinks, leaves clean slices behind, or all that
- * is free is purged. */
+/* The pages of a span go elsewhere, and leave clean slices behind. */
+static void leave_clean(struct pm_span *one)
+{
+    ck_assert(pm_spans_remap(one, pm_span_bytes(one)));
+    pm_ownermap_set(one->start, 1, one);
+}
+
+/* What is at random: a span comes, goes, grows, shrinks or moves, or all that is free is purged. */
 static void step(struct pm_span *one, uint64_t *state)
 {
     size_t slices = 1 + unit_random(state) % (unit_random(state) % 8 == 0 ? 70 : 20);
-    switch (one->slices == 0 ? 0 : unit_random(state) % 6) {
+    switch (one->slices == 0 ? 0 : unit_random(state) % 7) {
     case 0:
         if (one->slices == 0)
             take(one, slices);
@@ -43,6 +47,9 @@ static void step(struct pm_span *one, uint64_t *state)
         break;
     case 2:
         pm_spans_cut(one, 1 + one->slices / 2);
+        break;
+    case 3:
+        leave_clean(one);
         break;
     default:
         pm_spans_give(one);
@@ -112,7 +119,13 @@ START_TEST(a_set_is_walked_along_by_address)
             pm_purge_all();
     }
     compare(arena);
-    pm_arena_check();
+    for (size_t i = 0; i < 100; i++) { /* the lowest come one by one */
+        size_t lowest = pm_bitmap_next(arena->taken, 0, arena->slices, false);
+        UNIT_EQUAL(pm_runs_lowest(arena), lowest);
+        take(&spans[0], 1);
+        UNIT_EQUAL(pm_arena_slice_of(&spans[0]), lowest);
+    }
+    pm_runs_check(arena);
 }
 END_TEST
 
