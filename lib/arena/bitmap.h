@@ -123,14 +123,12 @@ PM_INLINE size_t pm_bitmap_behind(const uint64_t *map, size_t first, size_t end)
     return first;
 }
 
-/* Of the bits in `word`, those from which on `count`, at most 64, are in it and `behind`, the next.
- */
-PM_INLINE uint64_t pm_bitmap_run_begins(uint64_t word, uint64_t behind, unsigned count)
+/* Of the bits in `word`, those from which on `count` are in it. */
+PM_INLINE uint64_t pm_bitmap_run_begins(uint64_t word, unsigned count)
 {
     for (unsigned have = 1, step; have < count && word != 0; have += step) {
         step = have < count - have ? have : count - have;
-        word &= word >> step | behind << (64 - step);
-        behind &= behind >> step; /* (its upper bits go wrong: too far behind to be asked for) */
+        word &= word >> step;
     }
     return word;
 }

@@ -82,7 +82,7 @@ bool pm_chunks_take(size_t bytes, struct pm_chunk_run *run)
     unsigned pages = (unsigned)(pm_align_up(bytes, pm_os_page_size()) >> pm_os_page_shift());
     struct pm_chunk *chunk = sought != NULL ? sought : newest;
     for (; gone >= bytes && chunk != NULL; chunk = chunk->next) {
-        uint64_t begins = pm_bitmap_run_begins(chunk->gone, 0, pages);
+        uint64_t begins = pm_bitmap_run_begins(chunk->gone, pages);
         if (begins != 0) {
             sought = chunk;
             take_gone(chunk, (unsigned)__builtin_ctzll(begins), run);

@@ -160,8 +160,9 @@ void pm_heap_drop_current(struct pm_heap *heap, struct pm_bin *bin);
  */
 void pm_heap_gather_some(struct pm_heap *heap);
 
-/* Sends what is on its way to other owners, takes in remote frees, and lets go of pools that hold
- * nothing: all but partial pools, which may be many; */
+/* Sends what is on its way to other owners, takes in remote frees, gives spare large blocks back
+ * (those of transfer.h as well), and lets go of pools that hold nothing: all but partial pools,
+ * which may be many; */
 void pm_heap_gather(struct pm_heap *heap);
 
 /* and for one of those.  If it holds nothing it is on the list `gone` afterwards, and this returns

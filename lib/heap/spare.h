@@ -5,7 +5,8 @@
  * They are a part of what is in use.  Before the process uses more at one time than it ever did a
  * heap lets as many of its own go as that is too much, and before it takes fresh memory all of
  * them, so with one thread its peak is not theirs; all go each decay time, and those of a thread
- * that sleeps are taken from it (sleeping.h).  A spare block is free, and stays in the owner map,
+ * that sleeps are taken from it (sleeping.h).  Those that it has no room for go to other threads
+ * (transfer.h).  A spare block is free, and stays in the owner map,
  * whose lines threads that have neighbouring blocks share.
  */
 #ifndef PM_HEAP_SPARE_H

@@ -23,7 +23,7 @@ static void setup(void)
 static size_t spares(void)
 {
     size_t count = 0;
-    for (size_t i = 0; i < PM_SPARE_LENGTHS; i++) {
+    for (size_t i = 0; i <= PM_SPARE_LENGTHS; i++) {
         for (struct pm_large *one = pm_tls_heap->spare.list[i]; one != NULL; one = one->next)
             count++;
     }
