@@ -15,8 +15,8 @@
  * done so for two decay times; as many as the time since the last such call allows, so that all
  * have been visited within some decay times; with `all`, as no thread of the program is at
  * work, of all that sleep.  A heap that sleeps on is visited again when it has slept twice as long,
- * for what others free into it meanwhile.  With the first of them goes what is handed on from thread
- * to thread (transfer.h).  Returns the bytes given back.
+ * for what others free into it meanwhile.  With the first of them goes what is handed on from
+ * thread to thread (transfer.h).  Returns the bytes given back.
  */
 size_t pm_sleeping_purge(uint64_t now, uint64_t decay, bool all);
 
