@@ -2,7 +2,7 @@
 # the engine without libc's names: malloc stays the process's own, so they run
 # under every sanitizer and valgrind.
 
-EXTRA_DIST += tests/unit/unit.h tests/unit/pools.h tests/unit/turns.h tests/unit/fake_cpython.h
+EXTRA_DIST += tests/unit/unit.h tests/unit/pools.h tests/unit/spans.h tests/unit/turns.h tests/unit/fake_cpython.h
 
 if HAVE_CHECK
 unit_cflags = $(AM_CFLAGS) $(CHECK_CFLAGS) -pthread

@@ -8,17 +8,6 @@
 #include "os/fatal.h"
 #include "os/os.h"
 
-static void check_runs(struct pm_arena *arena)
-{
-    size_t run, slices = arena->slices, at = pm_bitmap_next(arena->taken, 0, slices, false);
-    for (; at < slices; at = pm_bitmap_next(arena->taken, at + run, slices, false)) {
-        run = pm_bitmap_next(arena->taken, at, slices, true) - at;
-        if (run >= arena->no_run)
-            pm_fatal_broken("no run of free slices is as long as no_run", arena);
-    }
-    pm_runs_check(arena);
-}
-
 static void check_bitmaps(struct pm_arena *arena)
 {
     size_t gone = pm_bitmap_count(arena->gone, 0, arena->slices);
@@ -37,7 +26,8 @@ static void check_bitmaps(struct pm_arena *arena)
         if ((arena->aged[word] & ~arena->dirty[word]) != 0)
             pm_fatal_broken("an aged page is dirty", arena);
     }
-    check_runs(arena);
+    if (pm_runs_check(arena) >= arena->no_run)
+        pm_fatal_broken("no run of free slices is as long as no_run", arena);
 }
 
 static void check_spans(struct pm_arena *arena)

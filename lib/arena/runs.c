@@ -152,8 +152,8 @@ size_t pm_runs_lowest(const struct pm_arena *arena)
     return begins != 0 ? lowest * 64 + (size_t)__builtin_ctzll(begins) : PM_RUNS_NONE;
 }
 
-/* The runs that there are, one by one. */
-static size_t check_runs(struct pm_arena *arena)
+/* The runs that there are, one by one; returns how many, and how long the longest is. */
+static size_t check_runs(struct pm_arena *arena, size_t *longest)
 {
     size_t runs = 0, length, slices = arena->slices;
     size_t at = pm_bitmap_next(arena->taken, 0, slices, false);
@@ -163,13 +163,15 @@ static size_t check_runs(struct pm_arena *arena)
             pm_fatal_broken("a free run's first and last slice say how long it is", arena);
         if (pm_runs_next(arena, set_of(arena, at, length), at) != at)
             pm_fatal_broken("a free run begins in the set of its length", arena);
+        if (length > *longest)
+            *longest = length;
     }
     return runs;
 }
 
-void pm_runs_check(struct pm_arena *arena)
+size_t pm_runs_check(struct pm_arena *arena)
 {
-    size_t runs = check_runs(arena), groups = groups_of(arena->slices);
+    size_t longest = 0, runs = check_runs(arena, &longest), groups = groups_of(arena->slices);
     for (unsigned set = 0; set < PM_RUNS_SETS; set++) {
         bool is_empty = true;
         for (size_t group = 0; group < groups; group++) {
@@ -184,4 +186,5 @@ void pm_runs_check(struct pm_arena *arena)
     }
     if (runs != 0)
         pm_fatal_broken("a free run is in one set", arena);
+    return longest;
 }

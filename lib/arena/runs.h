@@ -63,11 +63,11 @@ PM_INLINE uint32_t pm_runs_least(size_t slices)
 }
 
 /*
- * The invariants, asserted:
+ * The invariants, asserted; returns the length of the longest run:
  *   a free run's first and last slice say how long it is
  *   it begins in the set of its length, and is in no other
  *   what sets and groups are not empty is known
  */
-void pm_runs_check(struct pm_arena *arena);
+size_t pm_runs_check(struct pm_arena *arena);
 
 #endif /* PM_ARENA_RUNS_H */

@@ -86,13 +86,8 @@ static void give_back(struct pm_heap *heap, size_t slices)
 static void give_back_longest(struct pm_heap *heap, size_t least)
 {
     struct pm_span *spans[PM_SPARE_GIVEN];
-    for (size_t given = 0; given < least && heap->spare.lengths != 0;) {
-        size_t count = 0;
-        while (given < least && heap->spare.lengths != 0 && count < PM_SPARE_GIVEN) {
-            size_t longest = pm_spare_lists_longest(&heap->spare);
-            spans[count++] = &pm_spare_lists_pop(&heap->spare, longest)->span;
-            given += longest;
-        }
+    for (size_t count, given = 0; given < least && heap->spare.lengths != 0;) {
+        given += pm_spare_lists_pop_longest(&heap->spare, spans, &count, least - given);
         pm_spare_lists_give(spans, count);
     }
 }

@@ -7,6 +7,18 @@
 
 _Static_assert(PM_SPARE_LENGTHS < 32, "each length has a bit in pm_spare_lists.lengths");
 
+size_t pm_spare_lists_pop_longest(struct pm_spare_lists *lists, struct pm_span **spans,
+                                  size_t *count, size_t least)
+{
+    size_t taken = 0;
+    for (*count = 0; lists->lengths != 0 && *count < PM_SPARE_GIVEN && taken < least; ++*count) {
+        size_t longest = pm_spare_lists_longest(lists);
+        spans[*count] = &pm_spare_lists_pop(lists, longest)->span;
+        taken += longest;
+    }
+    return taken;
+}
+
 void pm_spare_lists_give(struct pm_span *const *spans, size_t count)
 {
     for (size_t i = 0; i < count; i++)

@@ -68,9 +68,15 @@ PM_INLINE size_t pm_spare_lists_longest(const struct pm_spare_lists *lists)
  */
 void pm_spare_lists_check(const struct pm_spare_lists *lists);
 
-/* Gives back so many blocks that are on no list any more, at most PM_SPARE_GIVEN: each time takes
- * a lock. */
+/* So many are given back at a time: each time takes a lock. */
 #define PM_SPARE_GIVEN ((size_t)8)
+
+/* Takes the longest blocks until they have so many slices, or are PM_SPARE_GIVEN, or none is left;
+ * returns how many slices they have. */
+size_t pm_spare_lists_pop_longest(struct pm_spare_lists *lists, struct pm_span **spans,
+                                  size_t *count, size_t least);
+
+/* Gives back so many blocks that are on no list any more. */
 void pm_spare_lists_give(struct pm_span *const *spans, size_t count);
 
 #endif /* PM_HEAP_SPARE_LISTS_H */

@@ -91,13 +91,8 @@ size_t pm_transfer_take(struct pm_spare_lists *to, size_t slices, size_t most)
 /* Some blocks, of so many slices or more; returns how many slices. */
 static size_t take_some(struct pm_span **spans, size_t *count, size_t least)
 {
-    size_t taken = 0;
     pm_lock(&pm_transfer_lock);
-    for (*count = 0; held.lengths != 0 && *count < PM_SPARE_GIVEN && taken < least; ++*count) {
-        size_t longest = pm_spare_lists_longest(&held);
-        spans[*count] = &pm_spare_lists_pop(&held, longest)->span;
-        taken += longest;
-    }
+    size_t taken = pm_spare_lists_pop_longest(&held, spans, count, least);
     publish();
     pm_unlock(&pm_transfer_lock);
     return taken;

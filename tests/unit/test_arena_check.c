@@ -1,24 +1,18 @@
 /*
  * test_arena_check.c - the checker passes what is whole and sees each kind of damage.
  */
-#include "unit.h"
+#include "spans.h"
 
-#include "arena/arena.h"
 #include "arena/bitmap.h"
-#include "arena/ownermap.h"
 #include "arena/purge.h"
-#include "arena/spans.h"
 
 static struct pm_span spans[4]; /* 1 is free and dirty */
 
 static void setup(void)
 {
     pm_purge_set_decay(-1);
-    for (size_t i = 0; i < UNIT_COUNT_OF(spans); i++) {
-        ck_assert(pm_spans_take(&spans[i], PM_SPAN_LARGE, 2, PM_SLICE));
-        pm_arena_use(&spans[i], PM_SPAN_CLEAN);
-        pm_ownermap_set(spans[i].start, 1, &spans[i]);
-    }
+    for (size_t i = 0; i < UNIT_COUNT_OF(spans); i++)
+        unit_take_span(&spans[i], 2);
     pm_spans_give(&spans[1]);
     pm_arena_check();
 }
@@ -88,11 +82,8 @@ static void check(void *unused)
 
 START_TEST(the_checker_sees_damage)
 {
-    char text[200];
     damages[_i].inflict(spans[0].arena);
-    int status = unit_child(check, NULL, text, sizeof text);
-    ck_assert_ptr_nonnull(strstr(text, damages[_i].seen_as));
-    ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+    unit_child_aborts_with(check, NULL, damages[_i].seen_as);
 }
 END_TEST
 

@@ -1,13 +1,10 @@
 /*
  * test_choose.c - which free run a span is taken from, and where in it a long block begins.
  */
-#include "unit.h"
+#include "spans.h"
 
-#include "arena/arena.h"
 #include "arena/choose.h"
-#include "arena/ownermap.h"
 #include "arena/purge.h"
-#include "arena/spans.h"
 
 static struct pm_span spans[7];
 
@@ -17,13 +14,6 @@ static void setup(void)
     pm_purge_set_decay(-1);
 }
 
-static void take(struct pm_span *one, size_t slices)
-{
-    ck_assert(pm_spans_take(one, PM_SPAN_LARGE, slices, PM_SLICE));
-    pm_arena_use(one, PM_SPAN_CLEAN);
-    pm_ownermap_set(one->start, 1, one);
-}
-
 enum { LONG = 40 }; /* slices */
 
 /* A free run of what spans of these lengths have left, side by side; returns its start.  Those with
@@ -31,8 +21,8 @@ enum { LONG = 40 }; /* slices */
 static uintptr_t leave(const size_t *lengths, size_t count, unsigned dirty)
 {
     for (size_t i = 0; i < count; i++)
-        take(&spans[i], lengths[i]);
-    take(&spans[count], 1);
+        unit_take_span(&spans[i], lengths[i]);
+    unit_take_span(&spans[count], 1);
     for (size_t i = 0; i < count; i++) {
         if ((dirty >> i & 1) == 0)
             pm_spans_give(&spans[i]);
@@ -90,8 +80,8 @@ static void make_holes(const size_t *lengths, unsigned dirty, uintptr_t *starts)
 {
     static struct pm_span holes[HOLES], between[HOLES];
     for (size_t i = 0; i < HOLES; i++) {
-        take(&holes[i], lengths[i]);
-        take(&between[i], 1);
+        unit_take_span(&holes[i], lengths[i]);
+        unit_take_span(&between[i], 1);
         starts[i] = holes[i].start;
     }
     for (unsigned is_dirty = 0; is_dirty <= 1; is_dirty++) {
@@ -133,15 +123,15 @@ START_TEST(a_cycle_stays_where_it_was)
 {
     static struct pm_span all[MOST], last;
     for (size_t i = 0; i < MOST; i++)
-        take(&all[i], 6);
-    take(&last, 6);
+        unit_take_span(&all[i], 6);
+    unit_take_span(&last, 6);
     size_t behind = last.arena->slices - pm_arena_slice_after(&last);
     ck_assert(behind >= 6 && behind < MOST * 6);
     for (int round = 0; round < 3; round++) {
         for (size_t i = 0; i < MOST; i++)
             pm_spans_give(&all[i]);
         for (size_t i = 0; i < MOST; i++)
-            take(&all[i], 6);
+            unit_take_span(&all[i], 6);
         ck_assert_uint_eq(pm_arena_totals().dirty, 0);
     }
 }
@@ -151,8 +141,8 @@ END_TEST
 static void make_arena(size_t slices)
 {
     static struct pm_span first, stays;
-    take(&first, slices);
-    take(&stays, 1);
+    unit_take_span(&first, slices);
+    unit_take_span(&stays, 1);
     pm_spans_give(&first);
     pm_purge_all();
 }
@@ -175,17 +165,17 @@ static const struct {
 START_TEST(a_long_run_far_behind_is_left_unless_it_is_resident_and_others_are_not)
 {
     make_arena(1200);
-    take(&spans[0], distances[_i].first);
-    take(&spans[1], distances[_i].between);
-    take(&spans[2], distances[_i].behind);
-    take(&spans[3], 1);
+    unit_take_span(&spans[0], distances[_i].first);
+    unit_take_span(&spans[1], distances[_i].between);
+    unit_take_span(&spans[2], distances[_i].behind);
+    unit_take_span(&spans[3], 1);
     uintptr_t first = spans[0].start, behind = spans[2].start;
     ck_assert_uint_eq(behind - first, (distances[_i].first + distances[_i].between) * PM_SLICE);
     pm_spans_give(&spans[0]);
     if (distances[_i].clean)
         pm_purge_all();
     pm_spans_give(&spans[2]);
-    take(&spans[4], distances[_i].wanted);
+    unit_take_span(&spans[4], distances[_i].wanted);
     ck_assert_uint_eq(spans[4].start, distances[_i].is_first ? first : behind);
     pm_arena_check();
 }
@@ -198,12 +188,12 @@ START_TEST(an_arena_without_long_runs_is_known)
     enum { LENGTH = PM_RUNS_LENGTHS + 4 };
     make_arena(LENGTH * MOST);
     for (size_t i = 0; i < MOST; i++)
-        take(&all[i], LENGTH);
+        unit_take_span(&all[i], LENGTH);
     struct pm_arena *arena = all[0].arena;
-    take(&rest, arena->slices - arena->taken_count);
+    unit_take_span(&rest, arena->slices - arena->taken_count);
     pm_spans_give(&all[1]);
     ck_assert(pm_choose_may_find(arena, LENGTH + 1));
-    take(&spans[0], LENGTH + 1);
+    unit_take_span(&spans[0], LENGTH + 1);
     ck_assert_ptr_ne(spans[0].arena, arena);
     ck_assert(!pm_choose_may_find(arena, LENGTH + 1));
     ck_assert(pm_choose_may_find(arena, LENGTH));
@@ -219,15 +209,15 @@ START_TEST(slices_come_back_beside_a_long_run)
     enum { FAR = 1500 };
     static struct pm_span before, one, behind;
     make_arena(2 * FAR);
-    take(&before, FAR);
-    take(&one, 1);
-    take(&behind, FAR - 1);
+    unit_take_span(&before, FAR);
+    unit_take_span(&one, 1);
+    unit_take_span(&behind, FAR - 1);
     struct pm_span *orders[][3] = {{&before, &one, &behind}, {&behind, &one, &before}};
     for (size_t i = 0; i < 3; i++) {
         pm_spans_give(orders[_i][i]);
         pm_arena_check();
     }
-    take(&before, 2 * FAR);
+    unit_take_span(&before, 2 * FAR);
     ck_assert_uint_eq(before.arena->taken_count, 2 * FAR + 1);
     pm_arena_check();
 }

@@ -1,13 +1,10 @@
 /*
  * test_runs.c - the free runs of an arena are known by length, wherever spans come and go.
  */
-#include "unit.h"
+#include "spans.h"
 
-#include "arena/arena.h"
 #include "arena/bitmap.h"
-#include "arena/ownermap.h"
 #include "arena/purge.h"
-#include "arena/spans.h"
 
 enum { SPANS = 40, STEPS_MADE = 4000 };
 
@@ -17,13 +14,6 @@ static void setup(void)
 {
     unit_os_install();
     pm_purge_set_decay(-1);
-}
-
-static void take(struct pm_span *one, size_t slices)
-{
-    ck_assert(pm_spans_take(one, PM_SPAN_LARGE, slices, PM_SLICE));
-    pm_arena_use(one, PM_SPAN_CLEAN);
-    pm_ownermap_set(one->start, 1, one);
 }
 
 /* The pages of a span go elsewhere, and leave clean slices behind; not so under valgrind, which
@@ -41,7 +31,7 @@ static void step(struct pm_span *one, uint64_t *state)
     switch (one->slices == 0 ? 0 : unit_random(state) % 7) {
     case 0:
         if (one->slices == 0)
-            take(one, slices);
+            unit_take_span(one, slices);
         break;
     case 1:
         pm_spans_extend(one, one->slices + slices);
@@ -105,11 +95,11 @@ START_TEST(a_set_is_walked_along_by_address)
 {
     static struct pm_span many[1200], first;
     uint64_t state = unit_seed();
-    take(&first, 5000);
+    unit_take_span(&first, 5000);
     struct pm_arena *arena = first.arena;
     pm_spans_give(&first);
     for (size_t i = 0; i < UNIT_COUNT_OF(many); i++)
-        take(&many[i], 1 + i % 19);
+        unit_take_span(&many[i], 1 + i % 19);
     ck_assert_uint_gt(pm_arena_slice_of(&many[700]), (size_t)64 * 64);
     for (size_t i = 0; i < 600; i++) {
         struct pm_span *one = &many[unit_random(&state) % UNIT_COUNT_OF(many)];
@@ -123,7 +113,7 @@ START_TEST(a_set_is_walked_along_by_address)
     for (size_t i = 0; i < 100; i++) { /* the lowest come one by one */
         size_t lowest = pm_bitmap_next(arena->taken, 0, arena->slices, false);
         UNIT_EQUAL(pm_runs_lowest(arena), lowest);
-        take(&spans[0], 1);
+        unit_take_span(&spans[0], 1);
         UNIT_EQUAL(pm_arena_slice_of(&spans[0]), lowest);
     }
     pm_runs_check(arena);
@@ -188,15 +178,12 @@ START_TEST(the_checker_sees_damage)
 {
     static const size_t lengths[] = {1, 5, 1, 7, 1};
     for (size_t i = 0; i < UNIT_COUNT_OF(lengths); i++)
-        take(&spans[i], lengths[i]);
+        unit_take_span(&spans[i], lengths[i]);
     pm_spans_give(&spans[1]);
     pm_spans_give(&spans[3]);
     pm_arena_check();
-    char text[200];
     damages[_i].inflict(spans[0].arena);
-    int status = unit_child(check, NULL, text, sizeof text);
-    ck_assert_ptr_nonnull(strstr(text, damages[_i].seen_as));
-    ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+    unit_child_aborts_with(check, NULL, damages[_i].seen_as);
 }
 END_TEST
 

@@ -1,11 +1,9 @@
 /*
  * test_spare_lists.c - lists of large blocks that are free, by length.
  */
-#include "unit.h"
+#include "spans.h"
 
-#include "arena/arena.h"
 #include "arena/purge.h"
-#include "arena/spans.h"
 #include "heap/spare_lists.h"
 
 static struct pm_spare_lists lists;
@@ -16,19 +14,9 @@ static void setup(void)
     pm_purge_set_decay(-1);
 }
 
-/* A block that is free, yet not given back. */
-static struct pm_large *spare(size_t slices)
-{
-    struct pm_large *large = pm_large_new();
-    ck_assert_ptr_nonnull(large);
-    ck_assert(pm_spans_take_resident(&large->span, slices, PM_SLICE));
-    pm_large_enter(large);
-    return large;
-}
-
 START_TEST(the_last_comes_first)
 {
-    struct pm_large *three = spare(3), *other = spare(3), *five = spare(5);
+    struct pm_large *three = unit_spare(3), *other = unit_spare(3), *five = unit_spare(5);
     pm_spare_lists_push(&lists, three);
     pm_spare_lists_push(&lists, five);
     pm_spare_lists_push(&lists, other);
@@ -71,7 +59,7 @@ START_TEST(they_are_given_back_together)
     struct pm_span *spans[PM_SPARE_GIVEN];
     size_t taken = pm_arena_totals().taken;
     for (size_t i = 0; i < PM_SPARE_GIVEN; i++)
-        spans[i] = &spare(1 + i)->span;
+        spans[i] = &unit_spare(1 + i)->span;
     pm_arena_check();
     void *last = (void *)spans[PM_SPARE_GIVEN - 1]->start;
     pm_spare_lists_give(spans, PM_SPARE_GIVEN);
@@ -130,28 +118,20 @@ static void pop(void *unused)
     pm_spare_lists_pop(&lists, 3);
 }
 
-static void is_seen(void (*look)(void *), const char *as)
-{
-    char text[200];
-    int status = unit_child(look, NULL, text, sizeof text);
-    ck_assert_msg(strstr(text, as) != NULL, "%s", text);
-    ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
-}
-
 START_TEST(the_checker_sees_damage)
 {
-    pm_spare_lists_push(&lists, spare(3));
+    pm_spare_lists_push(&lists, unit_spare(3));
     damages[_i].inflict();
-    is_seen(check, damages[_i].seen_as);
+    unit_child_aborts_with(check, NULL, damages[_i].seen_as);
 }
 END_TEST
 
 /* Two threads have freed it at the same moment, and it is on two lists. */
 START_TEST(what_is_not_spare_is_not_taken)
 {
-    pm_spare_lists_push(&lists, spare(3));
+    pm_spare_lists_push(&lists, unit_spare(3));
     use_a_block();
-    is_seen(pop, "a spare block is free, and as long as its list says");
+    unit_child_aborts_with(pop, NULL, "a spare block is free, and as long as its list says");
 }
 END_TEST
 

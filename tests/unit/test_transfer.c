@@ -2,10 +2,9 @@
  * test_transfer.c - large blocks go from threads that free them to threads that take them.
  */
 #include "pools.h"
+#include "spans.h"
 
-#include "arena/arena.h"
 #include "arena/purge.h"
-#include "arena/spans.h"
 #include "heap/misuse.h"
 #include "heap/registry.h"
 #include "heap/spare.h"
@@ -93,16 +92,6 @@ START_TEST(a_block_may_be_longer_by_a_quarter)
 }
 END_TEST
 
-/* A block that is free, yet not given back. */
-static struct pm_large *spare(size_t slices)
-{
-    struct pm_large *large = pm_large_new();
-    ck_assert_ptr_nonnull(large);
-    ck_assert(pm_spans_take_resident(&large->span, slices, PM_SLICE));
-    pm_large_enter(large);
-    return large;
-}
-
 enum { MANY = 200 };
 
 static struct pm_spare_lists many;
@@ -110,14 +99,14 @@ static struct pm_spare_lists many;
 static void make_many(void)
 {
     for (size_t i = 0; i < MANY; i++)
-        pm_spare_lists_push(&many, spare(LENGTH));
+        pm_spare_lists_push(&many, unit_spare(LENGTH));
 }
 
 START_TEST(it_has_the_share_of_a_heap)
 {
     have_company();
     make_many();
-    struct pm_large *one = spare(LENGTH);
+    struct pm_large *one = unit_spare(LENGTH);
     size_t share = pm_spare_share();
     ck_assert_uint_lt(share, MANY * LENGTH);
     pm_transfer_put(&many, UINT32_MAX);
@@ -135,7 +124,7 @@ START_TEST(it_takes_nothing_from_the_only_heap)
     unit_filled(16 * PM_MIB);
     make_many();
     pm_transfer_put(&many, UINT32_MAX);
-    ck_assert(!pm_transfer_put_one(spare(LENGTH)));
+    ck_assert(!pm_transfer_put_one(unit_spare(LENGTH)));
     ck_assert_uint_eq(many.slices, MANY * LENGTH);
     ck_assert(pm_transfer_is_empty());
 }
@@ -144,7 +133,7 @@ END_TEST
 START_TEST(as_much_is_given_back_as_is_asked_for)
 {
     have_company();
-    ck_assert(pm_transfer_put_one(spare(LENGTH + 1)));
+    ck_assert(pm_transfer_put_one(unit_spare(LENGTH + 1)));
     make_many();
     pm_transfer_put(&many, UINT32_MAX);
     size_t taken = pm_arena_totals().taken;

@@ -117,6 +117,15 @@ static inline void unit_child_aborts(void (*body)(void *), void *argument, const
     ck_assert_int_eq(WTERMSIG(status), SIGABRT);
 }
 
+/* The child aborts with a message that has `words` in it. */
+static inline void unit_child_aborts_with(void (*body)(void *), void *argument, const char *words)
+{
+    char text[4096];
+    int status = unit_child(body, argument, text, sizeof text);
+    ck_assert_msg(strstr(text, words) != NULL, "%s", text);
+    ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+}
+
 /* A seed from PYMEM_TEST_SEED or the clock, printed so that a run can be repeated. */
 static inline uint64_t unit_seed(void)
 {
