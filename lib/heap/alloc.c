@@ -155,7 +155,7 @@ PM_INLINE void push(struct pm_heap *heap, struct pm_pool *pool, uint64_t block)
 static PM_NOINLINE void enter_and_push(struct pm_heap *heap, struct pm_pool *pool, uint64_t block,
                                        const void *address)
 {
-    pm_tlb_enter(&heap->tlb, pool, address);
+    pm_tlb_enter(heap, pool, address);
     push(heap, pool, block);
 }
 
@@ -325,7 +325,7 @@ PM_INLINE bool stays(size_t now, size_t size)
 /* The pool of a live block, if that is ours and in the table, as in pm_free(); else NULL. */
 PM_INLINE struct pm_pool *own_pool_of(const void *address)
 {
-    struct pm_pool *pool = *pm_tlb_slot(&pm_tls_heap->tlb, address);
+    struct pm_pool *pool = pm_tlb_get(pm_tls_heap, address);
     return pool != NULL && pm_pool_own_live_at(pool, address) != pool->limit ? pool : NULL;
 }
 
@@ -338,7 +338,7 @@ static PM_NOINLINE bool find_by_ownermap(const void *address, struct pm_block *b
     struct pm_heap *heap = pm_tls_heap;
     struct pm_pool *pool = block->pool;
     if (pool != NULL && pm_pool_is_owned_by(pool, heap) && pm_pool_is_near(pool))
-        pm_tlb_enter(&heap->tlb, pool, address);
+        pm_tlb_enter(heap, pool, address);
     return true;
 }
 

@@ -15,7 +15,7 @@
 
 #include <string.h>
 
-#include "heap/heap.h"
+#include "heap/tlb.h"
 #include "os/tls.h"
 
 /*
@@ -88,7 +88,7 @@ PM_INLINE void *pm_alloc_object(size_t size)
  * number).  False: it is another's, and pm_free_slow() gets what is in `*address` then. */
 PM_INLINE bool pm_free_fast(struct pm_heap *heap, void **address, size_t size)
 {
-    struct pm_pool *pool = *pm_tlb_slot(&heap->tlb, *address);
+    struct pm_pool *pool = pm_tlb_get(heap, *address);
     if (PM_UNLIKELY(pool == NULL))
         return false;
     uint64_t distance = (uintptr_t)*address - pool->block0;

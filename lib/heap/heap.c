@@ -2,7 +2,7 @@
  * heap.c - heaps off the fast path: which pool a thread allocates from next,
  * and what becomes of pools that fill up or run empty.
  */
-#include "heap/heap.h"
+#include "heap/tlb.h"
 
 #include "arena/arena.h"
 #include "arena/purge.h"
@@ -62,7 +62,7 @@ PM_INLINE void unlist_full(struct pm_bin *bin, struct pm_pool *pool)
 
 static void pool_gone(struct pm_heap *heap, struct pm_pool *pool)
 {
-    pm_tlb_forget(&heap->tlb, pool);
+    pm_tlb_forget(heap, pool);
     pm_pool_destroy(pool);
 }
 
@@ -84,7 +84,7 @@ void pm_heap_drop_current(struct pm_heap *heap, struct pm_bin *bin)
 
 static void let_float(struct pm_heap *heap, struct pm_pool *pool)
 {
-    pm_tlb_forget(&heap->tlb, pool);
+    pm_tlb_forget(heap, pool);
     pm_floating_release(pool, true, false);
 }
 
@@ -100,7 +100,7 @@ PM_INLINE void keep_or_go(struct pm_heap *heap, struct pm_bin *bin, struct pm_po
 static void full_to_floating(struct pm_heap *heap, struct pm_bin *bin, struct pm_pool *pool)
 {
     unlist_full(bin, pool);
-    pm_tlb_forget(&heap->tlb, pool);
+    pm_tlb_forget(heap, pool);
     if (!pm_floating_release(pool, false, true)) { /* blocks came back just now */
         pm_pool_set_owner(pool, heap);
         pm_pool_set_state(pool, PM_POOL_PARTIAL);
@@ -355,7 +355,7 @@ bool pm_heap_take_in(struct pm_heap *heap, struct pm_pool *pool, struct pm_pool_
     if (pool->used != 0)
         return false;
     pm_list_take_out(pool);
-    pm_tlb_forget(&heap->tlb, pool);
+    pm_tlb_forget(heap, pool);
     pm_list_append(gone, pool);
     return true;
 }

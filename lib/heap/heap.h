@@ -9,7 +9,6 @@
 #define PM_HEAP_HEAP_H
 
 #include "heap/spare_lists.h"
-#include "heap/tlb.h"
 #include "pool/list.h"
 #include "pool/pool.h"
 
@@ -88,16 +87,22 @@ struct pm_heap {
     const void *thread;         /* pm_tls_self() of the thread; NULL: no thread's own */
     bool in_use;
 
-    struct pm_tlb tlb; /* its pools by their slices */
+    /* tlb.h's. */
+    uint64_t tlb_touched;  /* groups of it that may have entries, as bits */
+    uintptr_t tlb_mask;    /* what of a slice's number says which slot is its */
+    struct pm_pool *tlb[]; /* PM_TLB_SLOTS: its pools by their slices */
 };
+
+#define PM_TLB_SLOTS ((size_t)32768)
+#define PM_TLB_BYTES (PM_TLB_SLOTS * sizeof(struct pm_pool *))
 
 /* With all that belongs to it: pm_heap_in(). */
 #define PM_HEAP_BYTES                                                                              \
     (PM_BATCH_SLOTS * sizeof(struct pm_batch) + PM_CLASS_COUNT * sizeof(struct pm_bin) +           \
-     sizeof(struct pm_heap))
+     sizeof(struct pm_heap) + PM_TLB_BYTES)
 
 /* What a thread without a heap points to: it serves nothing, so every call is slow.  It has neither
- * bins nor batches. */
+ * bins nor batches, and one slot for all slices. */
 extern struct pm_heap pm_heap_none;
 
 /* Makes a heap without pools of PM_HEAP_BYTES that are zero. */

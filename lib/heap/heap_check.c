@@ -3,9 +3,9 @@
  * Debug builds call it while they run, tests whenever they like.
  */
 #include "arena/arena.h"
-#include "heap/heap.h"
 #include "heap/spare.h"
 #include "heap/thread.h"
+#include "heap/tlb.h"
 #include "heap/transfer.h"
 #include "os/fatal.h"
 #include "os/tls.h"
@@ -52,7 +52,7 @@ static void check_bin(struct pm_heap *heap, unsigned class)
 static void check_tlb(struct pm_heap *heap)
 {
     size_t at = 0;
-    for (struct pm_pool *pool; (pool = pm_tlb_next(&heap->tlb, &at)) != NULL;) {
+    for (struct pm_pool *pool; (pool = pm_tlb_next(heap, &at)) != NULL;) {
         if (!pm_pool_is_owned_by(pool, heap))
             pm_fatal_broken("the TLB names pools of its own heap", pool);
         if (!pm_pool_is_near(pool))

@@ -1,12 +1,13 @@
 /*
  * heap_tables.c - the tables of a heap that has no pools.
  */
-#include "heap/heap.h"
+#include "heap/tlb.h"
 
 /* Filled in by the compiler, because the first call may come before any code of ours. */
-struct pm_heap pm_heap_none PM_TABLE_FILLED = {
+struct pm_heap pm_heap_none = {
     .direct = {[0 ... PM_DIRECT_COUNT - 1] = &pm_pool_none},
     .common = &pm_heap_none,
+    .tlb = {NULL},
 };
 
 /* Which entries of direct[] are of the class. */
@@ -48,7 +49,7 @@ void pm_heap_fill_in(struct pm_heap *heap)
 void pm_heap_clear(struct pm_heap *heap)
 {
     pm_heap_fill_in(heap);
-    pm_tlb_clear(&heap->tlb);
+    pm_tlb_clear(heap);
 }
 
 /* What every program uses lies side by side, behind the batches, which one with a single thread
@@ -60,6 +61,7 @@ struct pm_heap *pm_heap_in(void *memory)
     struct pm_heap *heap = (struct pm_heap *)(bin + PM_CLASS_COUNT);
     heap->batch = batch;
     heap->bin = bin;
+    heap->tlb_mask = PM_TLB_SLOTS - 1;
     pm_heap_fill_in(heap);
     return heap;
 }

@@ -28,7 +28,7 @@ struct pm_heap *pm_registry_last_locked(void)
 
 static struct pm_heap *make_locked(void)
 {
-    void *memory = pm_meta_map_sparse(PM_HEAP_BYTES, PM_HEAP_BYTES - sizeof(struct pm_tlb));
+    void *memory = pm_meta_map_sparse(PM_HEAP_BYTES, PM_HEAP_BYTES - PM_TLB_BYTES);
     if (memory == NULL)
         return NULL;
     struct pm_heap *heap = pm_heap_in(memory);

@@ -14,6 +14,7 @@
 
 #include "heap/floating.h"
 #include "heap/thread.h"
+#include "heap/tlb.h"
 #include "os/fatal.h"
 
 enum {
@@ -156,7 +157,7 @@ static bool take_back(struct pm_heap *heap, struct pm_pool *pool, uint64_t block
     if (pm_link_get(pool, block) != PM_LINK_NONE) /* as check_list() */
         pm_fatal_broken("a block is freed by one thread", pool);
     if (pm_pool_is_near(pool))
-        pm_tlb_enter(&heap->tlb, pool, pm_pool_address(pool, (uint32_t)block));
+        pm_tlb_enter(heap, pool, pm_pool_address(pool, (uint32_t)block));
     unsigned class = pool->class; /* it may be gone in a moment */
     if (PM_UNLIKELY(pm_pool_push(pool, block)))
         pm_heap_pushed(heap, pool);

@@ -22,7 +22,7 @@
 
 __thread struct pm_heap *pm_tls_heap PM_TLS = &pm_heap_none;
 
-struct pm_heap pm_heap_ended PM_TABLE;
+struct pm_heap pm_heap_ended PM_TABLE = {.tlb = {NULL}};
 struct pm_lock pm_thread_late_lock = PM_LOCK_INIT;
 
 /* Under pm_thread_late_lock. */
@@ -43,7 +43,7 @@ static void prepare_ended(void)
         return;
     pm_lock(&pm_thread_late_lock);
     if (!atomic_load_explicit(&ended_is_ready, memory_order_relaxed)) {
-        memcpy(&pm_heap_ended, &pm_heap_none, offsetof(struct pm_heap, tlb)); /* which is empty */
+        pm_heap_ended = pm_heap_none;
         /* release pairs with the acquire above */
         atomic_store_explicit(&ended_is_ready, true, memory_order_release);
     }

@@ -45,7 +45,6 @@
 #define PM_AT_START __attribute__((section(".text.startup")))
 #define PM_READ_AT_START __attribute__((section(".data.rel.ro.start")))
 #define PM_TABLE __attribute__((section(".bss.zz_tables")))
-#define PM_TABLE_FILLED __attribute__((section(".data.zz_tables")))
 
 /* What many calls read and hardly anything writes is kept apart from the counters and locks that
  * take turns in the processors' caches: beside the data that the loader fills in. */

@@ -19,13 +19,16 @@
 #define UNIT_HEAP(name)                                                                            \
     static struct pm_bin name##_bins[PM_CLASS_COUNT];                                              \
     static struct pm_batch name##_batches[PM_BATCH_SLOTS];                                         \
-    static struct pm_heap name = {.bin = name##_bins, .batch = name##_batches}
+    static struct pm_heap name = {.bin = name##_bins,                                              \
+                                  .batch = name##_batches,                                         \
+                                  .tlb_mask = PM_TLB_SLOTS - 1,                                    \
+                                  .tlb = {[PM_TLB_SLOTS - 1] = NULL}}
 
 /* No pool is found in it. */
-static inline void unit_check_no_entries(const struct pm_tlb *tlb)
+static inline void unit_check_no_entries(const struct pm_heap *heap)
 {
-    for (size_t slot = 0; slot < PM_TLB_SLOTS; slot++)
-        ck_assert_ptr_null(tlb->slot[slot]);
+    for (size_t slot = 0; slot <= heap->tlb_mask; slot++)
+        ck_assert_ptr_null(heap->tlb[slot]);
 }
 
 /* A block that holds the pattern of 1. */

@@ -109,14 +109,14 @@ START_TEST(an_empty_partial_pool_goes)
         pool[i] = unit_partial_pool(&heap, CLASS);
     for (size_t i = 0; i < 3; i++) {
         struct pm_pool *gone = pool[order[i]];
-        pm_tlb_enter(&heap.tlb, gone, (void *)gone->span.start);
+        pm_tlb_enter(&heap, gone, (void *)gone->span.start);
         pm_heap_check(&heap);
         ck_assert(pm_pool_push(gone, gone->shape.first));
         pm_heap_pushed(&heap, gone);
         pm_heap_check(&heap);
         ck_assert_uint_eq(unit_pools(), 2 - i);
     }
-    unit_check_no_entries(&heap.tlb);
+    unit_check_no_entries(&heap);
 }
 END_TEST
 

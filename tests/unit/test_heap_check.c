@@ -54,7 +54,7 @@ static void medium_is_stale(struct pm_pool *pool)
 
 static void tlb_has_a_wrong_slot(struct pm_pool *pool)
 {
-    pm_tlb_enter(&heap.tlb, pool, (void *)(pool->span.start + pm_span_bytes(&pool->span)));
+    pm_tlb_enter(&heap, pool, (void *)(pool->span.start + pm_span_bytes(&pool->span)));
 }
 
 static void list_has_a_wrong_link(struct pm_pool *pool)
@@ -110,14 +110,14 @@ static void pool_is_damaged(struct pm_pool *pool)
 static void tlb_has_anothers_pool(struct pm_pool *pool)
 {
     pool = pm_pool_create(CLASS, UNIT_ROOMY, &other);
-    pm_tlb_enter(&heap.tlb, pool, (void *)pool->span.start);
+    pm_tlb_enter(&heap, pool, (void *)pool->span.start);
 }
 
 static void tlb_has_a_pool_that_is_not_near(struct pm_pool *pool)
 {
     pool = pm_heap_refill(&heap, PM_CLASS_OBJECTS - 1);
     ck_assert(!pm_pool_is_near(pool));
-    pm_tlb_enter(&heap.tlb, pool, (void *)pool->span.start);
+    pm_tlb_enter(&heap, pool, (void *)pool->span.start);
 }
 
 static const struct damage {

@@ -2,6 +2,7 @@
  * test_heap_tables.c - the tables of a heap without pools: each size leads to its class, and
  * nothing to a pool.
  */
+#include "heap/thread.h"
 #include "pools.h"
 
 enum { CLASS = 20 };
@@ -17,14 +18,17 @@ static void check_serves_nothing(const struct pm_heap *empty)
 {
     for (size_t entry = 0; entry < PM_DIRECT_COUNT; entry++)
         ck_assert_ptr_eq(empty->direct[entry], &pm_pool_none);
-    unit_check_no_entries(&empty->tlb);
+    unit_check_no_entries(empty);
 }
 
-/* Neither does that of a thread before its first call, which no code of ours has filled in. */
+/* Neither does that of a thread before its first call, which no code of ours has filled in, nor
+ * that of one that has ended: these have one slot of the TLB, wherever an address leads. */
 START_TEST(a_heap_without_pools_serves_nothing)
 {
     check_serves_nothing(&heap);
     check_serves_nothing(&pm_heap_none);
+    ck_assert_ptr_null(pm_tlb_get(&pm_heap_none, (void *)UINTPTR_MAX));
+    ck_assert_uint_eq(pm_heap_ended.tlb_mask, 0);
     pm_heap_check(&heap);
 }
 END_TEST
@@ -66,14 +70,14 @@ START_TEST(nothing_is_in_the_tlb_of_a_heap_that_was_left_or_cleared)
 {
     struct pm_pool *pool[2] = {unit_partial_pool(&heap, CLASS), unit_partial_pool(&heap, CLASS)};
     for (size_t i = 0; i < 2; i++)
-        pm_tlb_enter(&heap.tlb, pool[i], (void *)pool[i]->span.start);
+        pm_tlb_enter(&heap, pool[i], (void *)pool[i]->span.start);
     pm_heap_refill(&heap, CLASS);
     pm_heap_abandon(&heap);
     pm_heap_check(&heap);
-    pm_tlb_enter(&heap.tlb, pool[0], (void *)pool[0]->span.start);
+    pm_tlb_enter(&heap, pool[0], (void *)pool[0]->span.start);
     pm_heap_clear(&heap);
     pm_heap_check(&heap);
-    unit_check_no_entries(&heap.tlb);
+    unit_check_no_entries(&heap);
 }
 END_TEST
 
