@@ -73,7 +73,7 @@ static PM_COLD void *new_failed_aligned(size_t size, size_t align)
 
 OPERATOR(void *, new_plain, "_Znwm", size_t size)
 {
-    void *block = pm_alloc(size);
+    void *block = pm_alloc_own(size);
     return PM_LIKELY(block != NULL) ? block : new_failed(size);
 }
 
@@ -174,7 +174,7 @@ static bool same(uintptr_t seen, uintptr_t own)
 #define OPERATOR_NEW_NOTHROW(name, mangled)                                                        \
     OPERATOR(void *, name, mangled, size_t size, const void *tag)                                  \
     {                                                                                              \
-        void *block = same((uintptr_t)any_new, (uintptr_t)own_new) ? pm_alloc(size) : NULL;        \
+        void *block = same((uintptr_t)any_new, (uintptr_t)own_new) ? pm_alloc_own(size) : NULL;    \
         return PM_LIKELY(block != NULL) ? block : next_new_nothrow(mangled, size, tag);            \
     }
 

@@ -20,7 +20,7 @@ PM_INLINE bool good_align(size_t align)
 
 PM_EXPORT void *pymem_malloc(size_t size)
 {
-    return pm_alloc(size);
+    return pm_alloc_own(size);
 }
 
 PM_EXPORT void *pymem_calloc(size_t count, size_t size)

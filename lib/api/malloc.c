@@ -24,7 +24,7 @@ static void *refuse(int error)
 
 PM_EXPORT void *malloc(size_t size)
 {
-    return pm_alloc(size);
+    return pm_alloc_own(size);
 }
 
 void *pm_own_malloc(size_t size) __attribute__((PM_ALIAS(malloc), visibility("hidden")));

@@ -8,11 +8,6 @@
 
 #include "os/options.h"
 
-/* Is the heap part of another object, as libpymem.a and the Rust crate make it? */
-#ifndef PM_EMBEDDED
-#define PM_EMBEDDED 0
-#endif
-
 const struct pm_options *pm_start(void);
 
 #endif /* PM_API_START_H */

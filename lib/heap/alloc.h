@@ -15,6 +15,7 @@
 
 #include <string.h>
 
+#include "heap/thread.h"
 #include "heap/tlb.h"
 #include "os/tls.h"
 
@@ -68,6 +69,20 @@ PM_INLINE void *pm_alloc(size_t size)
     if (PM_UNLIKELY(size > PM_DIRECT_MAX))
         return pm_alloc_medium(size);
     struct pm_pool *pool = pm_heap_direct(heap, size);
+    if (PM_LIKELY(pool->free != PM_LINK_NONE))
+        return pm_pool_pop(pool);
+    return pm_alloc_next(size, pool);
+}
+
+/* The same for what the program itself calls: no heap but the thread's own (turns.h) can be meant.
+ */
+PM_INLINE void *pm_alloc_own(size_t size)
+{
+    if (PM_EMBEDDED)
+        return pm_alloc(size);
+    if (PM_UNLIKELY(size > PM_DIRECT_MAX))
+        return pm_alloc_medium(size);
+    struct pm_pool *pool = pm_tls_direct[pm_direct_index(size)];
     if (PM_LIKELY(pool->free != PM_LINK_NONE))
         return pm_pool_pop(pool);
     return pm_alloc_next(size, pool);

@@ -38,6 +38,10 @@ PM_INLINE void set_current(struct pm_heap *heap, struct pm_bin *bin, struct pm_p
     bin->current = pool;
     for (size_t i = bin->direct_first; i <= bin->direct_last; i++)
         heap->direct[i] = pool;
+    if (heap->tls_direct == NULL || bin->direct_last >= PM_DIRECT_OBJECTS)
+        return;
+    for (size_t i = bin->direct_first; i <= bin->direct_last; i++)
+        heap->tls_direct[i] = pool;
 }
 
 PM_INLINE void to_current(struct pm_heap *heap, struct pm_bin *bin, struct pm_pool *pool)

@@ -51,6 +51,7 @@ struct pm_batch {
 
 struct pm_heap {
     struct pm_pool *direct[PM_DIRECT_COUNT]; /* current pools by what is asked for; never NULL */
+    struct pm_pool **tls_direct;             /* where they also stand, or NULL: thread.h */
     struct pm_bin *bin;                      /* PM_CLASS_COUNT */
     struct pm_batch *batch;                  /* PM_BATCH_SLOTS */
     bool has_batches;                        /* some may have begun since all were sent */
@@ -140,10 +141,15 @@ PM_INLINE void pm_heap_set_look_ms(struct pm_heap *heap, uint64_t now)
     atomic_store_explicit(&heap->look_ms, now, memory_order_relaxed);
 }
 
+PM_INLINE size_t pm_direct_index(size_t size)
+{
+    return (size + PM_GRANULE - 1) / PM_GRANULE;
+}
+
 /* Whence comes a block of so many bytes, up to PM_DIRECT_MAX; */
 PM_INLINE struct pm_pool *pm_heap_direct(const struct pm_heap *heap, size_t size)
 {
-    return heap->direct[(size + PM_GRANULE - 1) / PM_GRANULE];
+    return heap->direct[pm_direct_index(size)];
 }
 
 /* an object, up to PM_OBJECT_MAX; */

@@ -72,6 +72,9 @@ void pm_heap_check(struct pm_heap *heap)
     for (size_t size = 0; size <= PM_DIRECT_MAX; size += PM_GRANULE) {
         if (pm_heap_direct(heap, size) != heap->bin[pm_class_of(size)].current)
             pm_fatal_broken("direct[] names the current pool", heap);
+        if (heap->tls_direct != NULL &&
+            heap->tls_direct[size / PM_GRANULE] != pm_heap_direct(heap, size))
+            pm_fatal_broken("a thread finds the same in direct[]", heap);
     }
     for (size_t size = 0; size <= PM_OBJECT_MAX; size += PM_OBJECT_STEP) {
         if (pm_heap_direct_object(heap, size) != heap->bin[pm_class_of_object(size)].current)

@@ -37,6 +37,7 @@ static void bin_clear(struct pm_bin *bin, unsigned class)
 
 void pm_heap_fill_in(struct pm_heap *heap)
 {
+    heap->tls_direct = NULL; /* its thread is gone, or has it still to come */
     heap->has_batches = false;
     heap->common = &pm_heap_none;
     pm_heap_set_look_ms(heap, 0); /* not as if its next thread had been quiet */

@@ -21,6 +21,9 @@
 #include "os/tls.h"
 
 __thread struct pm_heap *pm_tls_heap PM_TLS = &pm_heap_none;
+__thread struct pm_pool *pm_tls_direct[PM_TLS_DIRECT_COUNT] PM_TLS = {
+    [0 ... PM_TLS_DIRECT_COUNT - 1] = &pm_pool_none,
+};
 
 struct pm_heap pm_heap_ended PM_TABLE = {.tlb = {NULL}};
 struct pm_lock pm_thread_late_lock = PM_LOCK_INIT;
@@ -50,10 +53,26 @@ static void prepare_ended(void)
     pm_unlock(&pm_thread_late_lock);
 }
 
+/* What it serves is found by its thread. */
+static void show(struct pm_heap *heap)
+{
+    if (PM_EMBEDDED)
+        return;
+    memcpy(pm_tls_direct, heap->direct, sizeof pm_tls_direct);
+    heap->tls_direct = pm_tls_direct;
+}
+
+static void hide(struct pm_heap *heap)
+{
+    heap->tls_direct = NULL;
+    memcpy(pm_tls_direct, pm_heap_none.direct, sizeof pm_tls_direct);
+}
+
 static void end(void *argument)
 {
     struct pm_heap *heap = argument;
     prepare_ended();
+    hide(heap);
     pm_tls_heap = &pm_heap_ended;
     pm_common_leave(heap);
     pm_heap_abandon(heap);
@@ -86,6 +105,7 @@ struct pm_heap *pm_thread_begin(void)
     if (heap == NULL)
         return NULL;
     pm_tls_heap = heap;
+    show(heap);
     if (!atomic_exchange_explicit(&started, true, memory_order_relaxed))
         set_up();
     if (key_is_ready())

@@ -6,11 +6,21 @@
 
 #include "heap/heap.h"
 #include "os/lock.h"
+#include "os/tls.h"
 
 /* What a thread points to after its end handler has run: like pm_heap_none. */
 extern struct pm_heap pm_heap_ended;
 
 extern struct pm_lock pm_thread_late_lock;
+
+/*
+ * The entries of direct[] for sizes, of the thread's own heap: malloc finds them here one load
+ * sooner, and the program waits for what it leads to.  (Not in libpymem.a, of which a process may
+ * load many copies: what the loader keeps for the thread-local storage of all such libraries is 1.5
+ * KB.)
+ */
+#define PM_TLS_DIRECT_COUNT (PM_EMBEDDED ? 1 : PM_DIRECT_OBJECTS)
+extern __thread struct pm_pool *pm_tls_direct[PM_TLS_DIRECT_COUNT] PM_TLS;
 
 /* Is it a heap of the thread's own, not one of the two that serve nothing? */
 PM_INLINE bool pm_thread_has_heap(const struct pm_heap *heap)

@@ -29,11 +29,11 @@
         release;                                                                                   \
     }
 
-ALLOCATOR(raw, pm_alloc(size), pm_alloc_zeroed_array(count, size),
+ALLOCATOR(raw, pm_alloc_own(size), pm_alloc_zeroed_array(count, size),
           pm_realloc(block, size, "PyMem_RawRealloc"), pm_free(block, "PyMem_RawFree"))
 
 /* Of the thread's own heap; */
-ALLOCATOR(mem, pm_alloc(size), pm_alloc_zeroed_array(count, size),
+ALLOCATOR(mem, pm_alloc_own(size), pm_alloc_zeroed_array(count, size),
           pm_realloc(block, size, "PyMem_Realloc"), pm_free(block, "PyMem_Free"))
 ALLOCATOR(obj, pm_alloc_object(size), pm_alloc_zeroed_objects(count, size),
           pm_realloc_object(block, size, "PyObject_Realloc"), pm_free(block, "PyObject_Free"))

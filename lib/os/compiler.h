@@ -50,6 +50,11 @@
  * take turns in the processors' caches: beside the data that the loader fills in. */
 #define PM_READ_MOSTLY __attribute__((section(".data.read_mostly")))
 
+/* Is the heap part of another object, as libpymem.a and the Rust crate make it? */
+#ifndef PM_EMBEDDED
+#define PM_EMBEDDED 0
+#endif
+
 #define PM_CACHE_LINE 64
 #define PM_CACHE_ALIGNED __attribute__((aligned(PM_CACHE_LINE)))
 

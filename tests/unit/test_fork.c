@@ -309,12 +309,14 @@ static pthread_t start_filler(void)
     return filler;
 }
 
-/* Nor has a heap whose thread is gone, which the next thread will have. */
-static void check_no_batches(void)
+/* Nor has a heap whose thread is gone, which the next thread will have, or knows where that had its
+ * thread-local storage. */
+static void check_no_traces(void)
 {
     for (struct pm_heap *heap = pm_registry_last_locked(); heap != NULL; heap = heap->next) {
         for (size_t i = 0; i < PM_BATCH_SLOTS; i++)
             UNIT_CHECK(heap->batch[i].pool == NULL);
+        UNIT_CHECK((heap->tls_direct != NULL) == (heap == pm_tls_heap));
     }
 }
 
@@ -324,7 +326,7 @@ static void child_sends_and_frees_the_rest(void)
     if (child == 0) {
         pm_remote_flush(pm_tls_heap);
         pm_heap_check(pm_tls_heap);
-        check_no_batches();
+        check_no_traces();
         free_the_rest();
         _exit(EXIT_SUCCESS);
     }

@@ -37,7 +37,7 @@ static void *use(void *unused)
 {
     void *blocks[300];
     for (size_t i = 0; i < UNIT_COUNT_OF(blocks); i++) {
-        blocks[i] = pm_alloc(i * 30);
+        blocks[i] = i % 2 == 0 ? pm_alloc(i * 30) : pm_alloc_own(i * 30);
         UNIT_CHECK(blocks[i] != NULL);
         unit_fill(blocks[i], i * 30, (unsigned)i);
     }
@@ -49,6 +49,20 @@ static void *use(void *unused)
     return unused;
 }
 
+static void check_own_heap(void *unused)
+{
+    (void)unused;
+    pm_heap_check(pm_tls_heap);
+}
+
+static void *leave_heap(void *where)
+{
+    pm_free(pm_alloc_own(1), "free");
+    UNIT_CHECK(pm_tls_heap->tls_direct == pm_tls_direct);
+    *(struct pm_heap **)where = pm_tls_heap;
+    return NULL;
+}
+
 START_TEST(a_thread_has_a_heap_from_its_first_block_on)
 {
     ck_assert(!pm_thread_has_heap(pm_tls_heap));
@@ -58,6 +72,35 @@ START_TEST(a_thread_has_a_heap_from_its_first_block_on)
     unit_in_thread(use, NULL);
     ck_assert_uint_eq(pm_registry_count(), 1);
     pm_free(block, "free");
+}
+END_TEST
+
+/* In its own storage it finds the pools that its heap serves from, and none once it has ended. */
+START_TEST(a_thread_finds_what_its_heap_serves)
+{
+    enum { SIZE = 200 };
+    size_t entry = pm_direct_index(SIZE);
+    ck_assert_ptr_eq(pm_tls_direct[entry], &pm_pool_none);
+    void *block = pm_alloc_own(SIZE);
+    ck_assert_ptr_eq(pm_tls_direct[entry], unit_pool_of(block));
+    ck_assert_ptr_eq(pm_tls_direct[entry], pm_heap_direct(pm_tls_heap, SIZE));
+    pm_heap_check(pm_tls_heap);
+    pm_tls_direct[entry] = &pm_pool_none;
+    unit_child_aborts_with(check_own_heap, NULL, "a thread finds the same in direct[]");
+    pm_tls_direct[entry] = unit_pool_of(block);
+    pm_free(block, "free");
+}
+END_TEST
+
+/* Another has begun its life with what the first has left. */
+START_TEST(a_heap_serves_its_next_thread)
+{
+    struct pm_heap *heap = NULL;
+    unit_in_thread(leave_heap, &heap);
+    ck_assert_ptr_null(heap->tls_direct);
+    struct pm_heap *next = NULL;
+    unit_in_thread(leave_heap, &next);
+    ck_assert_ptr_eq(next, heap);
 }
 END_TEST
 
@@ -136,7 +179,7 @@ static void destructor(void *value)
     if (++rounds >= wanted_round) {
         kept = pm_alloc(500);
         UNIT_CHECK(kept != NULL);
-        pm_free(pm_alloc(40), "free");
+        pm_free(pm_alloc_own(40), "free");
         kept = pm_realloc(kept, 700, "realloc");
     }
     if (rounds < 4)
@@ -235,6 +278,8 @@ END_TEST
 static void add(TCase *tests)
 {
     tcase_add_test(tests, a_thread_has_a_heap_from_its_first_block_on);
+    tcase_add_test(tests, a_thread_finds_what_its_heap_serves);
+    tcase_add_test(tests, a_heap_serves_its_next_thread);
     tcase_add_test(tests, a_large_block_needs_no_heap);
     tcase_add_test(tests, many_short_threads_leave_nothing);
     tcase_add_test(tests, blocks_outlive_their_thread);
