@@ -325,7 +325,7 @@ PM_INLINE bool stays(size_t now, size_t size)
 /* The pool of a live block, if that is ours and in the table, as in pm_free(); else NULL. */
 PM_INLINE struct pm_pool *own_pool_of(const void *address)
 {
-    struct pm_pool *pool = pm_tlb_get(pm_tls_heap, address);
+    struct pm_pool *pool = pm_tlb_get(pm_tls_tlb, address);
     return pool != NULL && pm_pool_own_live_at(pool, address) != pool->limit ? pool : NULL;
 }
 

@@ -99,11 +99,13 @@ PM_INLINE void *pm_alloc_object(size_t size)
     return pm_alloc_next_object(size, pool);
 }
 
-/* Puts back a live block of one of the heap's near pools, which has `size` bytes (0: or any other
- * number).  False: it is another's, and pm_free_slow() gets what is in `*address` then. */
-PM_INLINE bool pm_free_fast(struct pm_heap *heap, void **address, size_t size)
+/* Puts back a live block of one of the heap's near pools, as `tlb` finds them, which has `size`
+ * bytes (0: or any other number).  NULL is the thread's heap, which is not looked for unless there
+ * is need. False: it is another's, and pm_free_slow() gets what is in `*address` then. */
+PM_INLINE bool pm_free_fast(struct pm_heap *heap, struct pm_pool *const *tlb, void **address,
+                            size_t size)
 {
-    struct pm_pool *pool = pm_tlb_get(heap, *address);
+    struct pm_pool *pool = pm_tlb_get(tlb, *address);
     if (PM_UNLIKELY(pool == NULL))
         return false;
     uint64_t distance = (uintptr_t)*address - pool->block0;
@@ -118,15 +120,14 @@ PM_INLINE bool pm_free_fast(struct pm_heap *heap, void **address, size_t size)
     }
     PM_OPAQUE(block);
     if (PM_UNLIKELY(pm_pool_push(pool, block)))
-        pm_heap_pushed(heap, pool);
+        pm_heap_pushed(heap != NULL ? heap : pm_tls_heap, pool);
     return true;
 }
 
 PM_INLINE void pm_free_sized(void *address, size_t size, const char *call)
 {
-    struct pm_heap *heap = pm_tls_heap;
-    if (PM_UNLIKELY(!pm_free_fast(heap, &address, size)))
-        pm_free_slow(address, size, call, heap);
+    if (PM_UNLIKELY(!pm_free_fast(NULL, pm_tls_tlb, &address, size)))
+        pm_free_slow(address, size, call, pm_tls_heap);
 }
 
 PM_INLINE void pm_free(void *address, const char *call)

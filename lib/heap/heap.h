@@ -89,9 +89,9 @@ struct pm_heap {
     bool in_use;
 
     /* tlb.h's. */
-    uint64_t tlb_touched;  /* groups of it that may have entries, as bits */
-    uintptr_t tlb_mask;    /* what of a slice's number says which slot is its */
-    struct pm_pool *tlb[]; /* PM_TLB_SLOTS: its pools by their slices */
+    uint64_t tlb_touched;    /* groups of it that may have entries, as bits */
+    struct pm_pool **tlb_at; /* tlb, or pm_tlb_none */
+    struct pm_pool *tlb[];   /* PM_TLB_SLOTS: its pools by their slices */
 };
 
 #define PM_TLB_SLOTS ((size_t)32768)
@@ -103,7 +103,7 @@ struct pm_heap {
      sizeof(struct pm_heap) + PM_TLB_BYTES)
 
 /* What a thread without a heap points to: it serves nothing, so every call is slow.  It has neither
- * bins nor batches, and one slot for all slices. */
+ * bins nor batches nor slots. */
 extern struct pm_heap pm_heap_none;
 
 /* Makes a heap without pools of PM_HEAP_BYTES that are zero. */

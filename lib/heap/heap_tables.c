@@ -7,7 +7,7 @@
 struct pm_heap pm_heap_none = {
     .direct = {[0 ... PM_DIRECT_COUNT - 1] = &pm_pool_none},
     .common = &pm_heap_none,
-    .tlb = {NULL},
+    .tlb_at = pm_tlb_none,
 };
 
 /* Which entries of direct[] are of the class. */
@@ -62,7 +62,7 @@ struct pm_heap *pm_heap_in(void *memory)
     struct pm_heap *heap = (struct pm_heap *)(bin + PM_CLASS_COUNT);
     heap->batch = batch;
     heap->bin = bin;
-    heap->tlb_mask = PM_TLB_SLOTS - 1;
+    heap->tlb_at = heap->tlb;
     pm_heap_fill_in(heap);
     return heap;
 }

@@ -17,15 +17,17 @@
 #include "heap/common.h"
 #include "heap/fork.h"
 #include "heap/registry.h"
+#include "heap/tlb.h"
 #include "os/os.h"
 #include "os/tls.h"
 
 __thread struct pm_heap *pm_tls_heap PM_TLS = &pm_heap_none;
+__thread struct pm_pool *const *pm_tls_tlb PM_TLS = pm_tlb_none;
 __thread struct pm_pool *pm_tls_direct[PM_TLS_DIRECT_COUNT] PM_TLS = {
     [0 ... PM_TLS_DIRECT_COUNT - 1] = &pm_pool_none,
 };
 
-struct pm_heap pm_heap_ended PM_TABLE = {.tlb = {NULL}};
+struct pm_heap pm_heap_ended PM_TABLE;
 struct pm_lock pm_thread_late_lock = PM_LOCK_INIT;
 
 /* Under pm_thread_late_lock. */
@@ -73,7 +75,7 @@ static void end(void *argument)
     struct pm_heap *heap = argument;
     prepare_ended();
     hide(heap);
-    pm_tls_heap = &pm_heap_ended;
+    pm_tls_set_heap(&pm_heap_ended);
     pm_common_leave(heap);
     pm_heap_abandon(heap);
     pm_registry_return(heap);
@@ -104,7 +106,7 @@ struct pm_heap *pm_thread_begin(void)
     struct pm_heap *heap = pm_registry_obtain(pm_tls_self());
     if (heap == NULL)
         return NULL;
-    pm_tls_heap = heap;
+    pm_tls_set_heap(heap);
     show(heap);
     if (!atomic_exchange_explicit(&started, true, memory_order_relaxed))
         set_up();

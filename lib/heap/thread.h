@@ -28,6 +28,13 @@ PM_INLINE bool pm_thread_has_heap(const struct pm_heap *heap)
     return heap != &pm_heap_none && heap != &pm_heap_ended;
 }
 
+/* What the calling thread's calls are served by from now on. */
+PM_INLINE void pm_tls_set_heap(struct pm_heap *heap)
+{
+    pm_tls_heap = heap;
+    pm_tls_tlb = heap->tlb_at;
+}
+
 /* Gives the calling thread a heap; NULL when memory runs out. */
 struct pm_heap *pm_thread_begin(void);
 

@@ -5,10 +5,13 @@
 
 #include <string.h>
 
+/* Not of the file: a page of it that is read would have others mapped along. */
+struct pm_pool *pm_tlb_none[PM_TLB_SLOTS] PM_TABLE;
+
 void pm_tlb_forget(struct pm_heap *heap, const struct pm_pool *pool)
 {
     for (size_t i = 0; i < pool->span.slices; i++) {
-        struct pm_pool **slot = &heap->tlb[pm_tlb_index(heap, pool->span.start + i * PM_SLICE)];
+        struct pm_pool **slot = &heap->tlb[pm_tlb_index(pool->span.start + i * PM_SLICE)];
         if (*slot == pool)
             *slot = NULL;
     }

@@ -5,8 +5,7 @@
  * An entry may be missing, which is NULL, or be another slice's, but a pool found here is the
  * heap's own and near.  The table is for heaps of half a gigabyte, and lies where it is cheapest to
  * read, behind the heap; a page of it serves 8 MiB of addresses, so that a small heap touches one
- * or two, and what is not touched is not resident.  A heap that never has a pool has one slot for
- * all slices, so that the file that it comes from is no larger for it.
+ * or two, and what is not touched is not resident.
  */
 #ifndef PM_HEAP_TLB_H
 #define PM_HEAP_TLB_H
@@ -18,22 +17,24 @@
 #define PM_TLB_GROUPS ((size_t)64)
 #define PM_TLB_GROUP (PM_TLB_SLOTS / PM_TLB_GROUPS) /* slots in one: a page of 4 KiB */
 
-/* Which slot is for the slice of `address`. */
-PM_INLINE size_t pm_tlb_index(const struct pm_heap *heap, uintptr_t address)
+/* Of the heaps that never have a pool. */
+extern struct pm_pool *pm_tlb_none[PM_TLB_SLOTS];
+
+/* The slot for the slice of an address. */
+PM_INLINE size_t pm_tlb_index(uintptr_t address)
 {
-    return (address >> PM_SLICE_SHIFT) & heap->tlb_mask;
+    return (address >> PM_SLICE_SHIFT) % PM_TLB_SLOTS;
 }
 
-/* What is in it. */
-PM_INLINE struct pm_pool *pm_tlb_get(const struct pm_heap *heap, const void *address)
+PM_INLINE struct pm_pool *pm_tlb_get(struct pm_pool *const *tlb, const void *address)
 {
-    return heap->tlb[pm_tlb_index(heap, (uintptr_t)address)];
+    return tlb[pm_tlb_index((uintptr_t)address)];
 }
 
 /* The pool is found there from now on: it is near, and the heap's own. */
 PM_INLINE void pm_tlb_enter(struct pm_heap *heap, struct pm_pool *pool, const void *address)
 {
-    size_t slot = pm_tlb_index(heap, (uintptr_t)address);
+    size_t slot = pm_tlb_index((uintptr_t)address);
     heap->tlb_touched |= (uint64_t)1 << slot / PM_TLB_GROUP;
     /* release pairs with the fork of another thread, whose child clears what is touched */
     atomic_thread_fence(memory_order_release);

@@ -20,7 +20,7 @@ static struct pm_heap *enter(struct pm_heap *heap)
     struct pm_heap *own = pm_tls_heap;
     if (heap == own || pm_provider_am_inside())
         return NULL;
-    pm_tls_heap = heap;
+    pm_tls_set_heap(heap);
     pm_common_entered(heap);
     return own;
 }
@@ -28,7 +28,7 @@ static struct pm_heap *enter(struct pm_heap *heap)
 static void leave(struct pm_heap *own)
 {
     if (PM_LIKELY(own != NULL))
-        pm_tls_heap = own;
+        pm_tls_set_heap(own);
 }
 
 #define IN_TURN(heap, call)                                                                        \
@@ -71,7 +71,7 @@ void pm_turn_free_slow(struct pm_heap *heap, void *block, const char *call)
 {
     struct pm_heap *asked = known(heap);
     if (asked != heap)
-        pm_turn_free(asked, block, call);
+        pm_turn_free(asked, asked->tlb_at, block, call);
     else
         free_slow(heap, block, call);
 }

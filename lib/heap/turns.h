@@ -40,9 +40,11 @@ PM_INLINE void *pm_turn_alloc_object(struct pm_heap *heap, size_t size)
     return pm_turn_alloc_object_slow(heap, size);
 }
 
-PM_INLINE void pm_turn_free(struct pm_heap *heap, void *address, const char *call)
+/* `tlb` is the heap's: tlb_at, or tlb of one that has pools. */
+PM_INLINE void pm_turn_free(struct pm_heap *heap, struct pm_pool *const *tlb, void *address,
+                            const char *call)
 {
-    if (PM_UNLIKELY(!pm_free_fast(heap, &address, 0)))
+    if (PM_UNLIKELY(!pm_free_fast(heap, tlb, &address, 0)))
         pm_turn_free_slow(heap, address, call);
 }
 

@@ -39,18 +39,18 @@ ALLOCATOR(obj, pm_alloc_object(size), pm_alloc_zeroed_objects(count, size),
           pm_realloc_object(block, size, "PyObject_Realloc"), pm_free(block, "PyObject_Free"))
 
 /* of the one that all threads have in common, where that is granted or they ask. */
-#define TURN_ALLOCATORS(kind, heap)                                                                \
+#define TURN_ALLOCATORS(kind, heap, tlb)                                                           \
     ALLOCATOR(mem_##kind, pm_turn_alloc(heap, size),                                               \
               pm_turn_alloc_zeroed_array(heap, count, size),                                       \
               pm_turn_realloc(heap, block, size, "PyMem_Realloc"),                                 \
-              pm_turn_free(heap, block, "PyMem_Free"))                                             \
+              pm_turn_free(heap, ((struct pm_heap *)heap)->tlb, block, "PyMem_Free"))              \
     ALLOCATOR(obj_##kind, pm_turn_alloc_object(heap, size),                                        \
               pm_turn_alloc_zeroed_objects(heap, count, size),                                     \
               pm_turn_realloc_object(heap, block, size, "PyObject_Realloc"),                       \
-              pm_turn_free(heap, block, "PyObject_Free"))
+              pm_turn_free(heap, ((struct pm_heap *)heap)->tlb, block, "PyObject_Free"))
 
-TURN_ALLOCATORS(granted, ctx)
-TURN_ALLOCATORS(asked, pm_tls_common)
+TURN_ALLOCATORS(granted, ctx, tlb)
+TURN_ALLOCATORS(asked, pm_tls_common, tlb_at)
 
 #define FUNCTIONS(name)                                                                            \
     {                                                                                              \

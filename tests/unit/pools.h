@@ -21,14 +21,14 @@
     static struct pm_batch name##_batches[PM_BATCH_SLOTS];                                         \
     static struct pm_heap name = {.bin = name##_bins,                                              \
                                   .batch = name##_batches,                                         \
-                                  .tlb_mask = PM_TLB_SLOTS - 1,                                    \
+                                  .tlb_at = name.tlb,                                              \
                                   .tlb = {[PM_TLB_SLOTS - 1] = NULL}}
 
 /* No pool is found in it. */
 static inline void unit_check_no_entries(const struct pm_heap *heap)
 {
-    for (size_t slot = 0; slot <= heap->tlb_mask; slot++)
-        ck_assert_ptr_null(heap->tlb[slot]);
+    for (size_t slot = 0; slot < PM_TLB_SLOTS; slot++)
+        ck_assert_ptr_null(heap->tlb_at[slot]);
 }
 
 /* A block that holds the pattern of 1. */

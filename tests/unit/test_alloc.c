@@ -382,7 +382,7 @@ static void *ask_as_another(void *block)
     ck_assert_uint_ge(pm_usable_size(block, "malloc_usable_size"), 100);
     pm_free(pm_alloc(1), "free"); /* now with a heap */
     ck_assert_uint_ge(pm_usable_size(block, "malloc_usable_size"), 100);
-    ck_assert_ptr_null(pm_tlb_get(pm_tls_heap, block));
+    ck_assert_ptr_null(pm_tlb_get(pm_tls_tlb, block));
     return block;
 }
 
@@ -390,9 +390,9 @@ START_TEST(who_asks_for_a_size_is_known_to_free)
 {
     void *block = pm_alloc(100);
     struct pm_span *span = pm_ownermap_get(block);
-    ck_assert_ptr_null(pm_tlb_get(pm_tls_heap, block));
+    ck_assert_ptr_null(pm_tlb_get(pm_tls_tlb, block));
     ck_assert_uint_ge(pm_usable_size(block, "malloc_usable_size"), 100);
-    ck_assert_ptr_eq(pm_tlb_get(pm_tls_heap, block), pm_pool_of_span(span));
+    ck_assert_ptr_eq(pm_tlb_get(pm_tls_tlb, block), pm_pool_of_span(span));
     unit_in_thread(ask_as_another, block);
     pm_free(block, "free");
     pm_heap_check(pm_tls_heap);

@@ -145,14 +145,14 @@ static void *alloc_arena(void *context, size_t size)
     (void)context;
     void *block = pm_turn_alloc_object(serving(), 40);
     UNIT_CHECK(block != NULL);
-    pm_turn_free(serving(), block, "PyObject_Free");
+    turn_free(serving(), block, "PyObject_Free");
     struct pm_heap *within = pm_tls_heap;
     block = pm_turn_alloc(serving(), 200 + (size_t)arenas * 100);
     UNIT_CHECK(pm_tls_heap == within);
     if (block != NULL)
         UNIT_CHECK(pm_pool_is_owned_by(unit_pool_of(block), within));
     served += block != NULL;
-    pm_turn_free(serving(), block, "PyMem_Free");
+    turn_free(serving(), block, "PyMem_Free");
     arenas++;
     void *arena = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     return arena == MAP_FAILED ? NULL : arena;
@@ -200,11 +200,11 @@ static void *call_out_of_turn(void *unused)
         UNIT_CHECK(pm_pool_is_owned_by(unit_pool_of(block), pm_tls_heap));
         block = pm_turn_realloc_object(serving(), block, 2 * size, "PyObject_Realloc");
         UNIT_CHECK(pm_pool_is_owned_by(unit_pool_of(block), pm_tls_heap));
-        pm_turn_free(serving(), block, "PyObject_Free");
+        turn_free(serving(), block, "PyObject_Free");
     }
     void *made_in_turn = object(40);
     UNIT_CHECK(pm_pool_is_owned_by(unit_pool_of(made_in_turn), common));
-    pm_turn_free(serving(), made_in_turn, "PyObject_Free");
+    turn_free(serving(), made_in_turn, "PyObject_Free");
     pm_remote_flush(pm_tls_heap);
     UNIT_CHECK(unit_remote_count(unit_pool_of(made_in_turn)) == 1);
     return unused;

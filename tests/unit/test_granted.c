@@ -147,7 +147,7 @@ static _Noreturn void live_on_as_before(void *made)
     ck_assert_uint_eq(pm_registry_count(), 1u + pm_thread_has_heap(pm_tls_heap));
     ck_assert(pm_pool_is_owned_by(unit_pool_of(made), granted));
     has_turn = true;
-    pm_turn_free(granted, made, "PyObject_Free");
+    turn_free(granted, made, "PyObject_Free");
     ck_assert_ptr_eq(pm_turn_alloc_object(granted, 40), made);
     pm_heap_check(granted);
     _exit(EXIT_SUCCESS);
@@ -201,9 +201,9 @@ END_TEST
 static void *fork_within(void *made)
 {
     struct pm_heap *own = pm_tls_heap;
-    pm_tls_heap = granted;
+    pm_tls_set_heap(granted);
     pid_t child = fork();
-    pm_tls_heap = own;
+    pm_tls_set_heap(own);
     if (child == 0)
         live_on_as_before(made);
     unit_wait_for(child);

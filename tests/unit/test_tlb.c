@@ -33,11 +33,11 @@ static size_t count(void)
 START_TEST(a_pool_is_found_in_its_slices_only)
 {
     enter_in_all(&pool, SLOTS - 1, 2); /* of which one is in the first slot */
-    ck_assert_ptr_eq(pm_tlb_get(&heap, slice(SLOTS - 1)), &pool);
-    ck_assert_ptr_eq(pm_tlb_get(&heap, slice(SLOTS)), &pool);
-    ck_assert_ptr_eq(pm_tlb_get(&heap, (char *)slice(SLOTS + 1) - 1), &pool);
-    ck_assert_ptr_null(pm_tlb_get(&heap, slice(SLOTS + 1)));
-    ck_assert_ptr_null(pm_tlb_get(&heap, slice(SLOTS - 2)));
+    ck_assert_ptr_eq(pm_tlb_get(heap.tlb, slice(SLOTS - 1)), &pool);
+    ck_assert_ptr_eq(pm_tlb_get(heap.tlb, slice(SLOTS)), &pool);
+    ck_assert_ptr_eq(pm_tlb_get(heap.tlb, (char *)slice(SLOTS + 1) - 1), &pool);
+    ck_assert_ptr_null(pm_tlb_get(heap.tlb, slice(SLOTS + 1)));
+    ck_assert_ptr_null(pm_tlb_get(heap.tlb, slice(SLOTS - 2)));
     ck_assert_uint_eq(count(), 2);
 }
 END_TEST
@@ -48,7 +48,7 @@ START_TEST(a_pool_is_forgotten_where_it_is_found)
     enter_in_all(&other, 3 * SLOTS, 1); /* takes the place of one */
     pm_tlb_forget(&heap, &pool);
     ck_assert_uint_eq(count(), 1);
-    ck_assert_ptr_eq(pm_tlb_get(&heap, slice(0)), &other);
+    ck_assert_ptr_eq(pm_tlb_get(heap.tlb, slice(0)), &other);
     pm_tlb_forget(&heap, &other);
     unit_check_no_entries(&heap);
 }
@@ -86,7 +86,7 @@ START_TEST(a_large_heap_finds_its_pools)
     for (size_t i = 0; i < BLOCKS; i += 2)
         pm_free(blocks[i], "free");
     for (size_t i = 1; i < BLOCKS; i += 2) /* each pool has had a block freed */
-        ck_assert_ptr_eq(pm_tlb_get(pm_tls_heap, blocks[i]), unit_pool_of(blocks[i]));
+        ck_assert_ptr_eq(pm_tlb_get(pm_tls_tlb, blocks[i]), unit_pool_of(blocks[i]));
     pm_heap_check(pm_tls_heap);
 }
 END_TEST

@@ -53,7 +53,7 @@ static _Noreturn void live_on_with(struct pm_heap *own, struct pm_heap *common, 
     UNIT_CHECK(own->common == common);
     UNIT_CHECK(pm_pool_is_owned_by(unit_pool_of(made), common));
     UNIT_CHECK(pm_registry_count() == 2);
-    pm_tls_heap = own;
+    pm_tls_set_heap(own);
     drop(made);
     UNIT_CHECK(pm_pool_is_owned_by(unit_pool_of(object(40)), common));
     pm_heap_check(own);
@@ -84,11 +84,11 @@ START_TEST(a_fork_within_a_call_keeps_it)
     begin(&helper, NULL);
     void *made = object(2000);
     struct pm_heap *own = pm_tls_heap;
-    pm_tls_heap = own->common;
+    pm_tls_set_heap(own->common);
     pid_t child = fork();
     if (child == 0)
         live_on_with(own, own->common, made);
-    pm_tls_heap = own;
+    pm_tls_set_heap(own);
     unit_wait_for(child);
     end(&helper);
 }
@@ -109,11 +109,11 @@ static void replace(struct slot *slot, uint64_t *state)
         UNIT_CHECK(unit_intact(slot->block, slot->size, tag));
     switch (unit_random(state) % 4) {
     case 0:
-        pm_turn_free(serving(), slot->block, "PyObject_Free");
+        turn_free(serving(), slot->block, "PyObject_Free");
         slot->block = pm_turn_alloc_object(serving(), size);
         break;
     case 1:
-        pm_turn_free(serving(), slot->block, "PyMem_Free");
+        turn_free(serving(), slot->block, "PyMem_Free");
         slot->block = pm_turn_alloc_zeroed_objects(serving(), size, 1);
         UNIT_CHECK(unit_is_zero(slot->block, size));
         break;
@@ -159,9 +159,9 @@ static _Noreturn void free_all_as_a_child(void)
 {
     unit_give_up_after(30);
     for (size_t i = 0; i < SLOTS; i++)
-        pm_turn_free(serving(), slots[i].block, "PyObject_Free");
+        turn_free(serving(), slots[i].block, "PyObject_Free");
     for (size_t size = 0; size < 3000; size += 50)
-        pm_turn_free(serving(), pm_turn_alloc(serving(), size), "PyMem_Free");
+        turn_free(serving(), pm_turn_alloc(serving(), size), "PyMem_Free");
     pm_heap_check(pm_tls_heap);
     pm_heap_check(used());
     UNIT_CHECK(pm_registry_count() == 1u + (used() != pm_tls_heap));

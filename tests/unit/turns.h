@@ -33,6 +33,11 @@ static inline void end_turn(void)
     pthread_mutex_unlock(&turn);
 }
 
+static inline void turn_free(struct pm_heap *heap, void *block, const char *call)
+{
+    pm_turn_free(heap, heap->tlb_at, block, call);
+}
+
 static inline void setup(void)
 {
     pm_purge_set_decay(-1);
@@ -84,7 +89,7 @@ static inline void *object(size_t size)
 static inline void drop(void *block)
 {
     take_turn();
-    pm_turn_free(serving(), block, "PyObject_Free");
+    turn_free(serving(), block, "PyObject_Free");
     end_turn();
 }
 
