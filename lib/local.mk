@@ -24,7 +24,7 @@ pm_core_sources = \
 	lib/arena/arena.h lib/arena/arena.c lib/arena/arena_check.c \
 	lib/arena/spans.h lib/arena/spans.c \
 	lib/arena/purge.h lib/arena/purge.c \
-	lib/pool/sizeclass.h lib/pool/pool.h lib/pool/list.h lib/pool/pool.c \
+	lib/pool/sizeclass.h lib/pool/pool.h lib/pool/list.h lib/pool/links.h lib/pool/pool.c \
 	lib/pool/pool_purge.h lib/pool/pool_purge.c \
 	lib/pool/visit.h lib/pool/visit.c \
 	lib/heap/heap.h lib/heap/heap_tables.c lib/heap/heap.c lib/heap/heap_purge.c \

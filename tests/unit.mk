@@ -36,6 +36,7 @@ unit_tests = \
 	tests/unit/test_kept \
 	tests/unit/test_large \
 	tests/unit/test_limit \
+	tests/unit/test_links \
 	tests/unit/test_list \
 	tests/unit/test_lock \
 	tests/unit/test_mapping \
@@ -140,6 +141,8 @@ tests_unit_test_large_CFLAGS = $(unit_cflags)
 tests_unit_test_large_LDADD = $(unit_libs)
 tests_unit_test_limit_CFLAGS = $(unit_cflags)
 tests_unit_test_limit_LDADD = $(unit_libs)
+tests_unit_test_links_CFLAGS = $(unit_cflags)
+tests_unit_test_links_LDADD = $(unit_libs)
 tests_unit_test_list_CFLAGS = $(unit_cflags)
 tests_unit_test_list_LDADD = $(unit_libs)
 tests_unit_test_lock_CFLAGS = $(unit_cflags)

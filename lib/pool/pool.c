@@ -10,6 +10,7 @@
 #include "arena/ownermap.h"
 #include "arena/spans.h"
 #include "os/fatal.h"
+#include "pool/links.h"
 
 enum {
     BLOCKS_GOOD = 32,           /* a pool spans enough slices for these, if two are enough; */
@@ -187,13 +188,9 @@ PM_RACY_READ uint32_t pm_pool_count_live(const struct pm_pool *pool)
 
 PM_RACY_READ bool pm_pool_has_live(const struct pm_pool *pool)
 {
-    uint32_t first = pool->shape.first, end = pool->carved, size = pool->size;
-    uint32_t live = first * size; /* as pm_link_live(), step by step */
-    for (uint32_t block = first; block < end; block++, live += size) {
-        if (pm_link_peek(pool, block) == (uint16_t)live)
-            return true;
-    }
-    return false;
+    uint32_t first = pool->shape.first;
+    return pm_links_any(pool->link + first, pool->carved - first, pm_link_live(pool, first),
+                        (uint16_t)pool->size);
 }
 
 bool pm_pool_collect(struct pm_pool *pool)
@@ -227,8 +224,7 @@ bool pm_pool_carve(struct pm_pool *pool)
     uint32_t end = first + (batch != 0 ? batch : 1);
     if (end > limit)
         end = limit;
-    for (uint32_t block = first; block + 1 < end; block++)
-        pm_link_set(pool, block, (uint16_t)(block + 1));
+    pm_links_set(pool->link + first, end - first, (uint16_t)(first + 1), 1);
     pm_link_set(pool, end - 1, (uint16_t)pool->free);
     pool->free = first;
     pool->carved = (uint16_t)end;
