@@ -74,8 +74,8 @@ PM_INLINE void *pm_alloc(size_t size)
     return pm_alloc_next(size, pool);
 }
 
-/* The same for what the program itself calls: no heap but the thread's own (turns.h) can be meant.
- */
+/* The same for what the program itself calls: with the thread's own pools first, whatever heap
+ * a call that has led here is at work in (turns.h). */
 PM_INLINE void *pm_alloc_own(size_t size)
 {
     if (PM_EMBEDDED)
@@ -101,7 +101,7 @@ PM_INLINE void *pm_alloc_object(size_t size)
 
 /* Puts back a live block of one of the heap's near pools, as `tlb` finds them, which has `size`
  * bytes (0: or any other number).  NULL is the thread's heap, which is not looked for unless there
- * is need. False: it is another's, and pm_free_slow() gets what is in `*address` then. */
+ * is need.  False: it is another's, and pm_free_slow() gets what is in `*address` then. */
 PM_INLINE bool pm_free_fast(struct pm_heap *heap, struct pm_pool *const *tlb, void **address,
                             size_t size)
 {

@@ -178,9 +178,11 @@ static void return_heaps(void)
     }
 }
 
-/* A signal handler may have forked within a call to the common heap, which is the thread's then. */
+/* A signal handler may have forked within a call to the common heap, which is the thread's then; or
+ * when that had just been said, but not yet where it finds its pools. */
 static void find_own(bool was_alone)
 {
+    pm_tls_set_heap(pm_tls_heap);
     struct pm_heap *found = pm_registry_find(pm_tls_self());
     bool within = pm_thread_has_heap(pm_tls_heap) && found != pm_tls_heap;
     if (within)

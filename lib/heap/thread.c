@@ -60,8 +60,8 @@ static void show(struct pm_heap *heap)
 {
     if (PM_EMBEDDED)
         return;
-    memcpy(pm_tls_direct, heap->direct, sizeof pm_tls_direct);
     heap->tls_direct = pm_tls_direct;
+    memcpy(pm_tls_direct, heap->direct, sizeof pm_tls_direct);
 }
 
 static void hide(struct pm_heap *heap)

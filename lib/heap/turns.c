@@ -13,7 +13,8 @@ PM_INLINE struct pm_heap *known(struct pm_heap *heap)
 
 /* For the duration of a call the heap is the thread's.  Returns the thread's own, for leave();
  * NULL if that is the one which serves, where the call may give it to a thread without any.  (What
- * is called within a call that has led to an arena allocator is served by the same heap.) */
+ * is called within a call that has led to an arena allocator is served by the same heap; but
+ * malloc by the thread's own, if that has a block ready.) */
 static struct pm_heap *enter(struct pm_heap *heap)
 {
     heap = known(heap);

@@ -140,8 +140,40 @@ END_TEST
 static int arenas; /* asked for in turn, by a thread that uses the common heap, */
 static int served; /* and blocks of sizes that had no pool, had from within; there may be no room */
 
+enum {
+    READY = 40,
+    EXHAUSTED = 1000,
+    NONE = 500
+}; /* sizes of which the thread's own heap has blocks, */
+
+/* has a pool without any, or no pool. */
+static void take_own(void **exhausted, size_t most)
+{
+    pm_free(pm_alloc_own(READY), "free");
+    size_t count = 0;
+    do {
+        exhausted[count] = pm_alloc_own(EXHAUSTED);
+        UNIT_CHECK(exhausted[count] != NULL);
+    } while (++count < most && pm_tls_direct[pm_direct_index(EXHAUSTED)]->free != PM_LINK_NONE);
+    UNIT_CHECK(count < most);
+    exhausted[count] = NULL;
+}
+
+/* As malloc and free; there may be no room. */
+static void call_malloc(size_t size)
+{
+    void *block = pm_alloc_own(size);
+    UNIT_CHECK(block != NULL || size != READY);
+    if (block != NULL)
+        unit_fill(block, size, 1);
+    pm_free(block, "free");
+}
+
 static void *alloc_arena(void *context, size_t size)
 {
+    call_malloc(READY);
+    call_malloc(EXHAUSTED);
+    call_malloc(NONE);
     (void)context;
     void *block = pm_turn_alloc_object(serving(), 40);
     UNIT_CHECK(block != NULL);
@@ -167,14 +199,18 @@ static void free_arena(void *context, void *arena, size_t size)
 static void *fill_arenas(void *unused)
 {
     struct pm_provider provider = {NULL, alloc_arena, free_arena};
-    void *blocks[40];
+    void *blocks[40], *exhausted[40];
     drop(object(40));
+    take_own(exhausted, UNIT_COUNT_OF(exhausted));
     pm_provider_set(&provider);
     for (size_t i = 0; i < UNIT_COUNT_OF(blocks); i++)
         blocks[i] = object(900000);
     for (size_t i = 0; i < UNIT_COUNT_OF(blocks); i++)
         drop(blocks[i]);
+    for (size_t i = 0; exhausted[i] != NULL; i++)
+        pm_free(exhausted[i], "free");
     pm_heap_check(used());
+    pm_heap_check(pm_tls_heap);
     return unused;
 }
 

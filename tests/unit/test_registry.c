@@ -13,7 +13,7 @@ START_TEST(a_returned_heap_is_the_next)
     ck_assert(first->in_use && second->in_use);
     ck_assert_uint_eq(pm_registry_count(), 2);
     pm_heap_check(first);
-    ck_assert((char *)first->batch + PM_HEAP_BYTES >= (char *)(first + 1));
+    ck_assert((char *)first->batch + PM_HEAP_BYTES >= (char *)(first->tlb + PM_TLB_SLOTS));
     pm_registry_return(first);
     ck_assert(!first->in_use);
     ck_assert_uint_eq(pm_registry_count(), 1);
