@@ -140,13 +140,9 @@ END_TEST
 static int arenas; /* asked for in turn, by a thread that uses the common heap, */
 static int served; /* and blocks of sizes that had no pool, had from within; there may be no room */
 
-enum {
-    READY = 40,
-    EXHAUSTED = 1000,
-    NONE = 500
-}; /* sizes of which the thread's own heap has blocks, */
+/* Sizes of which the thread's own heap has blocks, has a pool without any, or no pool. */
+enum { READY = 40, EXHAUSTED = 1000, NONE = 500 };
 
-/* has a pool without any, or no pool. */
 static void take_own(void **exhausted, size_t most)
 {
     pm_free(pm_alloc_own(READY), "free");
@@ -171,10 +167,10 @@ static void call_malloc(size_t size)
 
 static void *alloc_arena(void *context, size_t size)
 {
+    (void)context;
     call_malloc(READY);
     call_malloc(EXHAUSTED);
     call_malloc(NONE);
-    (void)context;
     void *block = pm_turn_alloc_object(serving(), 40);
     UNIT_CHECK(block != NULL);
     turn_free(serving(), block, "PyObject_Free");
